@@ -1,0 +1,333 @@
+//! Applications, the roles of their credentials, and where each one lives in Parameter Store.
+
+use std::fmt;
+
+use crate::text::quotable;
+
+/// The name of an application: its root path without the leading slash, for example `my-erp`
+/// or `my-erp/eu`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApplicationName(String);
+
+impl ApplicationName {
+    /// Accepts letters, digits and `_.-`, in one or more segments joined by single slashes.
+    /// One leading slash is dropped, so that a root path may be given as well.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let name = text.strip_prefix('/').unwrap_or(text);
+        check_path(name).map_err(|problem| InvalidName::new("application name", text, problem))?;
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name, without a leading slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path under which the application's parameters live, with a leading slash.
+    pub fn root(&self) -> String {
+        format!("/{}", self.0)
+    }
+}
+
+impl fmt::Display for ApplicationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The id of a selling partner, as one segment of a parameter name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SellerId(String);
+
+impl SellerId {
+    /// Accepts letters, digits and `_.-`.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        if text.contains('/') {
+            return Err(InvalidName::new("seller id", text, "it contains a slash"));
+        }
+        check_path(text).map_err(|problem| InvalidName::new("seller id", text, problem))?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SellerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A name that Parameter Store could not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{found}` is no {what}: {problem}; allowed are letters, digits and `_.-`, \
+     in segments joined by single slashes"
+)]
+pub struct InvalidName {
+    what: &'static str,
+    found: String,
+    problem: &'static str,
+}
+
+impl InvalidName {
+    fn new(what: &'static str, found: &str, problem: &'static str) -> Self {
+        Self {
+            what,
+            found: quotable(found),
+            problem,
+        }
+    }
+}
+
+/// The longest fully qualified parameter name that Parameter Store takes, in characters,
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>.
+const MAX_NAME: usize = 1011;
+
+/// The deepest hierarchy that Parameter Store takes, same source.
+const MAX_LEVELS: usize = 15;
+
+fn check_path(path: &str) -> Result<(), &'static str> {
+    if path.is_empty() {
+        return Err("it is empty");
+    }
+    if path.len() > MAX_NAME {
+        return Err("it is longer than 1011 characters");
+    }
+    if path.split('/').count() > MAX_LEVELS {
+        return Err("it has more than 15 levels");
+    }
+    if path.split('/').any(str::is_empty) {
+        return Err("it has an empty segment");
+    }
+    if !path
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b))
+    {
+        return Err("it has a character that Parameter Store refuses");
+    }
+    Ok(())
+}
+
+/// What one stored credential is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Names the application to LWA; never rotates.
+    ClientId,
+    /// Proves the application to LWA; dies after 180 days.
+    ClientSecret,
+    /// Stands for a seller's consent; outlives every rotation of the client secret.
+    RefreshToken {
+        /// Whose token it is; none for the application's own account.
+        seller: Option<SellerId>,
+    },
+}
+
+impl Role {
+    /// The role in words, as people read it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::ClientId => "client id",
+            Self::ClientSecret => "client secret",
+            Self::RefreshToken { .. } => "refresh token",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        if let Self::RefreshToken {
+            seller: Some(seller),
+        } = self
+        {
+            write!(f, " of seller {seller}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a parameter belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The application it is part of.
+    pub application: ApplicationName,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// How parameters are named: the prefixes that hold applications, and the leaf of each role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Root paths, each with a leading slash and none at the end.
+    pub prefixes: Vec<String>,
+    /// `lwa/clientidentifier` unless set.
+    pub client_id_leaf: String,
+    /// `lwa/clientsecret` unless set.
+    pub client_secret_leaf: String,
+    /// `refreshToken` unless set.
+    pub refresh_token_leaf: String,
+}
+
+impl Layout {
+    /// Whether a name lies at or below one of the configured prefixes; `/my-erp2` does not lie
+    /// below `/my-erp`.
+    pub fn contains(&self, parameter_name: &str) -> bool {
+        let name = parameter_name.strip_prefix('/').unwrap_or(parameter_name);
+        self.prefixes.iter().any(|prefix| {
+            name.strip_prefix(&prefix[1..])
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// Which application and role a parameter has, or none when it follows no configured
+    /// pattern. A missing leading slash is tolerated.
+    pub fn locate(&self, parameter_name: &str) -> Option<Place> {
+        if !self.contains(parameter_name) {
+            return None;
+        }
+        let root_before = |leaf: &str| {
+            let root = parameter_name.strip_suffix(leaf)?.strip_suffix('/')?;
+            if self.contains(root) {
+                Some(root)
+            } else {
+                None
+            }
+        };
+        let place = |root: &str, role| {
+            ApplicationName::parse(root)
+                .ok()
+                .map(|application| Place { application, role })
+        };
+        if let Some(root) = root_before(&self.client_secret_leaf) {
+            return place(root, Role::ClientSecret);
+        }
+        if let Some(root) = root_before(&self.client_id_leaf) {
+            return place(root, Role::ClientId);
+        }
+        let root = root_before(&self.refresh_token_leaf)?;
+        if let Some((application_root, seller)) = root.rsplit_once("/sellers/")
+            && let Ok(seller) = SellerId::parse(seller)
+            && self.contains(application_root)
+        {
+            return place(
+                application_root,
+                Role::RefreshToken {
+                    seller: Some(seller),
+                },
+            );
+        }
+        place(root, Role::RefreshToken { seller: None })
+    }
+
+    /// The full parameter name of one credential.
+    pub fn parameter(&self, application: &ApplicationName, role: &Role) -> String {
+        let root = application.root();
+        match role {
+            Role::ClientId => format!("{root}/{}", self.client_id_leaf),
+            Role::ClientSecret => format!("{root}/{}", self.client_secret_leaf),
+            Role::RefreshToken { seller: None } => format!("{root}/{}", self.refresh_token_leaf),
+            Role::RefreshToken {
+                seller: Some(seller),
+            } => {
+                format!("{root}/sellers/{seller}/{}", self.refresh_token_leaf)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(prefixes: &[&str]) -> Layout {
+        Layout {
+            prefixes: prefixes.iter().map(ToString::to_string).collect(),
+            client_id_leaf: "lwa/clientidentifier".into(),
+            client_secret_leaf: "lwa/clientsecret".into(),
+            refresh_token_leaf: "refreshToken".into(),
+        }
+    }
+
+    fn check(name: &str, expected: Option<(&str, &str)>) {
+        let found = layout(&["/my-erp"])
+            .locate(name)
+            .map(|place| (place.application.to_string(), place.role.to_string()));
+        let expected = expected.map(|(application, role)| (application.into(), role.into()));
+        assert_eq!(found, expected, "{name}");
+    }
+
+    #[test]
+    fn every_role_is_found_at_every_depth() {
+        check(
+            "/my-erp/lwa/clientsecret",
+            Some(("my-erp", "client secret")),
+        );
+        check(
+            "/my-erp/lwa/clientidentifier",
+            Some(("my-erp", "client id")),
+        );
+        check("/my-erp/refreshToken", Some(("my-erp", "refresh token")));
+        check(
+            "/my-erp/sellers/A2EXAMPLE/refreshToken",
+            Some(("my-erp", "refresh token of seller A2EXAMPLE")),
+        );
+        check(
+            "/my-erp/eu/lwa/clientsecret",
+            Some(("my-erp/eu", "client secret")),
+        );
+        check(
+            "/my-erp/eu/sellers/A1/refreshToken",
+            Some(("my-erp/eu", "refresh token of seller A1")),
+        );
+    }
+
+    #[test]
+    fn a_missing_leading_slash_is_tolerated() {
+        check("my-erp/lwa/clientsecret", Some(("my-erp", "client secret")));
+    }
+
+    #[test]
+    fn a_name_that_only_begins_like_the_prefix_is_not_inside_it() {
+        check("/my-erp2/lwa/clientsecret", None);
+        check("/my-erp", None);
+        check("/my-erp/other", None);
+        check("/my-erp/lwa/cliensecret", None);
+        check("", None);
+        check("/", None);
+    }
+
+    #[test]
+    fn a_built_name_is_located_where_it_was_built_for() {
+        let layout = layout(&["/a/b", "/c"]);
+        for application in ["a/b", "a/b/eu", "c", "c/d/e"] {
+            let application = ApplicationName::parse(application).unwrap();
+            for role in [
+                Role::ClientId,
+                Role::ClientSecret,
+                Role::RefreshToken { seller: None },
+                Role::RefreshToken {
+                    seller: Some(SellerId::parse("A1").unwrap()),
+                },
+            ] {
+                let name = layout.parameter(&application, &role);
+                let place = layout.locate(&name).unwrap();
+                assert_eq!((place.application, place.role), (application.clone(), role));
+            }
+        }
+    }
+
+    #[test]
+    fn an_illegal_name_is_refused_with_the_reason() {
+        let error = ApplicationName::parse("my erp\u{7}")
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("`my erp?` is no application name: it has a character"));
+        assert!(ApplicationName::parse("a//b").is_err());
+        assert!(ApplicationName::parse("").is_err());
+        assert!(SellerId::parse("a/b").is_err());
+    }
+}

@@ -1,0 +1,356 @@
+//! The configuration: every variable's name, default and meaning, and how it is parsed.
+//!
+//! Nothing here reads the environment; callers pass a look-up function, so that the same
+//! parsing serves the functions, the command line and the tests.
+
+use std::fmt;
+
+use crate::application::{ApplicationName, Layout};
+use crate::text::quotable;
+
+/// One environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Which functions read it, as the README says it.
+    pub used_by: &'static str,
+    /// What holds when it is not set; none when it must be set.
+    pub default: Option<&'static str>,
+    /// What it means and which values it takes.
+    pub meaning: &'static str,
+}
+
+macro_rules! variables {
+    ($($(#[doc = $doc:literal])+ $constant:ident, $used_by:literal, $default:expr;)+) => {
+        $(
+            $(#[doc = $doc])+
+            pub const $constant: Variable = Variable {
+                name: stringify!($constant),
+                used_by: $used_by,
+                default: $default,
+                meaning: concat!($($doc),+),
+            };
+        )+
+
+        /// Every variable, in the order of the README's table.
+        pub const VARIABLES: &[Variable] = &[$($constant),+];
+    };
+}
+
+variables! {
+    /// Root paths that hold applications, comma-separated.
+    LWA_PARAMETER_PREFIX, "all", Some("/my-erp");
+    /// Where credentials live: `parameter-store` or `secrets-manager`; the auditor also takes `both`.
+    LWA_VAULT, "all", Some("parameter-store");
+    /// Parameter name of the client id below the root.
+    LWA_CLIENT_ID_LEAF, "all", Some("lwa/clientidentifier");
+    /// Parameter name of the client secret below the root.
+    LWA_CLIENT_SECRET_LEAF, "all", Some("lwa/clientsecret");
+    /// Parameter name of a refresh token below the root, or below `sellers/{seller}`.
+    LWA_REFRESH_TOKEN_LEAF, "all", Some("refreshToken");
+    /// The LWA token endpoint.
+    LWA_TOKEN_URL, "token-exchanger, rotation-requester, secret-receiver", Some("https://api.amazon.com/auth/o2/token");
+    /// The SP-API region: `na`, `eu`, `fe`, or one of them with `sandbox-` before it.
+    SP_API_REGION, "token-exchanger, rotation-requester", Some("na");
+    /// The SP-API endpoint; derived from the region unless set.
+    SP_API_ENDPOINT, "token-exchanger, rotation-requester", Some("from `SP_API_REGION`");
+    /// ARN of the SNS topic that messages to people go to.
+    TOPIC_ARN, "policy-formatter, auditor, rotation-requester, secret-receiver", None;
+    /// A page that tells people what to do; linked from every message.
+    RUNBOOK_URL, "policy-formatter, auditor, rotation-requester, secret-receiver", Some("none");
+    /// How long a client secret lives, in days, from 1 to 3650.
+    SECRET_LIFETIME_DAYS, "all", Some("180");
+    /// Days before the deadline on which the digest reminds, comma-separated.
+    REMIND_AT_DAYS, "auditor", Some("90,60,30,14,7,3,1");
+    /// Weekday on which a digest goes out even when all is well: `monday` … `sunday`, or `off`.
+    HEARTBEAT_DAY, "auditor", Some("monday");
+    /// ARN of the principal that is expected to write credentials; switches LWA012 on.
+    EXPECTED_WRITER_ARN, "auditor", Some("none");
+    /// How many days before the deadline a rotation is requested, from 1 to 180.
+    ROTATE_WITHIN_DAYS, "rotation-requester", Some("30");
+    /// Whether rotations are requested (`true`) or only reminded of (`false`).
+    AUTO_ROTATE, "rotation-requester", Some("true");
+    /// Namespace of the CloudWatch metrics.
+    METRICS_NAMESPACE, "all", Some("LwaRotation");
+}
+
+/// A variable that is missing or holds what cannot be used. The message names the variable,
+/// what was found and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable without a default is not set.
+    #[error("{name} is not set; it must be {allowed}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What it may hold.
+        allowed: String,
+    },
+    /// The value is none of what is allowed.
+    #[error("{name} is `{found}`; allowed: {allowed}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// The value, cut short and free of control characters.
+        found: String,
+        /// What it may hold.
+        allowed: String,
+    },
+}
+
+impl ConfigError {
+    /// A value that does not parse.
+    pub fn invalid(variable: Variable, found: &str, allowed: impl fmt::Display) -> Self {
+        Self::Invalid {
+            name: variable.name,
+            found: quotable(found),
+            allowed: allowed.to_string(),
+        }
+    }
+}
+
+/// Looks variables up by name. An empty value counts as not set, because templates and shells
+/// cannot always leave a variable out.
+pub struct Lookup<F>(F);
+
+impl<F: Fn(&str) -> Option<String>> Lookup<F> {
+    /// Wraps a function from name to value.
+    pub const fn new(get: F) -> Self {
+        Self(get)
+    }
+
+    /// The trimmed value; none when unset or empty.
+    pub fn get(&self, variable: Variable) -> Option<String> {
+        (self.0)(variable.name)
+            .map(|v| v.trim().to_owned())
+            .filter(|v| !v.is_empty())
+    }
+
+    /// The value, or the variable's default.
+    pub fn get_or_default(&self, variable: Variable) -> String {
+        self.get(variable)
+            .or_else(|| variable.default.map(str::to_owned))
+            .unwrap_or_default()
+    }
+
+    /// The value of a variable that must be set.
+    pub fn required(&self, variable: Variable, allowed: &str) -> Result<String, ConfigError> {
+        self.get(variable).ok_or_else(|| ConfigError::Missing {
+            name: variable.name,
+            allowed: allowed.to_owned(),
+        })
+    }
+
+    /// The value or the default, parsed.
+    pub fn parsed<T>(
+        &self,
+        variable: Variable,
+        allowed: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        let text = self.get_or_default(variable);
+        parse(&text).ok_or_else(|| ConfigError::invalid(variable, &text, allowed))
+    }
+
+    /// A whole number within a range.
+    pub fn number(
+        &self,
+        variable: Variable,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<u32, ConfigError> {
+        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        self.parsed(variable, &allowed, |text| {
+            text.parse().ok().filter(|n| range.contains(n))
+        })
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, variable: Variable) -> Result<bool, ConfigError> {
+        self.parsed(variable, "true or false", |text| {
+            match text.to_ascii_lowercase().as_str() {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => None,
+            }
+        })
+    }
+
+    /// An absolute `https://` URL; `http://` only for a host on this machine, where tests and
+    /// emulators listen.
+    pub fn url(&self, variable: Variable) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.get(variable) else {
+            return Ok(None);
+        };
+        if is_acceptable_url(&text) {
+            Ok(Some(text))
+        } else {
+            Err(ConfigError::invalid(
+                variable,
+                &text,
+                "an https:// URL, or an http:// one on localhost or 127.0.0.1",
+            ))
+        }
+    }
+
+    /// The prefixes and leaves.
+    pub fn layout(&self) -> Result<Layout, ConfigError> {
+        let text = self.get_or_default(LWA_PARAMETER_PREFIX);
+        let mut prefixes = Vec::new();
+        for prefix in text
+            .split(',')
+            .map(str::trim)
+            .filter(|prefix| !prefix.is_empty())
+        {
+            let name = ApplicationName::parse(prefix.trim_end_matches('/'))
+                .map_err(|error| ConfigError::invalid(LWA_PARAMETER_PREFIX, prefix, error))?;
+            if !prefixes.contains(&name.root()) {
+                prefixes.push(name.root());
+            }
+        }
+        if prefixes.is_empty() {
+            return Err(ConfigError::invalid(
+                LWA_PARAMETER_PREFIX,
+                &text,
+                "one or more root paths such as /my-erp, comma-separated",
+            ));
+        }
+        let leaf = |variable| {
+            let text = self.get_or_default(variable);
+            ApplicationName::parse(&text)
+                .map(|name| name.as_str().to_owned())
+                .map_err(|error| ConfigError::invalid(variable, &text, error))
+        };
+        Ok(Layout {
+            prefixes,
+            client_id_leaf: leaf(LWA_CLIENT_ID_LEAF)?,
+            client_secret_leaf: leaf(LWA_CLIENT_SECRET_LEAF)?,
+            refresh_token_leaf: leaf(LWA_REFRESH_TOKEN_LEAF)?,
+        })
+    }
+
+    /// How long a client secret lives, in days.
+    pub fn secret_lifetime_days(&self) -> Result<u32, ConfigError> {
+        self.number(SECRET_LIFETIME_DAYS, 1..=3650)
+    }
+
+    /// The topic for messages to people, checked to look like the ARN of one.
+    pub fn topic_arn(&self) -> Result<String, ConfigError> {
+        let allowed = "the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME";
+        let text = self.required(TOPIC_ARN, allowed)?;
+        let mut parts = text.split(':');
+        let is_topic = parts.next() == Some("arn")
+            && parts
+                .next()
+                .is_some_and(|partition| partition.starts_with("aws"))
+            && parts.next() == Some("sns")
+            && parts.clone().count() == 3
+            && parts.all(|part| !part.is_empty());
+        if is_topic {
+            Ok(text)
+        } else {
+            Err(ConfigError::invalid(TOPIC_ARN, &text, allowed))
+        }
+    }
+
+    /// The namespace of metrics, 1 to 255 characters,
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>.
+    pub fn metrics_namespace(&self) -> Result<String, ConfigError> {
+        self.parsed(
+            METRICS_NAMESPACE,
+            "1 to 255 characters of A-Z a-z 0-9 . - _ / #",
+            |text| {
+                let legal = |b: u8| b.is_ascii_alphanumeric() || b".-_/#".contains(&b);
+                (text.len() <= 255 && text.bytes().all(legal)).then(|| text.to_owned())
+            },
+        )
+    }
+}
+
+fn is_acceptable_url(text: &str) -> bool {
+    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return false;
+    }
+    if let Some(rest) = text.strip_prefix("https://") {
+        return !rest.is_empty() && !rest.starts_with('/');
+    }
+    text.strip_prefix("http://").is_some_and(|rest| {
+        ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
+            rest.strip_prefix(host)
+                .is_some_and(|tail| tail.is_empty() || tail.starts_with(['/', ':']))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup<'a>(pairs: &'a [(&'a str, &'a str)]) -> Lookup<impl Fn(&str) -> Option<String> + 'a> {
+        Lookup::new(|name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn without_any_variable_the_defaults_hold() {
+        let layout = lookup(&[]).layout().unwrap();
+        assert_eq!(layout.prefixes, ["/my-erp"]);
+        assert_eq!(layout.client_secret_leaf, "lwa/clientsecret");
+        assert_eq!(lookup(&[]).secret_lifetime_days(), Ok(180));
+        assert_eq!(lookup(&[]).metrics_namespace().unwrap(), "LwaRotation");
+    }
+
+    #[test]
+    fn several_prefixes_are_taken_with_or_without_slashes_and_once_each() {
+        let layout = lookup(&[("LWA_PARAMETER_PREFIX", "/a, b/eu/ ,/a")])
+            .layout()
+            .unwrap();
+        assert_eq!(layout.prefixes, ["/a", "/b/eu"]);
+    }
+
+    #[test]
+    fn a_bad_value_is_reported_with_its_name_what_was_found_and_what_is_allowed() {
+        let error = lookup(&[("SECRET_LIFETIME_DAYS", "half a year")]).secret_lifetime_days();
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "SECRET_LIFETIME_DAYS is `half a year`; allowed: a whole number from 1 to 3650"
+        );
+        let error = lookup(&[("LWA_PARAMETER_PREFIX", "/my erp")])
+            .layout()
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("LWA_PARAMETER_PREFIX is `/my erp`; allowed: ")
+        );
+        let error = lookup(&[]).topic_arn().unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("TOPIC_ARN is not set; it must be the ARN")
+        );
+        let error = lookup(&[("TOPIC_ARN", "my-topic")])
+            .topic_arn()
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("TOPIC_ARN is `my-topic`; allowed: the ARN")
+        );
+    }
+
+    #[test]
+    fn a_runbook_on_plain_http_is_refused_but_an_emulator_is_not() {
+        let url = |text| lookup(&[("RUNBOOK_URL", text)]).url(RUNBOOK_URL);
+        assert!(url("https://wiki.example/lwa").is_ok());
+        assert!(url("http://127.0.0.1:8080/x").is_ok());
+        assert!(url("http://localhost.example/").is_err());
+        assert!(url("http://wiki.example/").is_err());
+        assert!(url("javascript:alert(1)").is_err());
+        assert_eq!(url(" "), Ok(None));
+    }
+}

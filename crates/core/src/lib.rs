@@ -1,0 +1,21 @@
+//! The words, deadlines, messages and decisions of the system that keeps
+//! Selling Partner API (SP-API) integrations alive.
+//!
+//! This crate is pure: it performs no I/O, reads no clock and no environment, and depends on
+//! no AWS crate. What it needs from outside arrives as data or through the traits in
+//! [`ports`]; every decision takes `now` as a parameter.
+
+pub mod application;
+pub mod config;
+pub mod deadline;
+pub mod message;
+pub mod ports;
+pub mod rules;
+pub mod severity;
+pub mod text;
+
+pub use application::{ApplicationName, Layout, Place, Role};
+pub use deadline::{Basis, Deadline};
+pub use jiff::Timestamp;
+pub use secrecy::{ExposeSecret, SecretString};
+pub use severity::Severity;

@@ -1,0 +1,124 @@
+//! What the handlers need from outside, as traits that speak our own types.
+//!
+//! Each trait has only the calls that are made. The real implementations are in `lwa-aws`, the
+//! in-memory ones in `lwa-local`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::message::Message;
+
+/// The time, and waiting for it to pass.
+pub trait Clock: Send + Sync {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+
+    /// Returns after `duration`.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// What Parameter Store tells about a parameter without its value,
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterMetadata.html>.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParameterMetadata {
+    /// The full name.
+    pub name: String,
+    /// `String`, `StringList`, `SecureString`, or whatever else the service says.
+    pub parameter_type: String,
+    /// The key of a `SecureString`; `alias/aws/ssm` is the AWS-managed one.
+    pub key_id: Option<String>,
+    /// When it was last written; editing a description counts.
+    pub last_modified: Option<Timestamp>,
+    /// The ARN of who wrote it last.
+    pub last_modified_user: Option<String>,
+    /// Its version, from 1.
+    pub version: Option<i64>,
+    /// `Standard`, `Advanced` or `Intelligent-Tiering`.
+    pub tier: Option<String>,
+    /// Its policies.
+    pub policies: Vec<InlinePolicy>,
+}
+
+/// One policy of an Advanced parameter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InlinePolicy {
+    /// The policy as JSON.
+    pub text: String,
+    /// `NoChangeNotification`, `ExpirationNotification` or `Expiration`.
+    pub policy_type: String,
+    /// `Pending`, `InProgress`, `Finished` or `Failed`.
+    pub status: String,
+}
+
+/// Metadata of single parameters, never their values.
+pub trait ParameterDirectory: Send + Sync {
+    /// What is known about a parameter; none when it does not exist.
+    fn describe(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<ParameterMetadata>, CallError>> + Send;
+
+    /// All tags of a parameter.
+    fn tags(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<BTreeMap<String, String>, CallError>> + Send;
+}
+
+/// Where messages to people go.
+pub trait Notifier: Send + Sync {
+    /// Publishes one message and returns the id it was given.
+    fn publish(&self, message: &Message) -> impl Future<Output = Result<String, CallError>> + Send;
+}
+
+/// A call to a service outside that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} {failure}: {detail}")]
+pub struct CallError {
+    /// The API operation, as its service names it: `DescribeParameters`.
+    pub operation: &'static str,
+    /// What kind of failure it was.
+    pub failure: CallFailure,
+    /// The service's own words, safe to show: no value is ever part of them.
+    pub detail: String,
+}
+
+/// Why a call failed, as far as anybody would act differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallFailure {
+    /// The role lacks the permission.
+    Denied,
+    /// Too many calls.
+    Throttled,
+    /// No answer in time; the call may have had its effect.
+    TimedOut,
+    /// The thing asked for does not exist.
+    NotFound,
+    /// The service understood the request and refused it.
+    Refused,
+    /// The service or the way to it is broken.
+    Unavailable,
+}
+
+impl CallFailure {
+    /// Whether trying the same call again later may succeed.
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled | Self::TimedOut | Self::Unavailable)
+    }
+}
+
+impl fmt::Display for CallFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Denied => "was denied",
+            Self::Throttled => "was throttled",
+            Self::TimedOut => "timed out",
+            Self::NotFound => "found nothing",
+            Self::Refused => "was refused",
+            Self::Unavailable => "failed",
+        })
+    }
+}

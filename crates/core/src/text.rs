@@ -1,0 +1,110 @@
+//! Text for places that cannot hold every character: subjects, text messages, quotations.
+
+/// Longest quotation of somebody else's text in an error, in characters.
+const MAX_QUOTATION: usize = 80;
+
+/// Somebody else's text, made fit for an error message: control characters become `?`, and
+/// what is longer than 80 characters is cut.
+pub fn quotable(text: &str) -> String {
+    let clean = printable(text);
+    elide_end(&clean, MAX_QUOTATION)
+}
+
+/// The text with every control and direction-changing character replaced by `?`, so that it
+/// can neither break a line nor rearrange what a person sees.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_unsafe(c) { '?' } else { c })
+        .collect()
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text in printable ASCII: common typographic characters become their plain cousins,
+/// everything else `?`.
+pub fn ascii(text: &str) -> String {
+    text.chars().map(plain).collect()
+}
+
+/// The text in characters that take one unit each of a GSM-7 text message. The GSM alphabet
+/// lacks the backtick, and counts brackets, braces, tilde, bar, caret and backslash double.
+pub fn gsm7(text: &str) -> String {
+    text.chars()
+        .map(|c| match plain(c) {
+            '`' => '\'',
+            '[' | '{' => '(',
+            ']' | '}' => ')',
+            '\\' | '|' => '/',
+            '^' | '~' => '-',
+            c => c,
+        })
+        .collect()
+}
+
+fn plain(c: char) -> char {
+    match c {
+        ' '..='~' => c,
+        '\u{2018}' | '\u{2019}' => '\'',
+        '\u{201c}' | '\u{201d}' => '"',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        '\u{a0}' | '\t' | '\n' => ' ',
+        _ => '?',
+    }
+}
+
+/// At most `limit` characters: what is too long loses its end, marked by `...`.
+pub fn elide_end(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(limit.saturating_sub(3)).collect();
+    format!("{kept}{}", &"..."[..limit.min(3)])
+}
+
+/// At most `limit` characters: what is too long loses its middle, because both ends of a path
+/// tell applications apart.
+pub fn elide_middle(text: &str, limit: usize) -> String {
+    let count = text.chars().count();
+    if count <= limit {
+        return text.to_owned();
+    }
+    if limit < 5 {
+        return elide_end(text, limit);
+    }
+    let kept = limit - 2;
+    let (head, tail) = (kept - kept / 2, kept / 2);
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(count - tail).collect();
+    format!("{start}..{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quotation_is_short_and_harmless() {
+        assert_eq!(quotable("a\nb\u{202e}c"), "a?b?c");
+        assert_eq!(quotable(&"x".repeat(500)).len(), 80);
+    }
+
+    #[test]
+    fn both_ends_of_a_long_name_survive() {
+        assert_eq!(
+            elide_middle("company/department/europe", 14),
+            "compan..europe"
+        );
+        assert_eq!(elide_middle("short", 14), "short");
+        assert_eq!(elide_middle("longer than that", 4), "l...");
+        assert_eq!(elide_end("abc", 2), "..");
+    }
+
+    #[test]
+    fn every_character_of_a_text_message_takes_one_unit() {
+        assert_eq!(gsm7("a[b]{c}~|\\`^ €é\u{2019}"), "a(b)(c)-//'- ??'");
+    }
+}
