@@ -13,6 +13,7 @@ pub mod ports;
 pub mod rules;
 pub mod severity;
 pub mod text;
+pub mod vault;
 
 pub use application::{ApplicationName, Layout, Place, Role};
 pub use deadline::{Basis, Deadline};

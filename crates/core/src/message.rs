@@ -247,7 +247,9 @@ impl Notice {
             for (number, step) in (1..).zip(&self.steps) {
                 hanging(&mut out, &format!("  {number}. "), &clean(&step.text));
                 if let Some(link) = &step.link {
-                    out.push_str(&format!("     {}\n", printable(link)));
+                    out.push_str("     ");
+                    out.push_str(&printable(link));
+                    out.push('\n');
                 }
             }
         }

@@ -1,1 +1,10 @@
-//! x
+//! The outside world in memory: what replay and tests run the real handlers on.
+//!
+//! A [`World`] holds parameters, secrets, faults and the time. It implements the ports of
+//! `lwa-core`, records every call, and keeps every published message.
+
+mod parameter_directory;
+pub mod world;
+pub mod world_file;
+
+pub use world::{Fault, FaultMode, Parameter, ParameterVersion, Secret, World};

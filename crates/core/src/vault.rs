@@ -1,0 +1,106 @@
+//! Reading credentials where they live.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::application::{ApplicationName, SellerId};
+use crate::ports::CallError;
+
+/// One stored version of a client secret: a number in Parameter Store, a version id in Secrets
+/// Manager.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SecretVersion(String);
+
+impl SecretVersion {
+    /// Wraps what the vault calls the version.
+    pub fn new(version: impl Into<String>) -> Self {
+        Self(version.into())
+    }
+
+    /// The version as the vault spells it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A client secret as stored.
+#[derive(Debug, Clone)]
+pub struct StoredSecret {
+    /// The secret.
+    pub value: SecretString,
+    /// Which version it is.
+    pub version: SecretVersion,
+    /// When this version was written.
+    pub written_at: Option<Timestamp>,
+}
+
+/// What one exchange needs.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The client id; not a secret.
+    pub client_id: String,
+    /// The current client secret.
+    pub client_secret: StoredSecret,
+    /// The refresh token that was asked for.
+    pub refresh_token: Option<SecretString>,
+}
+
+/// Whose refresh token to read along.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RefreshTokenOf {
+    /// None: a `client_credentials` grant needs none, and what is not needed is not decrypted.
+    Nobody,
+    /// The application's own account.
+    Application,
+    /// One seller.
+    Seller(SellerId),
+}
+
+/// Why credentials could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// Parameters, secrets or keys of a secret's document that do not exist; all of them, so
+    /// that one reading shows everything there is to add.
+    #[error("not in the vault: {}", names.join(", "))]
+    Missing {
+        /// Full parameter names, or `secret my-erp, key AppClientId`.
+        names: Vec<String>,
+    },
+    /// What is stored cannot be used.
+    #[error("{name} {problem}")]
+    Malformed {
+        /// The parameter or secret.
+        name: String,
+        /// What is wrong with it; never quotes the value.
+        problem: String,
+    },
+    /// The vault did not answer as it should.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// Credentials, decrypted.
+pub trait CredentialVault: Send + Sync {
+    /// The current credentials of an application, in one call.
+    fn read(
+        &self,
+        application: &ApplicationName,
+        refresh_token: &RefreshTokenOf,
+    ) -> impl Future<Output = Result<Credentials, VaultError>> + Send;
+
+    /// The client secret that was stored before `current`, if any version before it is kept
+    /// whose value differs.
+    fn read_previous_secret(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> impl Future<Output = Result<Option<StoredSecret>, VaultError>> + Send;
+}

@@ -1,0 +1,246 @@
+//! A world as a file: `world.json` of a scenario.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lwa_core::ports::{CallFailure, InlinePolicy};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::world::{
+    Fault, FaultMode, Parameter, ParameterVersion, Secret, SecretVersion, WRITER, World,
+};
+
+/// What the vault and the services answer in a scenario. Unknown keys are refused, so that a
+/// misspelt one does not silently change the story.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorldFile {
+    /// The present instant of the story; the event's own time unless given.
+    pub now: Option<Timestamp>,
+    /// Environment variables of the functions, over the defaults.
+    pub environment: BTreeMap<String, String>,
+    /// Parameter Store, by full name.
+    pub parameters: BTreeMap<String, ParameterFile>,
+    /// Secrets Manager, by name.
+    pub secrets: BTreeMap<String, SecretFile>,
+    /// What goes wrong.
+    pub faults: Vec<FaultFile>,
+}
+
+/// One parameter; what is not given is as in a well-kept estate.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterFile {
+    /// `SecureString` unless given.
+    #[serde(rename = "type")]
+    parameter_type: Option<String>,
+    /// The key id; a customer key unless given.
+    key_id: Option<String>,
+    /// `Advanced` unless given.
+    tier: Option<String>,
+    /// The policies; the four reminders unless given.
+    policies: Option<Vec<PolicyFile>>,
+    /// The tags.
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    /// The versions, oldest first.
+    versions: Vec<ParameterVersionFile>,
+}
+
+/// One policy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    /// The policy as a JSON object.
+    policy: Value,
+    /// `Pending` unless given.
+    status: Option<String>,
+}
+
+/// One version of a parameter.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParameterVersionFile {
+    version: Option<i64>,
+    #[serde(default)]
+    value: String,
+    written_at: Timestamp,
+    written_by: Option<String>,
+}
+
+impl std::fmt::Debug for ParameterVersionFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParameterVersionFile")
+            .field("written_at", &self.written_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One secret of Secrets Manager.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretFile {
+    arn: String,
+    key_id: Option<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    versions: Vec<SecretVersionFile>,
+}
+
+/// One version of a secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretVersionFile {
+    id: String,
+    /// The document.
+    value: Value,
+    created_at: Timestamp,
+    #[serde(default)]
+    stages: Vec<String>,
+}
+
+impl std::fmt::Debug for SecretVersionFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretVersionFile")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One fault.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultFile {
+    /// The operation, as its service names it.
+    operation: String,
+    /// Only calls whose target contains this.
+    #[serde(default)]
+    target: String,
+    /// What happens.
+    failure: FailureFile,
+    /// How many calls fail; every one unless given.
+    times: Option<u32>,
+    /// Whether the call has its effect all the same.
+    #[serde(default)]
+    after_effect: bool,
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FailureFile {
+    Denied,
+    Throttled,
+    TimedOut,
+    NotFound,
+    Refused,
+    Unavailable,
+    Hang,
+}
+
+impl WorldFile {
+    /// Builds the world, at the file's time or else at `now`.
+    pub fn build(self, now: Timestamp) -> World {
+        let world = World::new(self.now.unwrap_or(now));
+        {
+            let mut state = world.state();
+            state.parameters = self
+                .parameters
+                .into_iter()
+                .map(|(name, file)| (name, file.build()))
+                .collect();
+            state.secrets = self
+                .secrets
+                .into_iter()
+                .map(|(name, file)| (name, file.build()))
+                .collect();
+            state.faults = self.faults.into_iter().map(FaultFile::build).collect();
+        }
+        world
+    }
+}
+
+impl ParameterFile {
+    fn build(self) -> Parameter {
+        let standard = Parameter::well_kept();
+        let mut parameter = Parameter {
+            parameter_type: self.parameter_type.unwrap_or(standard.parameter_type),
+            key_id: self.key_id.or(standard.key_id),
+            tier: self.tier.unwrap_or(standard.tier),
+            policies: self.policies.map_or(standard.policies, |policies| {
+                policies.into_iter().map(PolicyFile::build).collect()
+            }),
+            tags: self.tags,
+            versions: Vec::new(),
+        };
+        if parameter.parameter_type != "SecureString" {
+            parameter.key_id = None;
+        }
+        for version in self.versions {
+            let next = parameter.versions.last().map_or(1, |last| last.version + 1);
+            parameter.versions.push(ParameterVersion {
+                version: version.version.unwrap_or(next),
+                value: version.value.into(),
+                written_at: version.written_at,
+                written_by: version.written_by.unwrap_or_else(|| WRITER.to_owned()),
+            });
+        }
+        parameter
+    }
+}
+
+impl PolicyFile {
+    fn build(self) -> InlinePolicy {
+        InlinePolicy {
+            policy_type: self.policy["Type"].as_str().unwrap_or_default().to_owned(),
+            text: self.policy.to_string(),
+            status: self.status.unwrap_or_else(|| "Pending".into()),
+        }
+    }
+}
+
+impl SecretFile {
+    fn build(self) -> Secret {
+        let versions = self.versions.into_iter().map(|version| SecretVersion {
+            id: version.id,
+            value: match version.value {
+                Value::String(text) => text.into(),
+                document => document.to_string().into(),
+            },
+            created_at: version.created_at,
+            stages: version.stages,
+        });
+        Secret {
+            arn: self.arn,
+            key_id: self.key_id,
+            tags: self.tags,
+            versions: versions.collect(),
+        }
+    }
+}
+
+impl FaultFile {
+    fn build(self) -> Fault {
+        let failure = match self.failure {
+            FailureFile::Denied => Some(CallFailure::Denied),
+            FailureFile::Throttled => Some(CallFailure::Throttled),
+            FailureFile::TimedOut => Some(CallFailure::TimedOut),
+            FailureFile::NotFound => Some(CallFailure::NotFound),
+            FailureFile::Refused => Some(CallFailure::Refused),
+            FailureFile::Unavailable => Some(CallFailure::Unavailable),
+            FailureFile::Hang => None,
+        };
+        let mode = match failure {
+            None => FaultMode::Hang,
+            Some(failure) if self.after_effect => FaultMode::After(failure),
+            Some(failure) => FaultMode::Before(failure),
+        };
+        Fault {
+            operation: self.operation,
+            target: self.target,
+            mode,
+            times: self.times,
+        }
+    }
+}
