@@ -1,0 +1,418 @@
+//! The one HTTP and TLS stack: hyper over rustls with ring and embedded roots.
+//!
+//! It serves the AWS SDK as its [`HttpClient`] and everything else through [`Client::send`].
+//! The SDK's own client takes twice as long to its first response, mostly for reading the
+//! machine's root certificates and for a second cryptography library.
+//!
+//! `AWS_CA_BUNDLE` names a PEM file whose certificates are then trusted *instead of* the
+//! embedded ones, as in AWS's other SDKs; it is read with the first request, not before.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::ErrorKind;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, StatusCode, Uri};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tower_service::Service;
+
+/// How long name resolution, TCP and TLS together may take before a request counts as not
+/// sent, unless an SDK client says otherwise.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A pooling HTTP/1.1 client. Clones share their connections; making one does no work.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+/// How much time and room an exchange may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For everything, from resolving the name to the last byte of the answer.
+    pub timeout: Duration,
+    /// The longest body that is accepted.
+    pub max_body_bytes: usize,
+}
+
+/// An answer, read whole. Its `Debug` form does not show the body.
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Why there is no answer. What is displayed names the host but neither path nor query nor
+/// any part of a body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// The request was certainly not sent: the name did not resolve, nobody listened, TLS
+    /// failed, or all that took longer than [`CONNECT_TIMEOUT`].
+    #[error("no connection to {host}: {detail}")]
+    Connect {
+        /// Whom it was for.
+        host: String,
+        /// What went wrong.
+        detail: String,
+    },
+    /// No complete answer within the limit; the request may have had its effect.
+    #[error("no answer from {host} within {} ms", timeout.as_millis())]
+    TimedOut {
+        /// Whom it was for.
+        host: String,
+        /// The limit.
+        timeout: Duration,
+    },
+    /// The answer is longer than accepted.
+    #[error("the answer from {host} is longer than {limit} bytes")]
+    BodyTooLarge {
+        /// Who answered.
+        host: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The connection broke or the answer was no HTTP; the request may have had its effect.
+    #[error("the exchange with {host} broke off: {detail}")]
+    Broken {
+        /// Whom it was with.
+        host: String,
+        /// What went wrong.
+        detail: String,
+    },
+}
+
+impl Client {
+    /// A client that trusts the embedded roots, or instead the certificates of a PEM file.
+    pub fn new(ca_bundle: Option<PathBuf>) -> Self {
+        Self(Arc::new(Inner {
+            ca_bundle,
+            tls: OnceLock::new(),
+            pools: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// Sends a request with an absolute URL and reads the whole answer, whatever its status.
+    /// Redirects are not followed and nothing is retried, except on a pooled connection that
+    /// turns out to be closed before anything was written to it.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response, HttpError> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        match tokio::time::timeout(limits.timeout, self.exchange(request, &host, limits)).await {
+            Ok(result) => result,
+            Err(_) => Err(HttpError::TimedOut {
+                host,
+                timeout: limits.timeout,
+            }),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        host: &str,
+        limits: Limits,
+    ) -> Result<Response, HttpError> {
+        let broken = |error: &(dyn StdError + 'static)| HttpError::Broken {
+            host: host.to_owned(),
+            detail: chain(error),
+        };
+        let pool = self
+            .pool(Some(CONNECT_TIMEOUT))
+            .map_err(|error| HttpError::Connect {
+                host: host.to_owned(),
+                detail: error.to_string(),
+            })?;
+        let answer = pool
+            .request(request.map(SdkBody::from))
+            .await
+            .map_err(|error| {
+                if error.is_connect() {
+                    HttpError::Connect {
+                        host: host.to_owned(),
+                        detail: chain(&error),
+                    }
+                } else {
+                    broken(&error)
+                }
+            })?;
+        let (head, mut incoming) = answer.into_parts();
+        let too_large = || HttpError::BodyTooLarge {
+            host: host.to_owned(),
+            limit: limits.max_body_bytes,
+        };
+        if incoming.size_hint().lower() > limits.max_body_bytes as u64 {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::new();
+        while let Some(frame) = incoming.frame().await {
+            let frame = frame.map_err(|error| broken(&error))?;
+            if let Some(data) = frame.data_ref() {
+                if body.len() + data.len() > limits.max_body_bytes {
+                    return Err(too_large());
+                }
+                body.extend_from_slice(data);
+            }
+        }
+        Ok(Response {
+            status: head.status,
+            headers: head.headers,
+            body: body.freeze(),
+        })
+    }
+
+    /// The connections that are opened within a limit. All users have the same limit, or
+    /// nearly so, hence the list.
+    fn pool(&self, connect_timeout: Option<Duration>) -> Result<Pool, TrustError> {
+        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pool)) = pools.iter().find(|(limit, _)| *limit == connect_timeout) {
+            return Ok(pool.clone());
+        }
+        let tls = self
+            .0
+            .tls
+            .get_or_init(|| tls_config(self.0.ca_bundle.as_deref()))
+            .clone()?;
+        let mut tcp = TcpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let pool = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(Connector {
+                inner: https,
+                limit: connect_timeout,
+            });
+        pools.push((connect_timeout, Pool::clone(&pool)));
+        Ok(pool)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("ca_bundle", &self.0.ca_bundle)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpClient for Client {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(SdkConnector {
+            client: self.clone(),
+            connect_timeout: settings.connect_timeout(),
+            read_timeout: settings.read_timeout(),
+        })
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        Some(ConnectorMetadata::new("hyper", Some("1.x".into())))
+    }
+}
+
+type Pool = legacy::Client<Connector, SdkBody>;
+
+struct Inner {
+    ca_bundle: Option<PathBuf>,
+    tls: OnceLock<Result<ClientConfig, TrustError>>,
+    pools: Mutex<Vec<(Option<Duration>, Pool)>>,
+}
+
+/// The certificates to trust could not be had; nothing can be sent.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+struct TrustError(String);
+
+fn tls_config(ca_bundle: Option<&Path>) -> Result<ClientConfig, TrustError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TrustError(error.to_string()))?;
+    let builder = match ca_bundle {
+        None => builder.with_webpki_roots(),
+        Some(path) => builder.with_root_certificates(read_bundle(path).map_err(|problem| {
+            TrustError(format!("AWS_CA_BUNDLE `{}`: {problem}", path.display()))
+        })?),
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+fn read_bundle(path: &Path) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if roots.is_empty() {
+        return Err("it holds no certificate".to_owned());
+    }
+    Ok(roots)
+}
+
+/// Opens connections, TLS included, within a limit.
+#[derive(Clone)]
+struct Connector {
+    inner: HttpsConnector<TcpConnector>,
+    limit: Option<Duration>,
+}
+
+type Connection = <HttpsConnector<TcpConnector> as Service<Uri>>::Response;
+
+impl Service<Uri> for Connector {
+    type Response = Connection;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let connecting = self.inner.call(target);
+        let Some(limit) = self.limit else {
+            return connecting;
+        };
+        Box::pin(async move {
+            match tokio::time::timeout(limit, connecting).await {
+                Ok(result) => result,
+                Err(_) => Err(LimitReached {
+                    what: "connecting",
+                    limit,
+                }
+                .into()),
+            }
+        })
+    }
+}
+
+/// Something took longer than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} took longer than {} ms", limit.as_millis())]
+struct LimitReached {
+    what: &'static str,
+    limit: Duration,
+}
+
+#[derive(Debug)]
+struct SdkConnector {
+    client: Client,
+    connect_timeout: Option<Duration>,
+    read_timeout: Option<Duration>,
+}
+
+impl HttpConnector for SdkConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let exchange = request
+            .try_into_http1x()
+            .map_err(|error| ConnectorError::user(error.into()))
+            .and_then(|request| {
+                let pool = self
+                    .client
+                    .pool(self.connect_timeout)
+                    .map_err(|error| ConnectorError::user(error.into()).never_connected())?;
+                Ok(pool.request(request))
+            });
+        let read_timeout = self.read_timeout;
+        HttpConnectorFuture::new(async move {
+            let exchange = exchange?;
+            let answer = match read_timeout {
+                None => exchange.await,
+                Some(limit) => tokio::time::timeout(limit, exchange).await.map_err(|_| {
+                    ConnectorError::timeout(
+                        LimitReached {
+                            what: "waiting for the answer",
+                            limit,
+                        }
+                        .into(),
+                    )
+                })?,
+            };
+            let answer: http::Response<Incoming> = answer.map_err(for_sdk)?;
+            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// Says what kind of failure it was, because the SDK retries timeouts, broken connections and
+/// transient errors, and nothing else.
+fn for_sdk(error: legacy::Error) -> ConnectorError {
+    if find::<LimitReached>(&error).is_some() {
+        return ConnectorError::timeout(error.into()).never_connected();
+    }
+    if error.is_connect() {
+        return ConnectorError::io(error.into()).never_connected();
+    }
+    let io = find::<std::io::Error>(&error).is_some();
+    match find::<hyper::Error>(&error) {
+        Some(hyper) if hyper.is_timeout() => ConnectorError::timeout(error.into()),
+        Some(hyper) if hyper.is_user() => ConnectorError::user(error.into()),
+        Some(hyper) if io || hyper.is_closed() || hyper.is_canceled() => {
+            ConnectorError::io(error.into())
+        }
+        Some(hyper) if hyper.is_incomplete_message() => {
+            ConnectorError::other(error.into(), Some(ErrorKind::TransientError))
+        }
+        _ if io => ConnectorError::io(error.into()),
+        _ => ConnectorError::other(error.into(), None),
+    }
+}
+
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |&error| error.source())
+        .find_map(|error| error.downcast_ref())
+}
+
+/// An error with its causes. Those of hyper, rustls and the system name no URL and no data.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for error in std::iter::successors(Some(error), |&error| error.source()) {
+        let part = error.to_string();
+        if !parts.iter().any(|earlier| earlier.contains(&part)) {
+            parts.push(part);
+        }
+    }
+    parts.join(": ")
+}
