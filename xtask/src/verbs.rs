@@ -1,0 +1,147 @@
+//! What each verb does, as a list of steps. A new verb is a function here and a line in `main.rs`.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::emulators::Emulators;
+use crate::{dependencies, python, snapshots, steps, tree};
+
+/// `cargo xtask check`.
+pub(crate) fn check() -> Result<()> {
+    let arguments = ["check", "--workspace", "--all-targets", "--locked"];
+    steps::run("compile", cargo(&arguments), &rerun(&arguments))
+}
+
+/// `cargo xtask lint`.
+pub(crate) fn lint() -> Result<()> {
+    for (tool, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        require_cargo_tool(tool, component)?;
+    }
+    let format = ["fmt", "--all", "--check"];
+    steps::run("formatting", cargo(&format), "cargo fmt --all")?;
+
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    steps::run("lints", cargo(&clippy), &rerun(&clippy))?;
+
+    let document = ["doc", "--workspace", "--no-deps", "--locked"];
+    let mut command = cargo(&document);
+    command.env("RUSTDOCFLAGS", "--deny warnings");
+    let by_hand = format!("RUSTDOCFLAGS='--deny warnings' {}", rerun(&document));
+    steps::run("documentation", command, &by_hand)?;
+
+    steps::time("dependencies", dependencies::check)?;
+    if has_cargo_tool("deny") {
+        let deny = ["deny", "--offline", "check", "bans", "licenses", "sources"];
+        steps::run("cargo-deny", cargo(&deny), &rerun(&deny))
+    } else {
+        steps::skip(
+            "cargo-deny",
+            "not installed; `cargo install --locked cargo-deny` adds it",
+        );
+        Ok(())
+    }
+}
+
+/// `cargo xtask test [--quick] [FILTER]`.
+pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
+    let everything = !quick && filter.is_none();
+    if everything {
+        lint()?;
+    }
+
+    let mut arguments = vec!["test", "--workspace", "--locked"];
+    if quick {
+        arguments.extend(["--exclude", "lwa-tests"]);
+    }
+    arguments.extend(filter);
+    let mut command = cargo(&arguments);
+    for name in variables_that_reach_aws() {
+        command.env_remove(name);
+    }
+    if quick {
+        return steps::run("tests", command, &rerun(&arguments));
+    }
+
+    let python = python::virtual_environment()?;
+    // The tests start these as processes, next to their own executable.
+    let build = ["build", "--workspace", "--bins", "--locked"];
+    steps::run("binaries", cargo(&build), &rerun(&build))?;
+    let emulators = steps::time("emulators", || Emulators::start(&python))?;
+    command.envs(emulators.variables());
+    let references = everything
+        .then(|| snapshots::record(&mut command))
+        .transpose()?;
+    let by_hand = filter.map_or_else(
+        || "cargo xtask test NAME, with the name of a failed test".to_owned(),
+        |filter| format!("cargo xtask test {filter}"),
+    );
+    steps::run("tests", command, &by_hand)?;
+    match references {
+        Some(references) => steps::time("snapshots", || snapshots::reject_unused(&references)),
+        None => Ok(()),
+    }
+}
+
+/// `cargo xtask emulators`.
+pub(crate) fn emulators() -> Result<()> {
+    let python = python::virtual_environment()?;
+    let emulators = Emulators::start(&python)?;
+    for (name, url) in emulators.variables() {
+        println!("export {name}={url}");
+    }
+    eprintln!("Running until Ctrl-C.");
+    emulators.wait()
+}
+
+/// A Cargo command in the workspace's root, as if typed in a shell there.
+fn cargo(arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(arguments).current_dir(tree::root());
+    // Set by the Cargo that runs this program. Build scripts that watch them (`ring`) would run
+    // again each time somebody changes between `cargo xtask` and `cargo`.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+fn rerun(arguments: &[&str]) -> String {
+    format!("cargo {}", arguments.join(" "))
+}
+
+fn has_cargo_tool(name: &str) -> bool {
+    cargo(&[name, "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+fn require_cargo_tool(name: &str, component: &str) -> Result<()> {
+    cargo(&["--version"])
+        .output()
+        .context("`cargo` cannot be started; install Rust")?;
+    if !has_cargo_tool(name) {
+        bail!("`cargo {name}` is missing; install it with `rustup component add {component}`");
+    }
+    Ok(())
+}
+
+/// A developer's own AWS set-up: no test may see it, lest one reaches a real account.
+fn variables_that_reach_aws() -> impl Iterator<Item = OsString> {
+    std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(|name| name.to_string_lossy().starts_with("AWS_"))
+}
