@@ -8,10 +8,12 @@
 pub mod application;
 pub mod config;
 pub mod deadline;
+pub mod lwa;
 pub mod message;
 pub mod ports;
 pub mod rules;
 pub mod severity;
+pub mod sp_api;
 pub mod text;
 pub mod vault;
 

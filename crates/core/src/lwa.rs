@@ -1,0 +1,421 @@
+//! Login with Amazon (LWA): what is asked of its token endpoint, and what it answers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::text::quotable;
+
+/// What a grantless access token may be used for; several scopes are one value, joined with
+/// single spaces.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(Cow<'static, str>);
+
+impl Scope {
+    /// Notification destinations and subscriptions,
+    /// <https://developer-docs.amazon.com/sp-api/docs/grantless-operations>.
+    pub const NOTIFICATIONS: Self = Self(Cow::Borrowed("sellingpartnerapi::notifications"));
+    /// Migration of authorisations, same source.
+    pub const MIGRATION: Self = Self(Cow::Borrowed("sellingpartnerapi::migration"));
+    /// Rotation of the client secret; `client_credential` is singular,
+    /// <https://developer-docs.amazon.com/sp-api/docs/rotate-your-application-client-secret>.
+    pub const CLIENT_SECRET_ROTATION: Self = Self(Cow::Borrowed(
+        "sellingpartnerapi::client_credential:rotation",
+    ));
+
+    /// Every scope that Amazon documents.
+    pub const KNOWN: [Self; 3] = [
+        Self::NOTIFICATIONS,
+        Self::MIGRATION,
+        Self::CLIENT_SECRET_ROTATION,
+    ];
+
+    /// Accepts the characters that OAuth 2.0 allows in a scope
+    /// (<https://www.rfc-editor.org/rfc/rfc6749#section-3.3>), known to Amazon or not: it may
+    /// add one any day. Scopes are put in order and taken once, because their order has no
+    /// meaning and equal scopes should be equal values.
+    pub fn parse(text: &str) -> Result<Self, InvalidScope> {
+        let invalid = |problem| InvalidScope {
+            found: quotable(text),
+            problem,
+        };
+        let legal = |b: u8| matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\';
+        if !text.bytes().all(legal) {
+            return Err(invalid("it has a character that no scope may have"));
+        }
+        if text.len() > 1_000 {
+            return Err(invalid("it is longer than 1000 characters"));
+        }
+        let mut words: Vec<&str> = text.split_ascii_whitespace().collect();
+        words.sort_unstable();
+        words.dedup();
+        if words.is_empty() {
+            return Err(invalid("it is empty"));
+        }
+        Ok(Self(Cow::Owned(words.join(" "))))
+    }
+
+    /// The scope as it is sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the scope, or one of several, is `other`.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.0.split(' ').any(|word| word == other.0)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Text that cannot be a scope.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{found}` is no scope: {problem}; Amazon documents {}",
+    Scope::KNOWN.map(|scope| format!("`{scope}`")).join(", ")
+)]
+pub struct InvalidScope {
+    found: String,
+    problem: &'static str,
+}
+
+/// On whose behalf an access token is asked for.
+#[derive(Debug, Clone)]
+pub enum Grant {
+    /// A seller's, by the refresh token that stands for the seller's consent.
+    RefreshToken(SecretString),
+    /// The application's own, limited to a scope.
+    ClientCredentials(Scope),
+}
+
+/// One exchange at the token endpoint.
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    /// Names the application; not a secret.
+    pub client_id: String,
+    /// Proves the application.
+    pub client_secret: SecretString,
+    /// What is exchanged.
+    pub grant: Grant,
+}
+
+/// An access token. `Debug` redacts the value.
+#[derive(Debug, Clone)]
+pub struct AccessToken {
+    /// The token itself, at most 2048 bytes.
+    pub value: SecretString,
+    /// `bearer`.
+    pub token_type: String,
+    /// How long it works from the moment it was issued; usually one hour, never assumed.
+    pub expires_in: Duration,
+}
+
+/// An exchange that gave no access token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("LWA {failure}{}", self.said())]
+pub struct LwaError {
+    /// What kind of failure it was, by who must act.
+    pub failure: LwaFailure,
+    /// The HTTP status; none when there was no answer.
+    pub status: Option<u16>,
+    /// The OAuth error code, `invalid_client` for example.
+    pub code: Option<String>,
+    /// LWA's description, or the transport's, safe to show: no value is ever part of it.
+    pub description: Option<String>,
+    /// How long LWA asks to wait before the next try.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why an exchange failed, by who must act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LwaFailure {
+    /// The client id and secret do not match or no longer work (`invalid_client`): whoever keeps
+    /// the credentials must act, unless a rotation is just spreading.
+    ClientRefused,
+    /// The refresh token is no longer, or never was, worth anything (`invalid_grant`): the
+    /// seller must authorise the application again.
+    GrantRefused,
+    /// The application may not have what it asks for (`unauthorized_client`, `access_denied`):
+    /// whoever manages the application in the developer console must act.
+    AccessDenied,
+    /// The request itself is wrong (`invalid_request`, `invalid_scope`,
+    /// `unsupported_grant_type`): the caller must ask for something else.
+    RequestRefused,
+    /// A refusal without an OAuth code: whatever answered is probably not LWA, so whoever set
+    /// the URL or runs the proxy must act.
+    NotLwa,
+    /// Too many exchanges: waiting helps.
+    Throttled,
+    /// LWA is broken (5xx, `server_error`, `temporarily_unavailable`): waiting may help.
+    Unavailable,
+    /// No complete answer in time: trying again may help.
+    TimedOut,
+    /// No connection, or one that broke: trying again may help.
+    Unreachable,
+    /// A success whose body is not a token response, or is larger than one could be: trying
+    /// again may help.
+    Unintelligible,
+}
+
+impl LwaFailure {
+    /// Whether trying the same exchange again later may succeed.
+    pub const fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled
+                | Self::Unavailable
+                | Self::TimedOut
+                | Self::Unreachable
+                | Self::Unintelligible
+        )
+    }
+
+    /// The failure that an answer other than a success stands for.
+    ///
+    /// Codes go before statuses where they are known, because they are what OAuth defines. An
+    /// unexplained 401 counts as a refused client, as in Amazon's own Python client.
+    pub fn of_answer(status: u16, code: Option<&str>) -> Self {
+        match (status, code) {
+            (_, Some("invalid_client")) => Self::ClientRefused,
+            (_, Some("invalid_grant")) => Self::GrantRefused,
+            (429, _) => Self::Throttled,
+            (500.., _) | (_, Some("server_error" | "temporarily_unavailable")) => Self::Unavailable,
+            (401, _) => Self::ClientRefused,
+            (_, Some("unauthorized_client" | "access_denied")) => Self::AccessDenied,
+            (_, Some(_)) => Self::RequestRefused,
+            (_, None) => Self::NotLwa,
+        }
+    }
+}
+
+impl LwaError {
+    /// A failure without an answer.
+    pub fn without_answer(failure: LwaFailure, description: impl Into<String>) -> Self {
+        Self {
+            failure,
+            status: None,
+            code: None,
+            description: Some(description.into()),
+            retry_after: None,
+        }
+    }
+
+    /// Whether trying the same exchange again later may succeed.
+    pub const fn is_transient(&self) -> bool {
+        self.failure.is_transient()
+    }
+
+    /// What was said, in brackets, for messages.
+    fn said(&self) -> String {
+        let status = self.status.map(|status| format!("HTTP {status}"));
+        let said: Vec<String> = [status, self.code.clone(), self.description.clone()]
+            .into_iter()
+            .flatten()
+            .collect();
+        if said.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", said.join(", "))
+        }
+    }
+}
+
+impl fmt::Display for LwaFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientRefused => "refused the client id and secret",
+            Self::GrantRefused => "refused the refresh token",
+            Self::AccessDenied => "denied the application what it asked for",
+            Self::RequestRefused => "refused the request",
+            Self::NotLwa => "gave an answer that is not LWA's",
+            Self::Throttled => "throttled the exchange",
+            Self::Unavailable => "failed",
+            Self::TimedOut => "did not answer in time",
+            Self::Unreachable => "could not be reached",
+            Self::Unintelligible => "answered with something other than a token",
+        })
+    }
+}
+
+/// The LWA token endpoint.
+pub trait TokenEndpoint: Send + Sync {
+    /// Exchanges credentials for an access token: one request, no retry, answered or given up
+    /// within `timeout`.
+    fn exchange(
+        &self,
+        request: &TokenRequest,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<AccessToken, LwaError>> + Send;
+}
+
+/// Somebody else's words about a failure, made fit for logs and error messages: one short line
+/// in which everything that looks like a credential is blotted out.
+///
+/// No LWA or SP-API answer is known to repeat a credential, but nothing says that none ever
+/// will.
+pub fn safe_words(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.|+/=~%".contains(c);
+    let mut safe = String::with_capacity(text.len().min(1_000));
+    let mut word = String::new();
+    for c in text.chars().take(1_000).chain(['\n']) {
+        if is_part(c) {
+            word.push(c);
+            continue;
+        }
+        safe.push_str(if looks_like_credential(&word) {
+            "[redacted]"
+        } else {
+            &word
+        });
+        word.clear();
+        safe.push(c);
+    }
+    let words: Vec<&str> = safe.split_whitespace().collect();
+    // Longer than a quotation of input: Amazon's explanations are whole sentences.
+    crate::text::elide_end(&crate::text::printable(&words.join(" ")), 300)
+}
+
+fn looks_like_credential(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    let prefixes = [
+        "atzr|",
+        "atza|",
+        "atc|",
+        "aztr|",
+        "azta|",
+        "atz.",
+        "amzn1.oa2-cs.",
+    ];
+    let prefixed = prefixes
+        .iter()
+        .any(|prefix| lower.contains(prefix) || lower.contains(&prefix.replace('|', "%7c")));
+    // Old client secrets are bare hexadecimal, tokens are long runs of base64.
+    let run = |word: &str| {
+        word.split(|c: char| !c.is_ascii_alphanumeric())
+            .map(str::len)
+            .max()
+    };
+    prefixed || run(word) > Some(24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_equal_whatever_order_they_are_given_in() {
+        let both = Scope::parse(" sellingpartnerapi::notifications  sellingpartnerapi::migration");
+        let both = both.unwrap();
+        assert_eq!(
+            both.as_str(),
+            "sellingpartnerapi::migration sellingpartnerapi::notifications"
+        );
+        assert!(both.includes(&Scope::NOTIFICATIONS));
+        assert!(!both.includes(&Scope::CLIENT_SECRET_ROTATION));
+        assert_eq!(
+            Scope::parse("sellingpartnerapi::notifications").unwrap(),
+            Scope::NOTIFICATIONS
+        );
+    }
+
+    #[test]
+    fn text_that_cannot_be_a_scope_is_refused_with_the_known_ones() {
+        let error = Scope::parse("a\nb").unwrap_err().to_string();
+        assert!(
+            error.starts_with("`a?b` is no scope: it has a character"),
+            "{error}"
+        );
+        assert!(error.contains("`sellingpartnerapi::client_credential:rotation`"));
+        assert!(Scope::parse("  ").is_err());
+    }
+
+    #[test]
+    fn every_answer_of_the_error_table_has_somebody_to_act() {
+        let check = |status, code: &str, expected| {
+            let code = Some(code).filter(|code| !code.is_empty());
+            assert_eq!(
+                LwaFailure::of_answer(status, code),
+                expected,
+                "{status} {code:?}"
+            );
+        };
+        check(401, "invalid_client", LwaFailure::ClientRefused);
+        check(400, "invalid_client", LwaFailure::ClientRefused);
+        check(401, "unauthorized_client", LwaFailure::ClientRefused);
+        check(401, "", LwaFailure::ClientRefused);
+        check(400, "invalid_grant", LwaFailure::GrantRefused);
+        check(400, "unauthorized_client", LwaFailure::AccessDenied);
+        check(403, "access_denied", LwaFailure::AccessDenied);
+        check(400, "unsupported_grant_type", LwaFailure::RequestRefused);
+        check(400, "invalid_request", LwaFailure::RequestRefused);
+        check(400, "invalid_scope", LwaFailure::RequestRefused);
+        check(500, "server_error", LwaFailure::Unavailable);
+        check(503, "temporarily_unavailable", LwaFailure::Unavailable);
+        check(502, "", LwaFailure::Unavailable);
+        check(429, "", LwaFailure::Throttled);
+        check(429, "slow_down", LwaFailure::Throttled);
+        check(403, "", LwaFailure::NotLwa);
+        check(404, "", LwaFailure::NotLwa);
+        check(302, "", LwaFailure::NotLwa);
+    }
+
+    #[test]
+    fn an_error_says_what_lwa_said() {
+        let error = LwaError {
+            failure: LwaFailure::ClientRefused,
+            status: Some(401),
+            code: Some("invalid_client".into()),
+            description: Some("Client authentication failed".into()),
+            retry_after: None,
+        };
+        assert_eq!(
+            error.to_string(),
+            "LWA refused the client id and secret \
+             (HTTP 401, invalid_client, Client authentication failed)"
+        );
+    }
+
+    #[test]
+    fn what_looks_like_a_credential_is_blotted_out_of_somebody_elses_words() {
+        let check = |text: &str, expected: &str| assert_eq!(safe_words(text), expected);
+        let ordinary = "The request has an invalid grant parameter : refresh_token. User may have \
+                        revoked or didn't grant the permission.";
+        check(ordinary, ordinary);
+        check(
+            "scope sellingpartnerapi::client_credential:rotation is unknown",
+            "scope sellingpartnerapi::client_credential:rotation is unknown",
+        );
+        check(
+            "bad token Atzr|IwEBIA, sorry",
+            "bad token [redacted], sorry",
+        );
+        check("bad token (Atzr%7CIwEBIA)", "bad token ([redacted])");
+        check("secret=amzn1.oa2-cs.v1.00ff", "[redacted]");
+        check(
+            "b5f7f8000000000000000000000000000000 is wrong",
+            "[redacted] is wrong",
+        );
+        check("two\nlines", "two lines");
+    }
+
+    #[test]
+    fn no_secret_is_in_the_debug_form_of_a_request_or_a_token() {
+        let request = TokenRequest {
+            client_id: "amzn1.application-oa2-client.0".into(),
+            client_secret: "planted-1".into(),
+            grant: Grant::RefreshToken("planted-2".into()),
+        };
+        let token = AccessToken {
+            value: "planted-3".into(),
+            token_type: "bearer".into(),
+            expires_in: Duration::from_hours(1),
+        };
+        assert!(!format!("{request:?} {token:?}").contains("planted"));
+    }
+}

@@ -1,0 +1,352 @@
+//! Amazon's Selling Partner API (SP-API): the few calls that are made, and what it answers.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::lwa::AccessToken;
+
+/// Where an SP-API call goes,
+/// <https://developer-docs.amazon.com/sp-api/docs/sp-api-endpoints>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Region {
+    /// North America.
+    Na,
+    /// Europe.
+    Eu,
+    /// Far East.
+    Fe,
+    /// The sandbox of North America.
+    SandboxNa,
+    /// The sandbox of Europe.
+    SandboxEu,
+    /// The sandbox of the Far East.
+    SandboxFe,
+}
+
+impl Region {
+    /// Every region.
+    pub const ALL: [Self; 6] = [
+        Self::Na,
+        Self::Eu,
+        Self::Fe,
+        Self::SandboxNa,
+        Self::SandboxEu,
+        Self::SandboxFe,
+    ];
+
+    /// Reads the region as `SP_API_REGION` spells it; upper case is tolerated.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|region| region.as_str().eq_ignore_ascii_case(text))
+    }
+
+    /// The region as `SP_API_REGION` spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Na => "na",
+            Self::Eu => "eu",
+            Self::Fe => "fe",
+            Self::SandboxNa => "sandbox-na",
+            Self::SandboxEu => "sandbox-eu",
+            Self::SandboxFe => "sandbox-fe",
+        }
+    }
+
+    /// The base URL, without a slash at the end.
+    pub const fn endpoint(self) -> &'static str {
+        match self {
+            Self::Na => "https://sellingpartnerapi-na.amazon.com",
+            Self::Eu => "https://sellingpartnerapi-eu.amazon.com",
+            Self::Fe => "https://sellingpartnerapi-fe.amazon.com",
+            Self::SandboxNa => "https://sandbox.sellingpartnerapi-na.amazon.com",
+            Self::SandboxEu => "https://sandbox.sellingpartnerapi-eu.amazon.com",
+            Self::SandboxFe => "https://sandbox.sellingpartnerapi-fe.amazon.com",
+        }
+    }
+
+    /// Whether it is a sandbox, which knows no rotation of secrets.
+    pub const fn is_sandbox(self) -> bool {
+        matches!(self, Self::SandboxNa | Self::SandboxEu | Self::SandboxFe)
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An SP-API call that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("SP-API {failure} {operation}{}", self.said())]
+pub struct SpApiError {
+    /// The operation, as the API's model names it: `getMarketplaceParticipations`.
+    pub operation: &'static str,
+    /// What kind of failure it was.
+    pub failure: SpApiFailure,
+    /// The HTTP status; none when there was no answer.
+    pub status: Option<u16>,
+    /// The first error's code, `Unauthorized` for example.
+    pub code: Option<String>,
+    /// The first error's message, or the transport's words.
+    pub message: Option<String>,
+    /// The first error's details: the only thing that tells an expired secret from other
+    /// refusals.
+    pub details: Option<String>,
+    /// `x-amzn-RequestId`, which Amazon's support asks for.
+    pub request_id: Option<String>,
+    /// How long SP-API asks to wait before the next try.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why an SP-API call failed, as far as anybody would act differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SpApiFailure {
+    /// The service understood the request and refused it (4xx but 429): nothing was done.
+    Refused,
+    /// Too many calls (429): nothing was done.
+    Throttled,
+    /// No connection was made: nothing was done.
+    Unreachable,
+    /// No complete answer in time, or the connection broke: it may have been done.
+    TimedOut,
+    /// The service is broken (5xx), or the answer is none of SP-API's: it may have been done.
+    Unavailable,
+}
+
+impl SpApiFailure {
+    /// The failure that an answer other than a success stands for.
+    pub const fn of_status(status: u16) -> Self {
+        match status {
+            429 => Self::Throttled,
+            400..=499 => Self::Refused,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+impl fmt::Display for SpApiFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "refused",
+            Self::Throttled => "throttled",
+            Self::Unreachable => "could not be reached for",
+            Self::TimedOut => "did not answer in time to",
+            Self::Unavailable => "failed at",
+        })
+    }
+}
+
+/// What a refusal by SP-API means for the credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The client secret that the access token was minted with has expired, although LWA may go
+    /// on minting tokens with it.
+    SecretExpired,
+    /// The access token itself has expired.
+    TokenExpired,
+    /// The access token did not reach SP-API: a proxy dropped the header.
+    TokenMissing,
+    /// The application lacks the role, or the seller the authorisation.
+    AccessDenied,
+    /// Anything else.
+    Other,
+}
+
+impl SpApiError {
+    /// A failure without an answer.
+    pub fn without_answer(
+        operation: &'static str,
+        failure: SpApiFailure,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            operation,
+            failure,
+            status: None,
+            code: None,
+            message: Some(message.into()),
+            details: None,
+            request_id: None,
+            retry_after: None,
+        }
+    }
+
+    /// Whether trying the same call again later may succeed. A call that is not idempotent must
+    /// also ask [`Self::may_have_been_done`].
+    pub const fn is_transient(&self) -> bool {
+        !matches!(self.failure, SpApiFailure::Refused)
+    }
+
+    /// Whether the call may have had its effect all the same.
+    pub const fn may_have_been_done(&self) -> bool {
+        matches!(
+            self.failure,
+            SpApiFailure::TimedOut | SpApiFailure::Unavailable
+        )
+    }
+
+    /// What a refusal means; none when it was none.
+    ///
+    /// There is no code for an expired secret, and reports disagree on the status (403 and
+    /// 401), so the words decide, whatever their case:
+    /// <https://github.com/amzn/selling-partner-api-models/issues/4489>.
+    pub fn refusal(&self) -> Option<Refusal> {
+        if self.failure != SpApiFailure::Refused {
+            return None;
+        }
+        let words = [&self.details, &self.message]
+            .into_iter()
+            .flatten()
+            .map(|words| words.to_ascii_lowercase())
+            .collect::<Vec<_>>()
+            .join("\n");
+        let expired = words.contains("expired");
+        Some(
+            if expired && (words.contains("lwa secret") || words.contains("client secret")) {
+                Refusal::SecretExpired
+            } else if expired && words.contains("access token") {
+                Refusal::TokenExpired
+            } else if words.contains("access token is missing") {
+                Refusal::TokenMissing
+            } else if matches!(self.status, Some(401 | 403)) {
+                Refusal::AccessDenied
+            } else {
+                Refusal::Other
+            },
+        )
+    }
+
+    /// What was said, in brackets, for messages.
+    fn said(&self) -> String {
+        let said: Vec<String> = [
+            self.status.map(|status| format!("HTTP {status}")),
+            self.code.clone(),
+            self.message.clone(),
+            self.details.clone(),
+            self.request_id
+                .as_ref()
+                .map(|id| format!("request id {id}")),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+        if said.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", said.join(", "))
+        }
+    }
+}
+
+/// The SP-API operations that are called. Each is one request, without a retry, answered or
+/// given up within `timeout`.
+pub trait SellingPartnerApi: Send + Sync {
+    /// `getMarketplaceParticipations`: harmless, and needs a seller's token.
+    fn marketplace_participations(
+        &self,
+        token: &AccessToken,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), SpApiError>> + Send;
+
+    /// `getDestinations`: harmless, and needs a grantless token for
+    /// [`Scope::NOTIFICATIONS`](crate::lwa::Scope::NOTIFICATIONS).
+    fn notification_destinations(
+        &self,
+        token: &AccessToken,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), SpApiError>> + Send;
+
+    /// `rotateApplicationClientSecret`: asks for a new client secret, which arrives by queue;
+    /// the one in use dies seven days later. Needs a grantless token for
+    /// [`Scope::CLIENT_SECRET_ROTATION`](crate::lwa::Scope::CLIENT_SECRET_ROTATION).
+    ///
+    /// Not idempotent: after an error that [may have been
+    /// done](SpApiError::may_have_been_done) it must not be called again.
+    fn rotate_client_secret(
+        &self,
+        token: &AccessToken,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), SpApiError>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, message: &str, details: &str) -> SpApiError {
+        SpApiError {
+            operation: "getMarketplaceParticipations",
+            failure: SpApiFailure::of_status(status),
+            status: Some(status),
+            code: Some("Unauthorized".into()),
+            message: Some(message.into()),
+            details: Some(details.into()),
+            request_id: Some("4d1f".into()),
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn an_expired_secret_is_told_by_its_words_whatever_the_status_and_the_case() {
+        let check = |status, details: &str, expected| {
+            let error = refused(status, "Access to requested resource is denied.", details);
+            assert_eq!(error.refusal(), expected, "{status} {details}");
+        };
+        let expired = "The LWA secret token you provided has expired.";
+        check(403, expired, Some(Refusal::SecretExpired));
+        check(401, expired, Some(Refusal::SecretExpired));
+        check(403, &expired.to_uppercase(), Some(Refusal::SecretExpired));
+        check(
+            403,
+            "The access token you provided has expired.",
+            Some(Refusal::TokenExpired),
+        );
+        check(
+            403,
+            "Access token is missing in the request header.",
+            Some(Refusal::TokenMissing),
+        );
+        check(403, "", Some(Refusal::AccessDenied));
+        check(400, "", Some(Refusal::Other));
+        check(429, expired, None);
+        check(503, expired, None);
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_not_asked_for_again() {
+        let check = |failure, transient, maybe_done| {
+            let error = SpApiError::without_answer("rotateApplicationClientSecret", failure, "");
+            assert_eq!(error.is_transient(), transient, "{failure:?}");
+            assert_eq!(error.may_have_been_done(), maybe_done, "{failure:?}");
+        };
+        check(SpApiFailure::Refused, false, false);
+        check(SpApiFailure::Throttled, true, false);
+        check(SpApiFailure::Unreachable, true, false);
+        check(SpApiFailure::TimedOut, true, true);
+        check(SpApiFailure::Unavailable, true, true);
+        assert_eq!(SpApiFailure::of_status(302), SpApiFailure::Unavailable);
+    }
+
+    #[test]
+    fn an_error_carries_the_request_id_that_support_asks_for() {
+        let error = refused(403, "Access to requested resource is denied.", "").to_string();
+        assert_eq!(
+            error,
+            "SP-API refused getMarketplaceParticipations (HTTP 403, Unauthorized, \
+             Access to requested resource is denied., request id 4d1f)"
+        );
+    }
+
+    #[test]
+    fn a_region_is_read_as_it_is_written() {
+        for region in Region::ALL {
+            assert_eq!(Region::parse(region.as_str()), Some(region));
+            assert_eq!(region.endpoint().contains("sandbox"), region.is_sandbox());
+        }
+        assert_eq!(Region::parse("EU"), Some(Region::Eu));
+        assert_eq!(Region::parse("us"), None);
+    }
+}
