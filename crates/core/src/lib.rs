@@ -8,14 +8,18 @@
 pub mod application;
 pub mod config;
 pub mod deadline;
+pub mod event;
+pub mod link;
 pub mod lwa;
 pub mod message;
+pub mod policy_notice;
 pub mod ports;
 pub mod rules;
 pub mod severity;
 pub mod sp_api;
 pub mod text;
 pub mod vault;
+pub mod wording;
 
 pub use application::{ApplicationName, Layout, Place, Role};
 pub use deadline::{Basis, Deadline};

@@ -1,1 +1,210 @@
-//! x
+//! policy-formatter: EventBridge events about parameters, as messages a person can act on.
+//!
+//! The handler is a shell: it looks up what the event lacks, lets
+//! [`lwa_core::policy_notice::notice`] decide what to say, and publishes it. A look-up that
+//! fails or dawdles costs its lines, never the message; only a failed publish is an error, and
+//! the platform then delivers the event again.
+
+mod recent_ids;
+
+use std::time::Duration;
+
+use lwa_core::Layout;
+use lwa_core::config::{self, ConfigError, Lookup};
+use lwa_core::event::Event;
+use lwa_core::message::Message;
+use lwa_core::policy_notice::{self, Context, Findings};
+use lwa_core::ports::{CallError, CallFailure, Clock, Notifier, ParameterDirectory};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::recent_ids::RecentIds;
+
+/// How long the look-ups may take before the message goes out without them. They run side by
+/// side; the function's own timeout has to leave room for the publish after them.
+pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the formatter is told by its environment.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How parameters are named.
+    pub layout: Layout,
+    /// How long a client secret lives, in days.
+    pub secret_lifetime_days: u32,
+    /// The team's own page.
+    pub runbook_url: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings.
+    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
+    where
+        F: Fn(&str) -> Option<String>,
+    {
+        Ok(Self {
+            layout: lookup.layout()?,
+            secret_lifetime_days: lookup.secret_lifetime_days()?,
+            runbook_url: lookup.url(config::RUNBOOK_URL)?,
+        })
+    }
+}
+
+/// What the function answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Response {
+    /// The event's id.
+    pub event_id: Option<String>,
+    /// Whether this environment had published the event before, and so did nothing.
+    pub duplicate: bool,
+    /// The id that SNS gave the message.
+    pub message_id: Option<String>,
+    /// The subject.
+    pub subject: String,
+    /// How urgent it is: `info`, `warning` or `critical`.
+    pub severity: &'static str,
+    /// What kind of message it is.
+    pub kind: &'static str,
+    /// The application it is about.
+    pub application: Option<String>,
+    /// What the message lacks because a look-up failed, one entry each.
+    pub missing: Vec<String>,
+}
+
+/// Why the function failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FormatterError {
+    /// The message could not be published; delivering the event again may succeed.
+    #[error("the message about event {event_id} was not published: {source}")]
+    PublishFailed {
+        /// The event's id, or `without an id`.
+        event_id: String,
+        /// What SNS said.
+        source: CallError,
+    },
+}
+
+impl FormatterError {
+    /// The `errorType` of the function's error response; stable.
+    pub const fn error_type(&self) -> &'static str {
+        match self {
+            Self::PublishFailed { .. } => "PublishFailed",
+        }
+    }
+}
+
+/// The function over its ports.
+pub struct PolicyFormatter<D, N, C> {
+    settings: Settings,
+    directory: D,
+    notifier: N,
+    clock: C,
+    published: RecentIds,
+}
+
+impl<D: ParameterDirectory, N: Notifier, C: Clock> PolicyFormatter<D, N, C> {
+    /// A formatter that has published nothing yet.
+    pub fn new(settings: Settings, directory: D, notifier: N, clock: C) -> Self {
+        Self {
+            settings,
+            directory,
+            notifier,
+            clock,
+            published: RecentIds::default(),
+        }
+    }
+
+    /// Turns one event into one published message.
+    pub async fn handle(&self, event: Value) -> Result<Response, FormatterError> {
+        let event = Event::parse(&event);
+        let findings = self.look_up(&event).await;
+        let context = Context {
+            layout: &self.settings.layout,
+            secret_lifetime_days: self.settings.secret_lifetime_days,
+            runbook_url: self.settings.runbook_url.as_deref(),
+            now: self.clock.now(),
+        };
+        let notice = policy_notice::notice(&event, findings.as_ref(), context);
+        let message = notice.render();
+        let mut response = Response {
+            event_id: event.id.clone(),
+            duplicate: false,
+            message_id: None,
+            subject: message.subject.clone(),
+            severity: message.attributes.severity.as_str(),
+            kind: message.attributes.kind,
+            application: message.attributes.application.clone(),
+            missing: notice.missing,
+        };
+        match event.id {
+            Some(id) if self.published.contains(&id) => {
+                tracing::info!(
+                    event.id = id,
+                    "event {id} was published before: nothing to do"
+                );
+                response.duplicate = true;
+            }
+            id => response.message_id = Some(self.publish(id, &message).await?),
+        }
+        Ok(response)
+    }
+
+    async fn publish(
+        &self,
+        id: Option<String>,
+        message: &Message,
+    ) -> Result<String, FormatterError> {
+        let shown = id.as_deref().unwrap_or("without an id");
+        let published = self.notifier.publish(message).await.map_err(|source| {
+            FormatterError::PublishFailed {
+                event_id: shown.to_owned(),
+                source,
+            }
+        })?;
+        tracing::info!(
+            event.id = shown,
+            message.id = published,
+            message.kind = message.attributes.kind,
+            message.severity = message.attributes.severity.as_str(),
+            "published a message about event {shown}"
+        );
+        // Remembered only now: an event whose publish failed comes again and has to go out.
+        if let Some(id) = id {
+            self.published.insert(id);
+        }
+        Ok(published)
+    }
+
+    async fn look_up(&self, event: &Event) -> Option<Findings> {
+        let name = policy_notice::parameter_name(event)?;
+        let (metadata, tags) = tokio::join!(
+            self.limited("DescribeParameters", self.directory.describe(name)),
+            self.limited("ListTagsForResource", self.directory.tags(name)),
+        );
+        for error in [metadata.as_ref().err(), tags.as_ref().err()]
+            .into_iter()
+            .flatten()
+        {
+            tracing::warn!(
+                operation = error.operation,
+                "the message goes out without a look-up: {error}"
+            );
+        }
+        Some(Findings { metadata, tags })
+    }
+
+    async fn limited<T>(
+        &self,
+        operation: &'static str,
+        lookup: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        tokio::select! {
+            biased;
+            result = lookup => result,
+            () = self.clock.sleep(LOOKUP_TIMEOUT) => Err(CallError {
+                operation,
+                failure: CallFailure::TimedOut,
+                detail: format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs()),
+            }),
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! EventBridge events as domain types.
+//!
+//! Parsing cannot fail: what is not understood stays in [`Event::detail`] and the kind becomes
+//! [`EventKind::Other`], because a reminder must go out even when its shape is new.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// One event, <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Unique id; the same for every delivery of one event.
+    pub id: Option<String>,
+    /// What the source calls this kind of event.
+    pub detail_type: Option<String>,
+    /// The service it came from.
+    pub source: Option<String>,
+    /// The account it happened in.
+    pub account: Option<String>,
+    /// The region it happened in.
+    pub region: Option<String>,
+    /// When it happened.
+    pub time: Option<Timestamp>,
+    /// ARNs of what it is about.
+    pub resources: Vec<String>,
+    /// What it says.
+    pub kind: EventKind,
+    /// The `detail` field as it came; the whole event when it has none.
+    pub detail: Value,
+}
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// A parameter policy acted, or failed to.
+    PolicyAction(PolicyAction),
+    /// A parameter was created, written, labelled or deleted.
+    ParameterChange(ParameterChange),
+    /// Secrets Manager finished a rotation, or failed to.
+    SecretRotation(SecretRotation),
+    /// Anything else.
+    Other,
+}
+
+/// `Parameter Store Policy Action`,
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-systems-manager-event-examples.html>.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyAction {
+    /// The parameter's name, as it came.
+    pub parameter_name: String,
+    /// The parameter's type, as it came.
+    pub parameter_type: Option<String>,
+    /// Which policy acted.
+    pub policy_type: PolicyType,
+    /// Whether it succeeded.
+    pub status: ActionStatus,
+    /// The service's own explanation; shown, never interpreted.
+    pub reason: Option<String>,
+    /// The span of the policy, from whichever shape its content came in.
+    pub span: Option<PolicySpan>,
+    /// The instant of an `Expiration` policy.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The type of a parameter policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyType {
+    /// The parameter was not changed for a while.
+    NoChangeNotification,
+    /// The parameter will be deleted soon.
+    ExpirationNotification,
+    /// The parameter was deleted.
+    Expiration,
+    /// In the published schema without an explanation.
+    Empty,
+    /// In the published schema without an explanation.
+    SettingValidation,
+    /// One we do not know.
+    Other(String),
+}
+
+impl PolicyType {
+    fn parse(text: &str) -> Self {
+        match text {
+            "NoChangeNotification" => Self::NoChangeNotification,
+            "ExpirationNotification" => Self::ExpirationNotification,
+            "Expiration" => Self::Expiration,
+            "Empty" => Self::Empty,
+            "SettingValidation" => Self::SettingValidation,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The type as the service spells it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::NoChangeNotification => "NoChangeNotification",
+            Self::ExpirationNotification => "ExpirationNotification",
+            Self::Expiration => "Expiration",
+            Self::Empty => "Empty",
+            Self::SettingValidation => "SettingValidation",
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// Whether a policy action succeeded. Published samples disagree on the letter case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionStatus {
+    /// It did.
+    Success,
+    /// It did not.
+    Failure,
+    /// The event does not say, or in a word we do not know.
+    Unknown(String),
+}
+
+impl ActionStatus {
+    fn parse(text: &str) -> Self {
+        if text.eq_ignore_ascii_case("success") {
+            Self::Success
+        } else if text.eq_ignore_ascii_case("failure") || text.eq_ignore_ascii_case("failed") {
+            Self::Failure
+        } else {
+            Self::Unknown(text.to_owned())
+        }
+    }
+}
+
+/// The span of a notification policy: `150 Days`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySpan {
+    /// How many units.
+    pub amount: String,
+    /// `Days` or `Hours`.
+    pub unit: String,
+}
+
+/// `Parameter Store Change`, same source as [`PolicyAction`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterChange {
+    /// The parameter's name, as it came.
+    pub parameter_name: String,
+    /// The parameter's type, as it came.
+    pub parameter_type: Option<String>,
+    /// What was done.
+    pub operation: ChangeOperation,
+    /// The parameter's description.
+    pub description: Option<String>,
+}
+
+/// What was done to a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeOperation {
+    /// It exists now.
+    Create,
+    /// It has a new version.
+    Update,
+    /// It is gone.
+    Delete,
+    /// A label moved.
+    LabelParameterVersion,
+    /// One we do not know.
+    Other(String),
+}
+
+impl ChangeOperation {
+    fn parse(text: &str) -> Self {
+        match text {
+            "Create" => Self::Create,
+            "Update" => Self::Update,
+            "Delete" => Self::Delete,
+            "LabelParameterVersion" => Self::LabelParameterVersion,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The operation as the service spells it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Create => "Create",
+            Self::Update => "Update",
+            Self::Delete => "Delete",
+            Self::LabelParameterVersion => "LabelParameterVersion",
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// The result of a rotation, as CloudTrail reports it,
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html>.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRotation {
+    /// The secret's ARN.
+    pub secret_arn: String,
+    /// How it ended.
+    pub outcome: RotationOutcome,
+    /// The service's own explanation of a failure.
+    pub error: Option<String>,
+}
+
+impl SecretRotation {
+    /// The secret's name: its ARN without the six random characters at the end.
+    pub fn secret_name(&self) -> &str {
+        let name = self
+            .secret_arn
+            .split_once(":secret:")
+            .map_or(&*self.secret_arn, |(_, n)| n);
+        match name.rsplit_once('-') {
+            Some((before, suffix)) if suffix.len() == 6 => before,
+            _ => name,
+        }
+    }
+}
+
+/// How a rotation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationOutcome {
+    /// A new version is current.
+    Succeeded,
+    /// A step failed.
+    Failed,
+    /// Somebody wrote a version meanwhile.
+    Abandoned,
+}
+
+impl Event {
+    /// Reads any JSON value.
+    pub fn parse(event: &Value) -> Self {
+        let detail = event.get("detail").unwrap_or(event);
+        let resources: Vec<String> = event
+            .get("resources")
+            .and_then(Value::as_array)
+            .map(|all| {
+                all.iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect()
+            })
+            .unwrap_or_default();
+        let source = text(event, "source");
+        let detail_type = text(event, "detail-type");
+        let kind = match (source.as_deref(), detail_type.as_deref()) {
+            (Some("aws.ssm"), Some("Parameter Store Policy Action")) => {
+                policy_action(detail, &resources)
+            }
+            (Some("aws.ssm"), Some("Parameter Store Change")) => {
+                parameter_change(detail, &resources)
+            }
+            // The detail-type of these is not documented for certain, so it is not asked for.
+            (Some("aws.secretsmanager"), _) => secret_rotation(detail, &resources),
+            _ => None,
+        };
+        Self {
+            id: text(event, "id"),
+            detail_type,
+            source,
+            account: text(event, "account"),
+            region: text(event, "region"),
+            time: text(event, "time").and_then(|time| time.parse().ok()),
+            resources,
+            kind: kind.unwrap_or(EventKind::Other),
+            detail: detail.clone(),
+        }
+    }
+}
+
+fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
+    let content = policy_content(detail.get("policy-content"));
+    let attribute = |name: &str| content.get("Attributes").and_then(|all| all.get(name));
+    let policy_type = text(detail, "policy-type").or_else(|| text(&content, "Type"));
+    let amount = attribute("After")
+        .or_else(|| attribute("Before"))
+        .and_then(number_text);
+    Some(EventKind::PolicyAction(PolicyAction {
+        parameter_name: text(detail, "parameter-name").or_else(|| name_from_arn(resources))?,
+        parameter_type: text(detail, "parameter-type"),
+        policy_type: PolicyType::parse(&policy_type.unwrap_or_default()),
+        status: ActionStatus::parse(&text(detail, "action-status").unwrap_or_default()),
+        reason: text(detail, "action-reason"),
+        span: amount.map(|amount| PolicySpan {
+            amount,
+            unit: attribute("Unit")
+                .and_then(Value::as_str)
+                .unwrap_or("Days")
+                .to_owned(),
+        }),
+        expires_at: attribute("Timestamp")
+            .and_then(Value::as_str)
+            .and_then(|timestamp| timestamp.parse().ok()),
+    }))
+}
+
+/// The policy as an object: it comes as one, or as a string that holds one.
+fn policy_content(content: Option<&Value>) -> Value {
+    match content {
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
+        Some(other) => other.clone(),
+        None => Value::Null,
+    }
+}
+
+fn parameter_change(detail: &Value, resources: &[String]) -> Option<EventKind> {
+    Some(EventKind::ParameterChange(ParameterChange {
+        parameter_name: text(detail, "name").or_else(|| name_from_arn(resources))?,
+        parameter_type: text(detail, "type"),
+        operation: ChangeOperation::parse(&text(detail, "operation").unwrap_or_default()),
+        description: text(detail, "description"),
+    }))
+}
+
+fn secret_rotation(detail: &Value, resources: &[String]) -> Option<EventKind> {
+    let outcome = match text(detail, "eventName")?.as_str() {
+        "RotationSucceeded" => RotationOutcome::Succeeded,
+        "RotationFailed" => RotationOutcome::Failed,
+        "RotationAbandoned" => RotationOutcome::Abandoned,
+        _ => return None,
+    };
+    let additional = detail.get("additionalEventData").unwrap_or(&Value::Null);
+    let secret_arn = text(additional, "SecretId").or_else(|| {
+        resources
+            .iter()
+            .find(|arn| arn.contains(":secretsmanager:"))
+            .cloned()
+    })?;
+    let error = text(detail, "errorMessage").or_else(|| text(additional, "errorMessage"));
+    Some(EventKind::SecretRotation(SecretRotation {
+        secret_arn,
+        outcome,
+        error,
+    }))
+}
+
+/// A string field that is not empty.
+fn text(object: &Value, key: &str) -> Option<String> {
+    object
+        .get(key)?
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+/// A number that comes as a string, or as a number.
+fn number_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The name in a parameter's ARN, where a single slash separates it from `parameter`.
+fn name_from_arn(resources: &[String]) -> Option<String> {
+    resources
+        .iter()
+        .filter(|arn| arn.contains(":ssm:"))
+        .find_map(|arn| arn.split_once(":parameter/"))
+        .map(|(_, name)| format!("/{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn policy_event(detail: &Value) -> PolicyAction {
+        let event = Event::parse(&json!({
+            "source": "aws.ssm",
+            "detail-type": "Parameter Store Policy Action",
+            "resources": ["arn:aws-cn:ssm:cn-north-1:111122223333:parameter/my-erp/lwa/clientsecret"],
+            "detail": detail,
+        }));
+        match event.kind {
+            EventKind::PolicyAction(action) => action,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn both_shapes_of_policy_content_say_the_same() {
+        let policy = json!({"Type": "NoChangeNotification", "Version": "1.0",
+                            "Attributes": {"After": "150", "Unit": "Days"}});
+        let object = policy_event(&json!({"policy-content": policy}));
+        let string = policy_event(&json!({"policy-content": policy.to_string()}));
+        assert_eq!(object, string);
+        assert_eq!(object.policy_type, PolicyType::NoChangeNotification);
+        assert_eq!(
+            object.span,
+            Some(PolicySpan {
+                amount: "150".into(),
+                unit: "Days".into()
+            })
+        );
+    }
+
+    #[test]
+    fn the_status_is_read_in_any_letter_case() {
+        for status in ["SUCCESS", "Success", "success"] {
+            assert_eq!(
+                policy_event(&json!({"action-status": status})).status,
+                ActionStatus::Success
+            );
+        }
+        assert_eq!(
+            policy_event(&json!({"action-status": "FAILURE"})).status,
+            ActionStatus::Failure
+        );
+    }
+
+    #[test]
+    fn a_missing_name_is_taken_from_the_arn() {
+        assert_eq!(
+            policy_event(&json!({})).parameter_name,
+            "/my-erp/lwa/clientsecret"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_kept() {
+        let action = policy_event(&json!({"policy-type": "Tomorrow", "action-status": "MAYBE"}));
+        assert_eq!(action.policy_type, PolicyType::Other("Tomorrow".into()));
+        assert_eq!(action.status, ActionStatus::Unknown("MAYBE".into()));
+        let event =
+            Event::parse(&json!({"source": "aws.ssm", "detail-type": "New", "detail": {"a": 1}}));
+        assert_eq!(event.kind, EventKind::Other);
+        assert_eq!(event.detail, json!({"a": 1}));
+    }
+
+    #[test]
+    fn a_secret_is_named_without_its_random_suffix() {
+        let rotation = |arn: &str| SecretRotation {
+            secret_arn: arn.into(),
+            outcome: RotationOutcome::Failed,
+            error: None,
+        };
+        let arn = "arn:aws:secretsmanager:us-east-2:111122223333:secret:my-erp/eu-AbCdEf";
+        assert_eq!(rotation(arn).secret_name(), "my-erp/eu");
+        assert_eq!(rotation("my-erp").secret_name(), "my-erp");
+    }
+}
