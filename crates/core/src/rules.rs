@@ -39,7 +39,12 @@ struct EventRules {
 /// A matcher with a placeholder is repeated for each prefix, because the elements of a
 /// pattern's array are alternatives.
 pub fn event_rules(layout: &Layout) -> Result<Vec<EventRule>, serde_json::Error> {
-    let mut rules = serde_json::from_str::<EventRules>(EVENT_RULES)?.rules;
+    event_rules_from(EVENT_RULES, layout)
+}
+
+/// The rules of another list in the same form, likewise with patterns for the prefixes.
+pub fn event_rules_from(text: &str, layout: &Layout) -> Result<Vec<EventRule>, serde_json::Error> {
+    let mut rules = serde_json::from_str::<EventRules>(text)?.rules;
     let applications: Vec<&str> = layout.prefixes.iter().map(|prefix| &prefix[1..]).collect();
     for rule in &mut rules {
         expand(&mut rule.pattern, &applications);

@@ -1,0 +1,108 @@
+//! `lwa replay`: sample events through the same handlers as the Lambda functions.
+
+mod arrival;
+mod event_rule;
+mod expectation;
+mod function;
+mod input;
+mod outcome;
+mod report;
+mod setting;
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::Context;
+use lwa_aws::clock::SystemClock;
+use lwa_aws::environment;
+use lwa_core::ports::Clock;
+
+pub use arrival::Arrival;
+pub use event_rule::{Mismatch, RuleSet};
+pub use expectation::Expectation;
+pub use function::Function;
+pub use input::{Input, find};
+pub use outcome::{Failed, Outcome, Verdict};
+pub use setting::{Environment, Options, replay};
+
+use crate::Failure;
+use crate::arguments::ReplayOptions;
+use crate::terminal::Progress;
+
+/// After this long a person wants to know that something is going on.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs the subcommand; whether every event came out as expected.
+pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
+    let inputs = find(&options.paths).map_err(|problem| Failure::Usage(problem.to_string()))?;
+    let rules = match &options.rules {
+        None => None,
+        Some(file) => Some(
+            std::fs::read_to_string(file)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?,
+        ),
+    };
+    let replay_options = Options {
+        function: options.function,
+        now: options.now,
+        rules,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime did not start")?;
+    runtime.block_on(replay_all(options, &replay_options, &inputs))
+}
+
+async fn replay_all(
+    options: &ReplayOptions,
+    replay_options: &Options,
+    inputs: &[Input],
+) -> Result<bool, Failure> {
+    let mut out = std::io::BufWriter::new(anstream::stdout());
+    let follows_on_screen = std::io::stdout().is_terminal();
+    let mut progress = Progress::new();
+    let start = SystemClock.now();
+    let mut verdicts = Vec::new();
+    for (number, input) in (1..).zip(inputs) {
+        if !follows_on_screen && SystemClock.now().duration_since(start).unsigned_abs() > PATIENCE {
+            progress.show(&format!("Replaying {number} of {}", inputs.len()));
+        }
+        let replayed = replay(input, replay_options, environment::variable);
+        let outcome = patiently(replayed, &mut progress, input).await;
+        progress.clear();
+        if options.json {
+            writeln!(out, "{}", outcome.to_json())?;
+            report::verdict_of_json(&outcome);
+        } else if options.quiet {
+            report::line(&mut out, &outcome)?;
+        } else {
+            report::event(&mut out, &outcome)?;
+        }
+        if follows_on_screen {
+            out.flush()?;
+        }
+        verdicts.push(outcome.verdict);
+    }
+    let good = verdicts.iter().filter(|verdict| verdict.is_good()).count();
+    if !options.json {
+        report::summary(&mut out, &verdicts)?;
+    }
+    out.flush()?;
+    Ok(good == verdicts.len())
+}
+
+/// Says what is being waited for, once it takes long.
+async fn patiently(
+    replayed: impl Future<Output = Outcome>,
+    progress: &mut Progress,
+    input: &Input,
+) -> Outcome {
+    let mut replayed = std::pin::pin!(replayed);
+    tokio::select! {
+        biased;
+        outcome = &mut replayed => return outcome,
+        () = tokio::time::sleep(PATIENCE) => progress.show(&format!("Waiting for {}", input.name)),
+    }
+    replayed.await
+}

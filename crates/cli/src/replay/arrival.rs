@@ -1,0 +1,205 @@
+//! How an event reaches the functions, and which of them, told from its shape.
+
+use lwa_core::rules::EventRule;
+use serde_json::Value;
+
+use super::function::Function;
+
+/// How an event reaches a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// Over the default event bus, if a rule matches.
+    EventBus,
+    /// From a queue.
+    Queue {
+        /// The queue's name; none when the records name several or none.
+        queue: Option<String>,
+        /// How many messages there are.
+        messages: usize,
+    },
+    /// From a schedule.
+    Schedule,
+    /// By direct invocation.
+    Invocation,
+}
+
+/// What the keys of a token request can be.
+const TOKEN_REQUEST: [&str; 6] = [
+    "application",
+    "seller",
+    "grant",
+    "scope",
+    "force_refresh",
+    "action",
+];
+
+/// The notifications of SP-API that arrive through queues, with the function that takes each,
+/// <https://developer-docs.amazon.com/sp-api/docs/notification-type-values>.
+const NOTIFICATIONS: [(&str, Function); 2] = [
+    (
+        "APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY",
+        Function::RotationRequester,
+    ),
+    (
+        "APPLICATION_OAUTH_CLIENT_NEW_SECRET",
+        Function::SecretReceiver,
+    ),
+];
+
+/// How `event` arrives and which function gets it, or what is not understood about it.
+/// `matching` are the rules that match it.
+pub(super) fn detect(
+    event: &Value,
+    matching: &[&EventRule],
+) -> (Option<Arrival>, Result<Function, &'static str>) {
+    let Value::Object(fields) = event else {
+        return (
+            None,
+            Err("it is no JSON object, and every event that a function gets is one"),
+        );
+    };
+    if let Some(Value::Array(records)) = fields.get("Records") {
+        return queue(records);
+    }
+    if fields.contains_key("source")
+        && (fields.contains_key("detail-type") || fields.contains_key("detail"))
+    {
+        return bus(event, matching);
+    }
+    if fields.is_empty() {
+        return (Some(Arrival::Schedule), Ok(Function::Auditor));
+    }
+    if fields
+        .keys()
+        .all(|key| TOKEN_REQUEST.contains(&key.as_str()))
+    {
+        return (Some(Arrival::Invocation), Ok(Function::TokenExchanger));
+    }
+    (
+        None,
+        Err(
+            "it has neither the fields of an EventBridge event (`source`, `detail-type`, \
+             `detail`), nor the `Records` of a queue, nor only those of a token request",
+        ),
+    )
+}
+
+fn bus(
+    event: &Value,
+    matching: &[&EventRule],
+) -> (Option<Arrival>, Result<Function, &'static str>) {
+    let is_schedule = event["source"] == "aws.scheduler"
+        || (event["source"] == "aws.events" && event["detail-type"] == "Scheduled Event");
+    if is_schedule {
+        // The schedule or rule is named after the function that it wakes.
+        let named = event["resources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .find_map(|arn| {
+                Function::ALL
+                    .into_iter()
+                    .find(|function| arn.contains(function.as_str()))
+            });
+        return (
+            Some(Arrival::Schedule),
+            Ok(named.unwrap_or(Function::Auditor)),
+        );
+    }
+    let by_rule = matching
+        .iter()
+        .find_map(|rule| Function::named(&rule.function));
+    // No other function listens to the event bus.
+    let function = by_rule.unwrap_or(Function::PolicyFormatter);
+    (Some(Arrival::EventBus), Ok(function))
+}
+
+fn queue(records: &[Value]) -> (Option<Arrival>, Result<Function, &'static str>) {
+    if records.is_empty()
+        || !records
+            .iter()
+            .all(|record| record["eventSource"] == "aws:sqs")
+    {
+        return (None, Err("its `Records` do not come from a queue"));
+    }
+    let queues: Vec<_> = records
+        .iter()
+        .filter_map(|record| record["eventSourceARN"].as_str()?.rsplit(':').next())
+        .collect();
+    let queue = queues
+        .first()
+        .filter(|first| queues.iter().all(|queue| queue == *first))
+        .map(|queue| (*queue).to_owned());
+    let taken_by: Vec<Function> = records.iter().filter_map(taken_by).collect();
+    let arrival = Arrival::Queue {
+        queue,
+        messages: records.len(),
+    };
+    let function = match taken_by.as_slice() {
+        [] => Err("no message in its `Records` is a notification that a function takes"),
+        [first, rest @ ..] if rest.iter().all(|other| other == first) => Ok(*first),
+        _ => Err("its `Records` mix notifications of two functions"),
+    };
+    (Some(arrival), function)
+}
+
+fn taken_by(record: &Value) -> Option<Function> {
+    let body: Value = serde_json::from_str(record["body"].as_str()?).ok()?;
+    let kind = body["notificationType"].as_str()?;
+    NOTIFICATIONS
+        .into_iter()
+        .find(|(known, _)| *known == kind)
+        .map(|(_, function)| function)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(event: Value, expected: Option<Function>) {
+        assert_eq!(detect(&event, &[]).1.ok(), expected, "{event}");
+    }
+
+    fn record(body: &Value) -> Value {
+        json!({"eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:1:q",
+               "body": body.to_string()})
+    }
+
+    #[test]
+    fn the_shape_tells_the_function() {
+        check(json!({}), Some(Function::Auditor));
+        check(json!({"action": "check"}), Some(Function::TokenExchanger));
+        check(json!({"application": "a", "unknown": 1}), None);
+        check(
+            json!({"source": "aws.ec2", "detail-type": "x", "detail": {}}),
+            Some(Function::PolicyFormatter),
+        );
+        check(
+            json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}",
+                   "resources": ["arn:aws:scheduler:us-east-1:1:schedule/default/rotation-requester"]}),
+            Some(Function::RotationRequester),
+        );
+        check(json!([]), None);
+        check(json!(null), None);
+        check(json!({"Records": []}), None);
+        check(json!({"Records": [{"eventSource": "aws:s3"}]}), None);
+    }
+
+    #[test]
+    fn a_queue_is_told_by_what_is_in_its_messages() {
+        let expiry = json!({"notificationType": "APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY"});
+        let secret = json!({"notificationType": "APPLICATION_OAUTH_CLIENT_NEW_SECRET"});
+        let poison = json!("nonsense");
+        let records = |bodies: &[&Value]| {
+            let all: Vec<_> = bodies.iter().map(|body| record(body)).collect();
+            json!({ "Records": all })
+        };
+        check(records(&[&expiry]), Some(Function::RotationRequester));
+        check(records(&[&poison, &secret]), Some(Function::SecretReceiver));
+        check(records(&[&poison]), None);
+        check(records(&[&expiry, &secret]), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! The functions, by name, and how each is called on a world in memory.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use lwa_core::config::{ConfigError, Lookup};
+use lwa_local::World;
+use serde_json::Value;
+
+use super::outcome::Failed;
+
+/// One of the deployed functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Function {
+    /// Stored credentials to access tokens.
+    TokenExchanger,
+    /// Events about credentials to messages.
+    PolicyFormatter,
+    /// The daily look at the whole estate.
+    Auditor,
+    /// Asks Amazon for a new client secret.
+    RotationRequester,
+    /// Stores the new client secret.
+    SecretReceiver,
+}
+
+impl Function {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::TokenExchanger,
+        Self::PolicyFormatter,
+        Self::Auditor,
+        Self::RotationRequester,
+        Self::SecretReceiver,
+    ];
+
+    /// The name it is deployed under.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokenExchanger => "token-exchanger",
+            Self::PolicyFormatter => "policy-formatter",
+            Self::Auditor => "auditor",
+            Self::RotationRequester => "rotation-requester",
+            Self::SecretReceiver => "secret-receiver",
+        }
+    }
+
+    /// The function of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|function| function.as_str() == name)
+    }
+
+    /// Invokes it on a world, as its `main` would on AWS.
+    pub(super) async fn invoke<F>(
+        self,
+        event: Value,
+        world: &World,
+        lookup: &Lookup<F>,
+    ) -> Result<Value, Failed>
+    where
+        F: Fn(&str) -> Option<String>,
+    {
+        match self {
+            Self::PolicyFormatter => {
+                let settings = policy_formatter::Settings::from_lookup(lookup)?;
+                let clients = (world.clone(), world.clone(), world.clone());
+                policy_formatter::PolicyFormatter::new(settings, clients.0, clients.1, clients.2)
+                    .handle(event)
+                    .await
+                    .map_err(|error| Failed::new(error.error_type(), error))
+                    .and_then(|response| to_value(&response))
+            }
+            Self::TokenExchanger
+            | Self::Auditor
+            | Self::RotationRequester
+            | Self::SecretReceiver => Err(Failed::new(
+                "FunctionNotBuilt",
+                format_args!(
+                    "the {self} is not part of this build yet, so nothing was run; the event and \
+                     how it arrives were understood"
+                ),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl From<ConfigError> for Failed {
+    fn from(error: ConfigError) -> Self {
+        Self::new("InvalidConfiguration", error)
+    }
+}
+
+fn to_value(response: &impl serde::Serialize) -> Result<Value, Failed> {
+    serde_json::to_value(response).map_err(|error| Failed::new("InvalidResponse", error))
+}

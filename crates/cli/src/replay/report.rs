@@ -1,0 +1,274 @@
+//! Outcomes as a person reads them.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use lwa_core::Severity;
+use lwa_core::message::{Message, SMS_LIMIT};
+use lwa_core::text::printable;
+use textwrap::{Options, WordSplitter};
+
+use super::arrival::Arrival;
+use super::outcome::{Outcome, Verdict};
+use crate::terminal::{BAD, BOLD, COLUMNS, DIM, GOOD, WARNING};
+
+/// How far everything about one event is indented below its path.
+const INDENT: &str = "  ";
+
+/// How wide a frame is.
+const FRAME_COLUMNS: usize = COLUMNS - INDENT.len();
+
+/// One event with everything that came of it.
+pub(super) fn event(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    writeln!(out, "{BOLD}{}{BOLD:#}", printable(&outcome.name))?;
+    if let Some(description) = &outcome.description {
+        paragraph(out, Style::new(), INDENT, description)?;
+    }
+    paragraph(out, DIM, INDENT, &arrival(outcome))?;
+    if let Some(mismatch) = &outcome.unmatched {
+        paragraph(
+            out,
+            WARNING,
+            INDENT,
+            "NO RULE MATCHES: on AWS nobody would hear of this event.",
+        )?;
+        let closest = format!("The closest rule is {}, but:", mismatch.rule);
+        paragraph(out, Style::new(), INDENT, &closest)?;
+        for field in &mismatch.fields {
+            paragraph(out, Style::new(), "  - ", &field.to_string())?;
+        }
+    }
+    let mut frame = Frame::new(out);
+    for message in &outcome.notifications {
+        shown_to_people(&mut frame, message)?;
+    }
+    answer(&mut frame, outcome)?;
+    frame.close()?;
+    verdict(out, outcome)?;
+    writeln!(out)
+}
+
+/// One event in one line, and what is wrong with it in more.
+pub(super) fn line(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    let (style, word) = mark(&outcome.verdict);
+    writeln!(out, "{style}{word:6}{style:#} {}", printable(&outcome.name))?;
+    if !outcome.verdict.is_good() {
+        if let Err(failed) = &outcome.result {
+            let text = format!("{}: {}", failed.error_type, failed.message);
+            paragraph(out, Style::new(), "       ", &text)?;
+        }
+        verdict(out, outcome)?;
+    }
+    Ok(())
+}
+
+/// How many came out as they should.
+pub(super) fn summary(out: &mut impl Write, verdicts: &[Verdict]) -> io::Result<()> {
+    let count = |wanted: fn(&Verdict) -> bool| verdicts.iter().filter(|v| wanted(v)).count();
+    let parts = [
+        (count(|v| *v == Verdict::AsExpected), GOOD, "as expected"),
+        (
+            count(|v| *v == Verdict::Good),
+            GOOD,
+            "good (nothing expected of them)",
+        ),
+        (
+            count(|v| matches!(v, Verdict::Unexpected(_))),
+            BAD,
+            "not as expected",
+        ),
+        (
+            count(|v| matches!(v, Verdict::Wrong(_))),
+            BAD,
+            "failed or unmatched",
+        ),
+    ];
+    let events = if verdicts.len() == 1 {
+        "event"
+    } else {
+        "events"
+    };
+    write!(out, "{BOLD}{} {events}:{BOLD:#}", verdicts.len())?;
+    let present = parts.into_iter().filter(|(count, ..)| *count > 0);
+    for (index, (count, style, what)) in present.enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        write!(out, "{comma} {style}{count} {what}{style:#}")?;
+    }
+    writeln!(out)
+}
+
+/// With `--json` what is wrong goes to standard error, because the objects do not say it.
+pub(super) fn verdict_of_json(outcome: &Outcome) {
+    if !outcome.verdict.is_good() {
+        let mut err = anstream::stderr();
+        // Nobody is left to tell when standard error is closed.
+        let _ = line(&mut err, outcome);
+    }
+}
+
+fn arrival(outcome: &Outcome) -> String {
+    let function = match outcome.function {
+        Some(function) if outcome.overridden => format!("{function} (by --function)"),
+        Some(function) => function.to_string(),
+        None => "no function".to_owned(),
+    };
+    let from = match &outcome.arrival {
+        None => "Unknown shape".to_owned(),
+        Some(Arrival::EventBus) if outcome.rules.is_empty() => "EventBridge, no rule".to_owned(),
+        Some(Arrival::EventBus) => format!("EventBridge rule {}", outcome.rules.join(" and ")),
+        Some(Arrival::Queue { queue, messages }) => {
+            let queue = queue.as_deref().unwrap_or("of several names");
+            let plural = if *messages == 1 { "" } else { "s" };
+            format!("SQS queue {queue}, {messages} message{plural}; no rule needed")
+        }
+        Some(Arrival::Schedule) => "Schedule; no rule needed".to_owned(),
+        Some(Arrival::Invocation) => "Direct invocation; no rule needed".to_owned(),
+    };
+    let at = outcome
+        .now
+        .map_or_else(String::new, |now| format!(", at {now:.0}"));
+    format!("{from} -> {function}{at}")
+}
+
+/// The e-mail and the text message exactly as people see them, and what subscriptions filter by.
+fn shown_to_people(frame: &mut Frame<'_, impl Write>, message: &Message) -> io::Result<()> {
+    let style = match message.attributes.severity {
+        Severity::Info => GOOD,
+        Severity::Warning => WARNING,
+        Severity::Critical => BAD,
+    };
+    frame.section("E-mail")?;
+    frame.wrapped(style, "Subject: ", &message.subject)?;
+    frame.line(Style::new(), "")?;
+    for line in message.email.lines() {
+        frame.line(Style::new(), line)?;
+    }
+    let length = message.sms.chars().count();
+    frame.section(&format!("SMS, {length} of {SMS_LIMIT} characters"))?;
+    frame.wrapped(Style::new(), "", &message.sms)?;
+    frame.section("Attributes")?;
+    let attributes = &message.attributes;
+    let application = attributes
+        .application
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" application={name}"));
+    let text = format!(
+        "severity={} kind={}{application}",
+        attributes.severity, attributes.kind
+    );
+    frame.wrapped(Style::new(), "", &text)
+}
+
+fn answer(frame: &mut Frame<'_, impl Write>, outcome: &Outcome) -> io::Result<()> {
+    match &outcome.result {
+        Ok(response) => {
+            frame.section("Response")?;
+            for line in format!("{response:#}").lines() {
+                let text = line.trim_start();
+                let indent = &line[..line.len() - text.len()];
+                frame.wrapped(Style::new(), indent, text)?;
+            }
+            Ok(())
+        }
+        Err(failed) => {
+            frame.section(&format!("Error {}", failed.error_type))?;
+            frame.wrapped(Style::new(), "", &failed.message)
+        }
+    }
+}
+
+/// Titled sections below each other. The frame is open to the right, because a link may be
+/// longer than a line and must not be broken.
+struct Frame<'a, W> {
+    out: &'a mut W,
+    is_open: bool,
+}
+
+impl<'a, W: Write> Frame<'a, W> {
+    const fn new(out: &'a mut W) -> Self {
+        Self {
+            out,
+            is_open: false,
+        }
+    }
+
+    fn section(&mut self, title: &str) -> io::Result<()> {
+        let corner = if self.is_open { '├' } else { '┌' };
+        self.is_open = true;
+        self.border(corner, &format!(" {title} "))
+    }
+
+    fn close(self) -> io::Result<()> {
+        let mut frame = self;
+        frame.border('└', "")
+    }
+
+    fn border(&mut self, corner: char, title: &str) -> io::Result<()> {
+        let fill = "─".repeat(FRAME_COLUMNS - 2 - title.chars().count());
+        let out = &mut self.out;
+        writeln!(
+            out,
+            "{INDENT}{DIM}{corner}─{DIM:#}{title}{DIM}{fill}{DIM:#}"
+        )
+    }
+
+    fn line(&mut self, style: Style, line: &str) -> io::Result<()> {
+        if line.is_empty() {
+            writeln!(self.out, "{INDENT}{DIM}│{DIM:#}")
+        } else {
+            let line = printable(line);
+            writeln!(self.out, "{INDENT}{DIM}│{DIM:#} {style}{line}{style:#}")
+        }
+    }
+
+    fn wrapped(&mut self, style: Style, opening: &str, text: &str) -> io::Result<()> {
+        for line in wrap(&printable(text), opening, FRAME_COLUMNS - 2) {
+            self.line(style, &line)?;
+        }
+        Ok(())
+    }
+}
+
+fn verdict(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    let (style, _) = mark(&outcome.verdict);
+    match &outcome.verdict {
+        Verdict::AsExpected => writeln!(out, "{INDENT}{style}As expected{style:#}"),
+        Verdict::Good => Ok(()),
+        Verdict::Wrong(what) => writeln!(out, "{INDENT}{style}Not good: {what}{style:#}"),
+        Verdict::Unexpected(differences) => {
+            writeln!(out, "{INDENT}{style}Not as expected:{style:#}")?;
+            for difference in differences {
+                paragraph(out, Style::new(), "  - ", difference)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+const fn mark(verdict: &Verdict) -> (Style, &'static str) {
+    if verdict.is_good() {
+        (GOOD, "ok")
+    } else {
+        (BAD, "FAILED")
+    }
+}
+
+fn paragraph(out: &mut impl Write, style: Style, opening: &str, text: &str) -> io::Result<()> {
+    for line in wrap(&printable(text), opening, COLUMNS) {
+        writeln!(out, "{style}{line}{style:#}")?;
+    }
+    Ok(())
+}
+
+/// Lines of at most `columns`; those after the first begin below the text's first character.
+fn wrap(text: &str, opening: &str, columns: usize) -> Vec<String> {
+    let indent = " ".repeat(opening.chars().count());
+    let options = Options::new(columns)
+        .initial_indent(opening)
+        .subsequent_indent(&indent)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options)
+        .into_iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
