@@ -9,6 +9,7 @@ pub mod application;
 pub mod config;
 pub mod deadline;
 pub mod event;
+pub mod exchange;
 pub mod link;
 pub mod lwa;
 pub mod message;

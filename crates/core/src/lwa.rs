@@ -292,7 +292,7 @@ fn looks_like_credential(word: &str) -> bool {
         "atz.",
         "amzn1.oa2-cs.",
     ];
-    let prefixed = prefixes
+    let has_prefix = prefixes
         .iter()
         .any(|prefix| lower.contains(prefix) || lower.contains(&prefix.replace('|', "%7c")));
     // Old client secrets are bare hexadecimal, tokens are long runs of base64.
@@ -301,7 +301,7 @@ fn looks_like_credential(word: &str) -> bool {
             .map(str::len)
             .max()
     };
-    prefixed || run(word) > Some(24)
+    has_prefix || run(word) > Some(24)
 }
 
 #[cfg(test)]

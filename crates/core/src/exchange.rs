@@ -1,0 +1,344 @@
+//! Decisions about access tokens: how long one may be kept, which secret to try next, how long
+//! to wait, and what a credential in the wrong place looks like.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::application::{ApplicationName, Role, SellerId};
+use crate::deadline::OVERLAP_DAYS;
+use crate::lwa::Scope;
+use crate::vault::{RefreshTokenOf, StoredSecret};
+
+/// How long before it expires an access token is no longer handed out: whoever gets it still
+/// has to use it.
+pub const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
+
+/// The pause before the second attempt, doubled before each further one.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The longest pause between two attempts, unless the service asks for a longer one.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What must be left of the time for another attempt to make sense.
+pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
+
+/// On whose behalf a token is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// The application's own selling account, by its refresh token.
+    OwnAccount,
+    /// One seller, by the seller's refresh token.
+    Seller(SellerId),
+    /// Nobody but the application itself, for a scope.
+    Grantless(Scope),
+}
+
+/// What a token is for. Two requests get the same token if, and only if, their keys are equal
+/// and the secret has not changed in between.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TokenKey {
+    /// The application.
+    pub application: ApplicationName,
+    /// On whose behalf.
+    pub subject: Subject,
+}
+
+impl Subject {
+    /// The refresh token that is needed for it.
+    pub fn refresh_token(&self) -> RefreshTokenOf {
+        match self {
+            Self::OwnAccount => RefreshTokenOf::Application,
+            Self::Seller(seller) => RefreshTokenOf::Seller(seller.clone()),
+            Self::Grantless(_) => RefreshTokenOf::Nobody,
+        }
+    }
+
+    /// The role of that refresh token; none when none is needed.
+    pub fn refresh_token_role(&self) -> Option<Role> {
+        match self {
+            Self::OwnAccount => Some(Role::RefreshToken { seller: None }),
+            Self::Seller(seller) => Some(Role::RefreshToken {
+                seller: Some(seller.clone()),
+            }),
+            Self::Grantless(_) => None,
+        }
+    }
+}
+
+/// When a token that was asked for at `requested_at` expires. Counted from the request and not
+/// from the answer, so that the time on the way is never handed out.
+pub fn expires_at(requested_at: Timestamp, expires_in: Duration) -> Timestamp {
+    SignedDuration::try_from(expires_in)
+        .ok()
+        .and_then(|expires_in| requested_at.checked_add(expires_in).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// Whether a kept token may still be handed out.
+pub fn is_fresh(expires_at: Timestamp, now: Timestamp) -> bool {
+    left(expires_at, now) > EXPIRY_MARGIN
+}
+
+/// The time from `now` until `end`, and none once it has passed.
+pub fn left(end: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(end.duration_since(now)).unwrap_or(Duration::ZERO)
+}
+
+/// How long to pause before trying again, or none when too little time would be left.
+///
+/// `attempts` counts those made so far, from 1. `jitter`, from 0 to 1, spreads the upper half of
+/// the pause, so that callers who failed together do not come back together. `asked` is what
+/// the service asked for; it only ever lengthens the pause.
+pub fn pause(
+    attempts: u32,
+    jitter: f64,
+    asked: Option<Duration>,
+    remaining: Duration,
+) -> Option<Duration> {
+    let doublings = attempts.saturating_sub(1).min(16);
+    let full = FIRST_PAUSE
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_PAUSE);
+    let pause = full
+        .mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
+        .max(asked.unwrap_or_default());
+    (pause.saturating_add(SHORTEST_ATTEMPT) <= remaining).then_some(pause)
+}
+
+/// Which client secret to try after LWA has refused one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// The one that the vault holds now: it is another one than was refused.
+    UseCurrent,
+    /// The one before it: the current one is so young that LWA may not know it yet, and the
+    /// one before it is in its overlap.
+    UsePrevious,
+    /// None: whoever keeps the credentials must act.
+    GiveUp,
+}
+
+/// Decides what to try after LWA has refused every secret in `refused`, when the vault holds
+/// `current`.
+///
+/// A secret is known by its value and not by its version, because rewriting the same value
+/// makes a new version and renews nothing. Such a rewrite also makes a secret look younger
+/// than it is; then the previous one is tried in vain, which costs one exchange.
+pub fn after_refusal(refused: &[StoredSecret], current: &StoredSecret, now: Timestamp) -> Recovery {
+    if !refused.iter().any(|secret| secret.has_same_value(current)) {
+        return Recovery::UseCurrent;
+    }
+    let overlap = SignedDuration::from_hours(24 * i64::from(OVERLAP_DAYS));
+    let in_overlap = current
+        .written_at
+        .is_none_or(|written_at| now.duration_since(written_at) < overlap);
+    if in_overlap {
+        Recovery::UsePrevious
+    } else {
+        Recovery::GiveUp
+    }
+}
+
+/// What a text is, by the prefix that Amazon gives it.
+///
+/// Prefixes are good for a hint and for no more: older client secrets have none, and Amazon's
+/// own documents misspell some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `amzn1.application-oa2-client.`
+    ClientId,
+    /// `amzn1.oa2-cs.`
+    ClientSecret,
+    /// `Atzr|`
+    RefreshToken,
+    /// `Atza|`, `Atc|` or `Atz.sprdt|`
+    AccessToken,
+    /// `amzn1.sp.solution.` or, older, `amzn1.sellerapps.app.`
+    ApplicationId,
+}
+
+impl Shape {
+    /// The shape of a text; none when no prefix tells.
+    pub fn of(text: &str) -> Option<Self> {
+        const PREFIXES: [(&str, Shape); 10] = [
+            ("amzn1.application-oa2-client.", Shape::ClientId),
+            ("amzn1.oa2-cs.", Shape::ClientSecret),
+            ("Atzr|", Shape::RefreshToken),
+            ("Aztr|", Shape::RefreshToken),
+            ("Atza|", Shape::AccessToken),
+            ("Azta|", Shape::AccessToken),
+            ("Atc|", Shape::AccessToken),
+            ("Atz.sprdt|", Shape::AccessToken),
+            ("amzn1.sp.solution.", Shape::ApplicationId),
+            ("amzn1.sellerapps.app.", Shape::ApplicationId),
+        ];
+        PREFIXES
+            .into_iter()
+            .find(|(prefix, _)| text.starts_with(prefix))
+            .map(|(_, shape)| shape)
+    }
+
+    /// The shape in words.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientId => "a client id",
+            Self::ClientSecret => "a client secret",
+            Self::RefreshToken => "a refresh token",
+            Self::AccessToken => "an access token",
+            Self::ApplicationId => "an application id",
+        }
+    }
+}
+
+/// What to look at when a stored credential has the prefix of another kind; none when nothing
+/// is odd about it. `place` is where it is stored.
+pub fn misplaced(place: &str, role: &Role, shape: Option<Shape>) -> Option<String> {
+    let shape = shape?;
+    let expected = match role {
+        Role::ClientId => Shape::ClientId,
+        Role::ClientSecret => Shape::ClientSecret,
+        Role::RefreshToken { .. } => Shape::RefreshToken,
+    };
+    if shape == expected {
+        return None;
+    }
+    let advice = match (role, shape) {
+        (Role::ClientId, Shape::ApplicationId) => {
+            "; the client id is under `LWA credentials` in the developer console and begins with \
+             `amzn1.application-oa2-client.`"
+        }
+        (Role::RefreshToken { .. }, Shape::AccessToken) => {
+            "; the refresh token begins with `Atzr|` and is shown when the application is \
+             authorised"
+        }
+        _ => "",
+    };
+    Some(format!(
+        "{place} looks like {}, not like {}{advice}",
+        shape.as_str(),
+        expected.as_str()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::SecretVersion;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn secret(value: &str, version: &str, written_at: Option<&str>) -> StoredSecret {
+        StoredSecret {
+            value: value.into(),
+            version: SecretVersion::new(version),
+            written_at: written_at.map(at),
+        }
+    }
+
+    #[test]
+    fn a_token_is_kept_until_a_minute_before_it_expires_as_its_issuer_said() {
+        let requested = at("2026-01-01T00:00:00Z");
+        let expires = expires_at(requested, Duration::from_mins(10));
+        assert_eq!(expires, at("2026-01-01T00:10:00Z"));
+        assert!(is_fresh(expires, at("2026-01-01T00:08:59Z")));
+        assert!(!is_fresh(expires, at("2026-01-01T00:09:00Z")));
+        assert!(!is_fresh(expires, at("2026-01-02T00:00:00Z")));
+        assert_eq!(expires_at(requested, Duration::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_cap_and_half_of_each_is_jitter() {
+        let minute = Duration::from_mins(1);
+        let check = |attempts, jitter, millis| {
+            let expected = Some(Duration::from_millis(millis));
+            assert_eq!(
+                pause(attempts, jitter, None, minute),
+                expected,
+                "{attempts} {jitter}"
+            );
+        };
+        check(1, 0.0, 100);
+        check(1, 1.0, 200);
+        check(2, 1.0, 400);
+        check(3, 0.5, 600);
+        check(6, 1.0, 5_000);
+        check(u32::MAX, 7.0, 5_000);
+    }
+
+    #[test]
+    fn no_pause_eats_the_time_of_the_attempt_after_it() {
+        let check = |asked, remaining, expected: Option<u64>| {
+            let pause = pause(1, 1.0, asked, Duration::from_millis(remaining));
+            assert_eq!(pause, expected.map(Duration::from_millis));
+        };
+        check(None, 450, Some(200));
+        check(None, 449, None);
+        check(Some(Duration::from_secs(3)), 3_250, Some(3_000));
+        check(Some(Duration::from_secs(3)), 3_249, None);
+        check(Some(Duration::ZERO), 1_000, Some(200));
+        check(Some(Duration::MAX), 1_000, None);
+    }
+
+    #[test]
+    fn a_refused_secret_is_followed_by_a_changed_one_then_by_a_previous_one_in_its_overlap() {
+        let now = at("2026-01-10T00:00:00Z");
+        let check = |refused: &[&StoredSecret], current: &StoredSecret, expected| {
+            let refused: Vec<_> = refused.iter().map(|&secret| secret.clone()).collect();
+            assert_eq!(after_refusal(&refused, current, now), expected);
+        };
+        let old = secret("old", "3", Some("2025-08-01T00:00:00Z"));
+        let new = secret("new", "4", Some("2026-01-09T00:00:00Z"));
+        check(&[&old], &new, Recovery::UseCurrent);
+        check(&[&new], &new, Recovery::UsePrevious);
+        check(&[&old], &old, Recovery::GiveUp);
+        check(
+            &[&secret("x", "1", None)],
+            &secret("x", "1", None),
+            Recovery::UsePrevious,
+        );
+        let week_old = secret("new", "4", Some("2026-01-03T00:00:00Z"));
+        check(&[&week_old], &week_old, Recovery::GiveUp);
+    }
+
+    #[test]
+    fn the_same_value_under_a_new_version_is_not_a_new_secret() {
+        let refused = secret("same", "3", Some("2025-08-01T00:00:00Z"));
+        let rewritten = secret("same", "4", Some("2026-01-09T00:00:00Z"));
+        assert_eq!(
+            after_refusal(&[refused], &rewritten, at("2026-01-10T00:00:00Z")),
+            Recovery::UsePrevious
+        );
+    }
+
+    #[test]
+    fn what_was_pasted_into_the_wrong_place_is_named() {
+        let check = |role: Role, text: &str, expected: Option<&str>| {
+            let hint = misplaced("/my-erp/x", &role, Shape::of(text));
+            match expected {
+                None => assert_eq!(hint, None),
+                Some(start) => assert!(hint.as_ref().unwrap().starts_with(start), "{hint:?}"),
+            }
+        };
+        check(
+            Role::ClientId,
+            "amzn1.sp.solution.0",
+            Some("/my-erp/x looks like an application id, not like a client id; the client id is"),
+        );
+        check(
+            Role::ClientSecret,
+            "Atzr|IwEB",
+            Some("/my-erp/x looks like a refresh token, not like a client secret"),
+        );
+        check(
+            Role::RefreshToken { seller: None },
+            "Atza|x",
+            Some("/my-erp/x looks like an access token, not like a refresh token; "),
+        );
+        check(Role::ClientSecret, "b5f7f8", None);
+        check(Role::ClientSecret, "amzn1.oa2-cs.v1.0", None);
+        check(Role::RefreshToken { seller: None }, "Aztr|misspelt", None);
+        check(Role::ClientId, "amzn1.application-oa2-client.0", None);
+    }
+}
