@@ -12,6 +12,11 @@ pub const SECRET_LIFETIME_DAYS: u32 = 180;
 /// How long the previous secret still works once a new one exists, in days, same source.
 pub const OVERLAP_DAYS: u32 = 7;
 
+/// A span of whole days of 24 hours.
+pub const fn days(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(count.saturating_mul(24))
+}
+
 /// The tags that carry what Amazon does not let anybody read back.
 pub mod tag {
     /// When Amazon issued the stored secret, RFC 3339 in UTC.

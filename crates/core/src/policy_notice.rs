@@ -748,33 +748,36 @@ fn last_change(metadata: &ParameterMetadata, now: Timestamp) -> String {
     format!("{when} by {who}{version}")
 }
 
-/// `NoChangeNotification 90, 150, 165 days; Expiration 2026-12-31 (Failed)`.
+/// `NoChangeNotification 90, 150 days; Expiration 2026-12-31T00:00:00Z (failed)`.
 fn policies(metadata: &ParameterMetadata) -> String {
-    let one = |policy: &crate::ports::InlinePolicy| {
+    let mut groups: Vec<(&str, String, Vec<String>)> = Vec::new();
+    for policy in &metadata.policies {
         let content: Value = serde_json::from_str(&policy.text).unwrap_or_default();
-        let attributes = &content["Attributes"];
-        let attribute = ["After", "Before", "Timestamp"]
-            .iter()
-            .find_map(|name| attributes[*name].as_str())
-            .unwrap_or_default();
-        let unit = attributes["Unit"]
-            .as_str()
-            .unwrap_or_default()
-            .to_lowercase();
+        let attribute = |name: &str| content["Attributes"][name].as_str();
+        let amount = ["After", "Before", "Timestamp"]
+            .into_iter()
+            .find_map(attribute);
+        let unit = attribute("Unit").unwrap_or_default().to_lowercase();
         let failed = if policy.status == "Failed" {
             " (failed)"
         } else {
             ""
         };
-        let text = format!("{} {attribute} {unit}", policy.policy_type);
-        format!("{}{failed}", text.trim_end())
+        let amount = format!("{}{failed}", amount.unwrap_or_default());
+        match groups
+            .iter_mut()
+            .find(|(name, its_unit, _)| *name == policy.policy_type && *its_unit == unit)
+        {
+            Some((_, _, amounts)) => amounts.push(amount),
+            None => groups.push((&policy.policy_type, unit, vec![amount])),
+        }
+    }
+    let group = |(name, unit, amounts): &(&str, String, Vec<String>)| {
+        format!("{name} {} {unit}", amounts.join(", "))
+            .trim_end()
+            .to_owned()
     };
-    metadata
-        .policies
-        .iter()
-        .map(one)
-        .collect::<Vec<_>>()
-        .join("; ")
+    groups.iter().map(group).collect::<Vec<_>>().join("; ")
 }
 
 fn origin(event: &Event) -> String {

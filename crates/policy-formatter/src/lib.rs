@@ -15,6 +15,7 @@ use lwa_core::event::Event;
 use lwa_core::message::Message;
 use lwa_core::policy_notice::{self, Context, Findings};
 use lwa_core::ports::{CallError, CallFailure, Clock, Notifier, ParameterDirectory};
+use lwa_core::text::quotable;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -116,7 +117,15 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock> PolicyFormatter<D, N, C> {
     /// Turns one event into one published message.
     pub async fn handle(&self, event: Value) -> Result<Response, FormatterError> {
         let event = Event::parse(&event);
-        let findings = self.look_up(&event).await;
+        let is_known = event
+            .id
+            .as_deref()
+            .is_some_and(|id| self.published.contains(id));
+        let findings = if is_known {
+            None
+        } else {
+            self.look_up(&event).await
+        };
         let context = Context {
             layout: &self.settings.layout,
             secret_lifetime_days: self.settings.secret_lifetime_days,
@@ -125,38 +134,29 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock> PolicyFormatter<D, N, C> {
         };
         let notice = policy_notice::notice(&event, findings.as_ref(), context);
         let message = notice.render();
-        let mut response = Response {
-            event_id: event.id.clone(),
-            duplicate: false,
-            message_id: None,
-            subject: message.subject.clone(),
+        let message_id = if is_known {
+            tracing::info!(event.id, "this event was published before: nothing to do");
+            None
+        } else {
+            Some(self.publish(event.id.as_deref(), &message).await?)
+        };
+        Ok(Response {
+            event_id: event.id,
+            duplicate: is_known,
+            message_id,
+            subject: message.subject,
             severity: message.attributes.severity.as_str(),
             kind: message.attributes.kind,
-            application: message.attributes.application.clone(),
+            application: message.attributes.application,
             missing: notice.missing,
-        };
-        match event.id {
-            Some(id) if self.published.contains(&id) => {
-                tracing::info!(
-                    event.id = id,
-                    "event {id} was published before: nothing to do"
-                );
-                response.duplicate = true;
-            }
-            id => response.message_id = Some(self.publish(id, &message).await?),
-        }
-        Ok(response)
+        })
     }
 
-    async fn publish(
-        &self,
-        id: Option<String>,
-        message: &Message,
-    ) -> Result<String, FormatterError> {
-        let shown = id.as_deref().unwrap_or("without an id");
+    async fn publish(&self, id: Option<&str>, message: &Message) -> Result<String, FormatterError> {
+        let shown = id.unwrap_or("without an id");
         let published = self.notifier.publish(message).await.map_err(|source| {
             FormatterError::PublishFailed {
-                event_id: shown.to_owned(),
+                event_id: quotable(shown),
                 source,
             }
         })?;
@@ -165,11 +165,11 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock> PolicyFormatter<D, N, C> {
             message.id = published,
             message.kind = message.attributes.kind,
             message.severity = message.attributes.severity.as_str(),
-            "published a message about event {shown}"
+            "published a message"
         );
         // Remembered only now: an event whose publish failed comes again and has to go out.
         if let Some(id) = id {
-            self.published.insert(id);
+            self.published.insert(id.to_owned());
         }
         Ok(published)
     }

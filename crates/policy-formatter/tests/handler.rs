@@ -1,0 +1,172 @@
+//! The handler over an in-memory account.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use lwa_core::Timestamp;
+use lwa_core::config::Lookup;
+use lwa_core::ports::CallFailure;
+use lwa_local::{Fault, FaultMode, World};
+use policy_formatter::{PolicyFormatter, Settings};
+use serde_json::{Value, json};
+
+const PARAMETER: &str = "/my-erp/lwa/clientsecret";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn world() -> World {
+    let world = World::new(at("2026-05-31T12:00:00Z"));
+    world.put_parameter(
+        PARAMETER,
+        "amzn1.oa2-cs.v1.planted",
+        at("2026-01-01T12:00:00Z"),
+    );
+    world
+}
+
+fn formatter(world: &World) -> PolicyFormatter<World, World, World> {
+    let settings = Settings::from_lookup(&Lookup::new(|_| None)).unwrap();
+    PolicyFormatter::new(settings, world.clone(), world.clone(), world.clone())
+}
+
+fn fault(operation: &str, mode: FaultMode, times: Option<u32>) -> Fault {
+    Fault {
+        operation: operation.into(),
+        target: String::new(),
+        mode,
+        times,
+    }
+}
+
+fn reminder(id: &str) -> Value {
+    json!({
+        "id": id,
+        "source": "aws.ssm",
+        "detail-type": "Parameter Store Policy Action",
+        "account": "111122223333",
+        "region": "us-east-2",
+        "time": "2026-05-31T12:00:00Z",
+        "detail": {
+            "parameter-name": PARAMETER,
+            "policy-type": "NoChangeNotification",
+            "action-status": "SUCCESS",
+            "policy-content": {"Attributes": {"After": "150", "Unit": "Days"}},
+        },
+    })
+}
+
+#[tokio::test]
+async fn a_reminder_names_the_deadline_and_who_changed_the_secret_last() {
+    let world = world();
+    let response = formatter(&world).handle(reminder("1")).await.unwrap();
+    assert_eq!(
+        response.subject,
+        "[WARNING] Client secret of my-erp: 2026-06-30, 30 days left"
+    );
+    assert!(response.missing.is_empty());
+    let email = &world.published()[0].email;
+    let one_line = email.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        one_line.contains("by arn:aws:iam::111122223333:user/alice, version 1"),
+        "{email}"
+    );
+    assert!(
+        one_line.contains("NoChangeNotification 90, 150, 165, 173 days"),
+        "{email}"
+    );
+    assert!(email.lines().count() <= 40, "needs scrolling:\n{email}");
+}
+
+#[tokio::test]
+async fn a_look_up_that_is_denied_throttled_or_slow_costs_its_lines_and_not_the_message() {
+    let modes = [
+        (FaultMode::Before(CallFailure::Denied), "was denied"),
+        (FaultMode::Before(CallFailure::Throttled), "was throttled"),
+        (FaultMode::Before(CallFailure::Unavailable), "failed"),
+        (FaultMode::Hang, "timed out"),
+    ];
+    for (mode, words) in modes {
+        let world = world();
+        world.state().faults = vec![
+            fault("DescribeParameters", mode, None),
+            fault("ListTagsForResource", mode, None),
+        ];
+        let response = formatter(&world).handle(reminder("1")).await.unwrap();
+        assert_eq!(response.missing.len(), 2);
+        let message = &world.published()[0];
+        let email = message.email.replace("\n    ", "");
+        assert!(email.contains("Missing from this message"), "{email}");
+        assert!(
+            email.contains(&format!("DescribeParameters {words}")),
+            "{email}"
+        );
+        // The event alone still tells the deadline at the latest.
+        assert!(
+            message.sms.contains("2026-06-30: 30 days left"),
+            "{}",
+            message.sms
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failed_publish_is_an_error_and_the_next_delivery_goes_out() {
+    let world = world();
+    let denied = FaultMode::Before(CallFailure::Denied);
+    world.state().faults = vec![fault("Publish", denied, Some(1))];
+    let formatter = formatter(&world);
+    let error = formatter.handle(reminder("1")).await.unwrap_err();
+    assert_eq!(error.error_type(), "PublishFailed");
+    assert!(
+        error
+            .to_string()
+            .starts_with("the message about event 1 was not published: Publish")
+    );
+    assert!(!formatter.handle(reminder("1")).await.unwrap().duplicate);
+    assert_eq!(world.published().len(), 1);
+}
+
+#[tokio::test]
+async fn one_event_delivered_twice_is_published_once_and_looked_up_once() {
+    let world = world();
+    let formatter = formatter(&world);
+    formatter.handle(reminder("1")).await.unwrap();
+    let calls = world.calls().len();
+    let second = formatter.handle(reminder("1")).await.unwrap();
+    assert!(second.duplicate && second.message_id.is_none());
+    assert!(!formatter.handle(reminder("2")).await.unwrap().duplicate);
+    assert_eq!(world.published().len(), 2);
+    assert_eq!(world.calls().len(), calls * 2, "a duplicate makes no call");
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_critical_and_misses_nothing() {
+    let world = World::new(at("2026-05-31T12:00:00Z"));
+    let event = json!({
+        "id": "1", "source": "aws.ssm", "detail-type": "Parameter Store Change",
+        "detail": {"name": PARAMETER, "operation": "Delete", "type": "SecureString"},
+    });
+    let response = formatter(&world).handle(event).await.unwrap();
+    assert_eq!(
+        (response.severity, response.kind),
+        ("critical", "parameter-deleted")
+    );
+    assert!(response.missing.is_empty());
+}
+
+#[tokio::test]
+async fn anything_else_still_becomes_a_message() {
+    for event in [
+        json!(null),
+        json!({}),
+        json!([1]),
+        json!("x"),
+        json!({"detail": {"a": "b"}}),
+    ] {
+        let world = world();
+        let response = formatter(&world).handle(event).await.unwrap();
+        assert_eq!(response.kind, "unrecognised-event");
+        assert_eq!(world.published().len(), 1);
+    }
+}
