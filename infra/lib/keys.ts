@@ -1,0 +1,53 @@
+import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
+import { ArnPrincipal, type IPrincipal, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Key } from "aws-cdk-lib/aws-kms";
+import type { Construct } from "constructs";
+
+/**
+ * The AWS account from which Amazon sends application notifications,
+ * https://developer-docs.amazon.com/sp-api/docs/set-up-credential-rotation-notifications.
+ */
+export const AMAZON_NOTIFICATIONS_ACCOUNT = "437568002678";
+
+/**
+ * The key of the credentials. Its policy names this account only, so that no service principal and
+ * no other account can use it; the roles of the functions do, each through its own policy.
+ *
+ * It outlives the stack: credentials that nobody can decrypt are lost.
+ */
+export function credentialsKey(scope: Construct, id: string, alias: string): Key {
+  const key = new Key(scope, id, {
+    description: "Encrypts LWA credentials in the vault.",
+    enableKeyRotation: true,
+    removalPolicy: RemovalPolicy.RETAIN,
+  });
+  key.addAlias(alias);
+  return key;
+}
+
+/**
+ * The key of everything in flight: the topic and the queues. A second key, so that the services and
+ * the foreign account that must be let in here never touch the credentials' key.
+ */
+export function messageKey(scope: Construct, id: string, alias: string): Key {
+  const key = new Key(scope, id, {
+    description: "Encrypts notifications about LWA credentials in flight.",
+    enableKeyRotation: true,
+    removalPolicy: RemovalPolicy.DESTROY,
+    pendingWindow: Duration.days(30),
+  });
+  key.addAlias(alias);
+  // Alarms publish to the topic as the service.
+  allow(key, "CloudWatchAlarms", new ServicePrincipal("cloudwatch.amazonaws.com"), "kms:GenerateDataKey*");
+  // Rules put what they could not deliver into a queue as the service.
+  allow(key, "EventBridgeRules", new ServicePrincipal("events.amazonaws.com"), "kms:GenerateDataKey*");
+  const amazon = new ArnPrincipal(`arn:${Stack.of(scope).partition}:iam::${AMAZON_NOTIFICATIONS_ACCOUNT}:root`);
+  allow(key, "AmazonNotifications", amazon, "kms:GenerateDataKey");
+  return key;
+}
+
+function allow(key: Key, sid: string, principal: IPrincipal, generate: string): void {
+  key.addToResourcePolicy(
+    new PolicyStatement({ sid, principals: [principal], actions: ["kms:Decrypt", generate], resources: ["*"] }),
+  );
+}

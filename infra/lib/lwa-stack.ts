@@ -1,0 +1,136 @@
+import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
+import type { Construct } from "constructs";
+
+import { AlertTopic } from "./alert-topic.ts";
+import { Audit } from "./audit.ts";
+import { checkBinaries } from "./binaries.ts";
+import { credentialsKey, messageKey } from "./keys.ts";
+import { type Deployment, LambdaFunction } from "./lambda-function.ts";
+import { Monitoring } from "./monitoring.ts";
+import { deadLetterQueue } from "./notification-queue.ts";
+import { ParameterWatch } from "./parameter-watch.ts";
+import { Rotation } from "./rotation.ts";
+import { ScheduledInvocation } from "./scheduled-invocation.ts";
+import { type Settings, watchedVaults } from "./settings.ts";
+
+/** Properties of the stack. */
+export interface LwaStackProps extends StackProps {
+  readonly settings: Settings;
+  /** The folder with one folder per function, each with its `bootstrap`. */
+  readonly binaries: string;
+}
+
+/** Everything that keeps the LWA credentials of one account and region alive. */
+export class LwaStack extends Stack {
+  constructor(scope: Construct, id: string, props: LwaStackProps) {
+    const { settings, binaries } = props;
+    super(scope, id, {
+      stackName: settings.stackName,
+      description: "Keeps Selling Partner API integrations alive: LWA credentials, reminders, audit, rotation.",
+      env: { account: settings.account, region: settings.region },
+      ...props,
+    });
+    checkBinaries(binaries, settings.architecture);
+    const name = settings.stackName;
+    const vaults = watchedVaults(settings);
+
+    const credentials = credentialsKey(this, "CredentialsKey", `alias/${name}/credentials`);
+    const key = messageKey(this, "MessageKey", `alias/${name}/messages`);
+    const { topic } = new AlertTopic(this, "Alerts", { topicName: `${name}-alerts`, key, alerts: settings.alerts });
+    const failedInvocations = deadLetterQueue(this, "FailedInvocations", { queueName: `${name}-failed-invocations`, key });
+    const undelivered = deadLetterQueue(this, "Undelivered", { queueName: `${name}-undelivered`, key });
+
+    const deployment: Deployment = {
+      settings,
+      binaries,
+      resources: { credentialsKey: credentials, messageKey: key, topic },
+      failedInvocations,
+    };
+    const exchanger = new LambdaFunction(this, "TokenExchanger", {
+      deployment,
+      name: "token-exchanger",
+      description: "Hands out LWA access tokens, cached.",
+    });
+    const formatter = new LambdaFunction(this, "PolicyFormatter", {
+      deployment,
+      name: "policy-formatter",
+      description: "Turns events about credentials into messages that people can act on.",
+      vaults,
+      environment: { TOPIC_ARN: topic.topicArn },
+    });
+    const auditor = new LambdaFunction(this, "Auditor", {
+      deployment,
+      name: "auditor",
+      description: "Scans the estate without decrypting anything.",
+      vaults,
+      timeout: Duration.minutes(5),
+      memory: 256,
+      environment: {
+        TOPIC_ARN: topic.topicArn,
+        REMIND_AT_DAYS: settings.audit.remindAtDays.join(","),
+        HEARTBEAT_DAY: settings.audit.heartbeatDay,
+        ...(settings.audit.expectedWriterArn ? { EXPECTED_WRITER_ARN: settings.audit.expectedWriterArn } : {}),
+      },
+    });
+    const rotation = new Rotation(this, "Rotation", { deployment, undelivered });
+    const functions = [exchanger, formatter, auditor, rotation.requester, rotation.receiver];
+
+    new ParameterWatch(this, "Watch", { namePrefix: name, prefixes: settings.prefixes, vaults, functions, undelivered });
+    const audit = new Audit(this, "Audit", {
+      namePrefix: name,
+      auditor,
+      expression: settings.schedules.audit,
+      timeZone: settings.schedules.timeZone,
+      undelivered,
+      key,
+    });
+    for (const application of canaryApplications(settings)) {
+      new ScheduledInvocation(this, `Canary ${application}`, {
+        scheduleName: `${name}-canary-${application.replaceAll("/", ".")}`,
+        description: `Exchanges a token for ${application} and uses it once.`,
+        expression: settings.schedules.canary,
+        timeZone: settings.schedules.timeZone,
+        target: { function: exchanger.function },
+        input: { action: "check", application },
+        undelivered,
+        key,
+      });
+    }
+    new Monitoring(this, "Monitoring", {
+      settings,
+      topic,
+      functions,
+      deadLetters: {
+        "secret-expiry": rotation.expiryNotices.deadLetters,
+        "new-secret": rotation.newSecrets.deadLetters,
+        "failed-invocations": failedInvocations,
+        undelivered,
+      },
+      notifications: {
+        "secrets about to expire": rotation.expiryNotices.queue,
+        "new secrets": rotation.newSecrets.queue,
+      },
+      audit: audit.stateMachine,
+    });
+
+    new CfnOutput(this, "SecretExpiryQueueArn", {
+      description: "Register in the Solution Provider Portal for APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY.",
+      value: rotation.expiryNotices.queue.queueArn,
+    });
+    new CfnOutput(this, "NewSecretQueueArn", {
+      description: "Register in the Solution Provider Portal for APPLICATION_OAUTH_CLIENT_NEW_SECRET.",
+      value: rotation.newSecrets.queue.queueArn,
+    });
+    new CfnOutput(this, "CredentialsKeyArn", { description: "Encrypt credentials with it.", value: credentials.keyArn });
+    new CfnOutput(this, "TokenExchangerArn", {
+      description: "Let your services invoke it (lambda:InvokeFunction).",
+      value: exchanger.function.functionArn,
+    });
+    new CfnOutput(this, "TopicArn", { description: "Messages to people.", value: topic.topicArn });
+  }
+}
+
+/** The applications that the canary checks. */
+function canaryApplications(settings: Settings): readonly string[] {
+  return settings.canaryApplications ?? settings.prefixes.map((prefix) => prefix.slice(1));
+}
