@@ -197,3 +197,130 @@ impl ProvideCredentials for NoCredentials {
         ))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::retry::RetryMode;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<SdkConfig, ConfigError> {
+        sdk_config(|name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn complaint(pairs: &[(&str, &str)]) -> String {
+        read(pairs).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_region_comes_from_either_variable_and_its_absence_is_named() {
+        let region = |pairs: &[(&str, &str)]| read(pairs).unwrap().region().unwrap().to_string();
+        assert_eq!(region(&[("AWS_DEFAULT_REGION", "eu-west-1")]), "eu-west-1");
+        assert_eq!(
+            region(&[("AWS_REGION", "cn-north-1"), ("AWS_DEFAULT_REGION", "x")]),
+            "cn-north-1"
+        );
+        assert_eq!(
+            complaint(&[("AWS_REGION", " ")]),
+            "AWS_REGION is not set; it must be the name of an AWS region such as eu-west-1"
+        );
+        assert_eq!(
+            complaint(&[("AWS_REGION", "evil.example/")]),
+            "AWS_REGION is `evil.example/`; allowed: the name of an AWS region such as eu-west-1"
+        );
+    }
+
+    #[tokio::test]
+    async fn credentials_are_those_of_the_variables_or_a_clear_error_when_first_needed() {
+        let provider = |pairs: &[(&str, &str)]| {
+            let mut all = vec![("AWS_REGION", "eu-west-1")];
+            all.extend(pairs);
+            read(&all).unwrap().credentials_provider().unwrap()
+        };
+        let credentials = provider(&[
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+            ("AWS_SESSION_TOKEN", "token"),
+        ])
+        .provide_credentials()
+        .await
+        .unwrap();
+        assert_eq!(credentials.access_key_id(), "id");
+        assert_eq!(credentials.secret_access_key(), "hush");
+        assert_eq!(credentials.session_token(), Some("token"));
+        assert!(!format!("{credentials:?}").contains("hush"));
+
+        let error = provider(&[("AWS_ACCESS_KEY_ID", "id")])
+            .provide_credentials()
+            .await
+            .unwrap_err();
+        let text = crate::http::chain(&error);
+        assert!(text.contains("AWS_SECRET_ACCESS_KEY is not set"), "{text}");
+    }
+
+    #[test]
+    fn an_endpoint_of_one_service_beats_the_one_for_all() {
+        let url = |pairs: &[(&str, &str)], service: &str| {
+            let mut all = vec![("AWS_REGION", "eu-west-1")];
+            all.extend(pairs);
+            let config = read(&all).unwrap();
+            let key = ServiceConfigKey::builder()
+                .service_id(service)
+                .env("AWS_ENDPOINT_URL")
+                .profile("endpoint_url")
+                .build()
+                .unwrap();
+            config
+                .service_config()
+                .and_then(|services| services.load_config(key))
+                .or_else(|| config.endpoint_url().map(str::to_owned))
+        };
+        let all = ("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+        let one = ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:2");
+        let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+        assert_eq!(
+            url(&[all, one], "Secrets Manager").unwrap(),
+            "http://127.0.0.1:2"
+        );
+        assert_eq!(url(&[all, one], "SSM").unwrap(), "http://127.0.0.1:1");
+        assert_eq!(url(&[one], "SSM"), None);
+        assert_eq!(url(&[all, one, ignored], "Secrets Manager"), None);
+        assert_eq!(
+            complaint(&[("AWS_REGION", "x"), ("AWS_ENDPOINT_URL_SSM", "localhost:1")]),
+            "AWS_ENDPOINT_URL_SSM is `localhost:1`; allowed: an https:// or http:// URL"
+        );
+    }
+
+    #[test]
+    fn retries_and_endpoint_variants_follow_their_variables() {
+        let config = read(&[
+            ("AWS_REGION", "us-gov-west-1"),
+            ("AWS_RETRY_MODE", "adaptive"),
+            ("AWS_MAX_ATTEMPTS", "5"),
+            ("AWS_USE_FIPS_ENDPOINT", "True"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "false"),
+        ])
+        .unwrap();
+        let retry = config.retry_config().unwrap();
+        assert_eq!(retry.mode(), RetryMode::Adaptive);
+        assert_eq!(retry.max_attempts(), 5);
+        assert_eq!(config.use_fips(), Some(true));
+        assert_eq!(config.use_dual_stack(), Some(false));
+
+        let config = read(&[("AWS_REGION", "eu-west-1")]).unwrap();
+        let retry = config.retry_config().unwrap();
+        assert_eq!(
+            (retry.mode(), retry.max_attempts()),
+            (RetryMode::Standard, 3)
+        );
+        assert_eq!(
+            complaint(&[("AWS_REGION", "x"), ("AWS_MAX_ATTEMPTS", "0")]),
+            "AWS_MAX_ATTEMPTS is `0`; allowed: a whole number from 1"
+        );
+    }
+}

@@ -138,25 +138,23 @@ impl Client {
         host: &str,
         limits: Limits,
     ) -> Result<Response, HttpError> {
+        let connect = |detail| HttpError::Connect {
+            host: host.to_owned(),
+            detail,
+        };
         let broken = |error: &(dyn StdError + 'static)| HttpError::Broken {
             host: host.to_owned(),
-            detail: chain(error),
+            detail: causes(error),
         };
         let pool = self
             .pool(Some(CONNECT_TIMEOUT))
-            .map_err(|error| HttpError::Connect {
-                host: host.to_owned(),
-                detail: error.to_string(),
-            })?;
+            .map_err(|error| connect(error.to_string()))?;
         let answer = pool
             .request(request.map(SdkBody::from))
             .await
             .map_err(|error| {
                 if error.is_connect() {
-                    HttpError::Connect {
-                        host: host.to_owned(),
-                        detail: chain(&error),
-                    }
+                    connect(causes(&error))
                 } else {
                     broken(&error)
                 }
@@ -400,13 +398,20 @@ fn for_sdk(error: legacy::Error) -> ConnectorError {
     }
 }
 
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+pub(crate) fn find<'a, E: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a E> {
     std::iter::successors(Some(error), |&error| error.source())
         .find_map(|error| error.downcast_ref())
 }
 
+/// The causes below a heading that says nothing, or the error itself where there are none.
+pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
+    error.source().map_or_else(|| error.to_string(), chain)
+}
+
 /// An error with its causes. Those of hyper, rustls and the system name no URL and no data.
-fn chain(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for error in std::iter::successors(Some(error), |&error| error.source()) {
         let part = error.to_string();
@@ -415,4 +420,255 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
         }
     }
     parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        timeout: Duration::from_secs(5),
+        max_body_bytes: 1_000,
+    };
+
+    fn get(url: &str) -> Request<Bytes> {
+        Request::get(url).body(Bytes::new()).unwrap()
+    }
+
+    async fn listen() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    /// Gives one answer to every request on a connection, as long as requests come.
+    async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) {
+        let mut request = Vec::new();
+        while stream.read_buf(&mut request).await.unwrap_or(0) > 0 {
+            if request.ends_with(b"\r\n\r\n") {
+                request.clear();
+                if stream.write_all(answer).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Serves plain HTTP and counts connections.
+    async fn serve(reply: &'static [u8]) -> (String, Arc<AtomicUsize>) {
+        let (listener, address) = listen().await;
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = connections.clone();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                counter.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(answer(stream, reply));
+            }
+        });
+        (format!("http://{address}/path?token=hush"), connections)
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_any_status_is_read_whole_and_the_connection_used_again() {
+        let (url, connections) =
+            serve(b"HTTP/1.1 503 No\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\nsorry").await;
+        let client = Client::new(None);
+        for _ in 0..3 {
+            let response = client.send(get(&url), LIMITS).await.unwrap();
+            assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers["retry-after"], "7");
+            assert_eq!(response.body, "sorry");
+            assert!(!format!("{response:?}").contains("sorry"));
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_long_is_not_read_to_its_end_announced_or_not() {
+        let client = Client::new(None);
+        let limits = Limits {
+            max_body_bytes: 4,
+            ..LIMITS
+        };
+        let (announced, _) = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await;
+        let (streamed, _) =
+            serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n")
+                .await;
+        for url in [announced, streamed] {
+            let error = client.send(get(&url), limits).await.unwrap_err();
+            assert_eq!(
+                error,
+                HttpError::BodyTooLarge {
+                    host: "127.0.0.1".into(),
+                    limit: 4
+                }
+            );
+        }
+        let (fits, _) = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd").await;
+        assert_eq!(client.send(get(&fits), limits).await.unwrap().body, "abcd");
+    }
+
+    #[tokio::test]
+    async fn the_limit_of_time_holds_for_the_head_and_for_the_body() {
+        let client = Client::new(None);
+        let limits = Limits {
+            timeout: Duration::from_millis(100),
+            ..LIMITS
+        };
+        let (no_head, _) = serve(b"").await;
+        let (no_body, _) = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsor").await;
+        for url in [no_head, no_body] {
+            let error = client.send(get(&url), limits).await.unwrap_err();
+            assert_eq!(error.to_string(), "no answer from 127.0.0.1 within 100 ms");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_and_a_broken_exchange_are_told_apart() {
+        let client = Client::new(None);
+        let (listener, address) = listen().await;
+        drop(listener);
+        let url = format!("http://{address}/?token=hush");
+        let error = client.send(get(&url), LIMITS).await.unwrap_err();
+        assert!(matches!(error, HttpError::Connect { .. }), "{error}");
+        assert!(error.to_string().contains("refused"), "{error}");
+        assert!(!error.to_string().contains("hush"), "{error}");
+
+        let (url, _) = serve(b"this is no HTTP, but hush\r\n\r\n").await;
+        let error = client.send(get(&url), LIMITS).await.unwrap_err();
+        assert!(matches!(error, HttpError::Broken { .. }), "{error}");
+        assert!(!error.to_string().contains("hush"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_finishes_its_handshake_was_never_sent_anything() {
+        let (listener, address) = listen().await;
+        let silent = tokio::spawn(async move {
+            let connection = listener.accept().await.unwrap();
+            std::future::pending::<()>().await;
+            drop(connection);
+        });
+        let url = format!("https://{address}/");
+        let error = Client::new(None).send(get(&url), LIMITS).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no connection to 127.0.0.1: connecting took longer than 2000 ms"
+        );
+        silent.abort();
+    }
+
+    #[tokio::test]
+    async fn tls_is_trusted_through_the_bundle_and_not_without_it() {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![cert.der().clone()],
+                rustls::pki_types::PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into(),
+            )
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let (listener, address) = listen().await;
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+                    tokio::spawn(answer(stream, reply));
+                }
+            }
+        });
+        let url = format!("https://localhost:{}/", address.port());
+
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = folder.path().join("ca.pem");
+        std::fs::write(&bundle, cert.pem()).unwrap();
+        let trusting = Client::new(Some(bundle.clone()));
+        assert_eq!(trusting.send(get(&url), LIMITS).await.unwrap().body, "ok");
+
+        let error = Client::new(None).send(get(&url), LIMITS).await.unwrap_err();
+        assert!(matches!(error, HttpError::Connect { .. }), "{error}");
+        assert!(error.to_string().contains("certificate"), "{error}");
+
+        std::fs::write(&bundle, "no certificate").unwrap();
+        let empty = Client::new(Some(bundle.clone()));
+        let error = empty.send(get(&url), LIMITS).await.unwrap_err();
+        assert!(error.to_string().contains("AWS_CA_BUNDLE"), "{error}");
+        assert!(
+            error.to_string().contains("holds no certificate"),
+            "{error}"
+        );
+        let missing = Client::new(Some(folder.path().join("missing.pem")));
+        let error = missing.send(get(&url), LIMITS).await.unwrap_err();
+        assert!(error.to_string().contains("missing.pem"), "{error}");
+    }
+
+    /// An SDK client of this stack, with three attempts, each of 100 ms until the answer.
+    fn ssm(url: &str) -> aws_sdk_ssm::Client {
+        let config = crate::canned::sdk_config(crate::canned::Canned::Broken)
+            .endpoint_url(url)
+            .http_client(Client::new(None))
+            .timeout_config(
+                aws_smithy_types::timeout::TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_millis(100))
+                    .read_timeout(Duration::from_millis(100))
+                    .build(),
+            )
+            .retry_config(
+                aws_smithy_types::retry::RetryConfig::standard()
+                    .with_max_attempts(3)
+                    .with_initial_backoff(Duration::from_millis(1)),
+            )
+            .build();
+        aws_sdk_ssm::Client::new(&config)
+    }
+
+    #[tokio::test]
+    async fn the_sdk_retries_what_times_out_and_what_breaks() {
+        let (listener, address) = listen().await;
+        let server = tokio::spawn(async move {
+            let hangs_up = listener.accept().await.unwrap();
+            drop(hangs_up);
+            let keeps_silent = listener.accept().await.unwrap();
+            let (mut answers, _) = listener.accept().await.unwrap();
+            answers.read_buf(&mut Vec::new()).await.unwrap();
+            let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"Parameters\":[]}";
+            answers.write_all(reply).await.unwrap();
+            drop(keeps_silent);
+        });
+        let client = ssm(&format!("http://{address}"));
+        let answer = client.describe_parameters().send().await;
+        assert!(answer.unwrap().parameters().is_empty());
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_sdk_is_told_which_failure_it_was() {
+        let failure = |error: aws_sdk_ssm::error::SdkError<_>| {
+            crate::call_error::call_error("DescribeParameters", &error)
+        };
+        let (silent, address) = listen().await;
+        let client = ssm(&format!("http://{address}"));
+        let error = failure(client.describe_parameters().send().await.unwrap_err());
+        assert_eq!(error.failure, lwa_core::ports::CallFailure::TimedOut);
+        let client = ssm(&format!("https://{address}"));
+        let error = failure(client.describe_parameters().send().await.unwrap_err());
+        assert_eq!(error.failure, lwa_core::ports::CallFailure::TimedOut);
+        assert!(error.detail.contains("connecting took longer"), "{error}");
+        drop(silent);
+        let error = failure(client.describe_parameters().send().await.unwrap_err());
+        assert_eq!(error.failure, lwa_core::ports::CallFailure::Unavailable);
+        assert!(error.detail.contains("refused"), "{error}");
+    }
 }

@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod link;
 pub mod lwa;
 pub mod message;
+pub mod metrics;
 pub mod policy_notice;
 pub mod ports;
 pub mod rules;

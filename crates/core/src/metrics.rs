@@ -1,0 +1,232 @@
+//! CloudWatch metrics as log lines in the embedded metric format,
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//!
+//! A line on standard output costs no call and no permission, and cannot fail a function.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::text::{ascii, elide_end};
+
+/// Most metrics in one line, same source.
+const MAX_METRICS: usize = 100;
+
+/// Most dimensions of a metric, same source.
+const MAX_DIMENSIONS: usize = 30;
+
+/// Longest value of a dimension, in characters, same source.
+const MAX_DIMENSION_VALUE: usize = 1024;
+
+/// Values that share a namespace and dimensions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricSet {
+    /// Where CloudWatch shows them; see [`crate::config::METRICS_NAMESPACE`].
+    pub namespace: String,
+    /// What tells one time series from another: name and value. An empty value is left out,
+    /// what is not ASCII becomes `?`, and only the first 30 count. Never a credential.
+    pub dimensions: Vec<(&'static str, String)>,
+    /// The values.
+    pub metrics: Vec<Metric>,
+}
+
+/// One value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Metric {
+    /// Its name, unique in its set and none of the dimensions' names.
+    pub name: &'static str,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// The value; one that is not finite is left out.
+    pub value: f64,
+}
+
+/// Units, as CloudWatch names them,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// Thousandths of a second.
+    Milliseconds,
+    /// Anything else, such as days.
+    None,
+}
+
+impl Unit {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Milliseconds => "Milliseconds",
+            Self::None => "None",
+        }
+    }
+}
+
+impl Metric {
+    /// A number of things.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "no count comes near the 2^53 from which digits are lost"
+    )]
+    pub const fn count(name: &'static str, count: usize) -> Self {
+        Self {
+            name,
+            unit: Unit::Count,
+            value: count as f64,
+        }
+    }
+}
+
+/// The set as lines of JSON without line breaks: one for every 100 metrics, none for none.
+/// CloudWatch takes lines that are no older than 14 days.
+pub fn emf_lines(set: &MetricSet, at: Timestamp) -> Vec<String> {
+    let dimensions: Vec<(&str, String)> = set
+        .dimensions
+        .iter()
+        .map(|(name, value)| (*name, elide_end(ascii(value).trim(), MAX_DIMENSION_VALUE)))
+        .filter(|(_, value)| !value.is_empty())
+        .take(MAX_DIMENSIONS)
+        .collect();
+    let metrics: Vec<&Metric> = set
+        .metrics
+        .iter()
+        .filter(|metric| metric.value.is_finite())
+        .collect();
+    metrics
+        .chunks(MAX_METRICS)
+        .map(|metrics| line(&set.namespace, &dimensions, metrics, at))
+        .collect()
+}
+
+fn line(
+    namespace: &str,
+    dimensions: &[(&str, String)],
+    metrics: &[&Metric],
+    at: Timestamp,
+) -> String {
+    let names: Vec<_> = dimensions.iter().map(|(name, _)| name).collect();
+    let directives: Vec<_> = metrics
+        .iter()
+        .map(|metric| json!({"Name": metric.name, "Unit": metric.unit.as_str()}))
+        .collect();
+    let mut line = Map::new();
+    line.insert(
+        "_aws".to_owned(),
+        json!({
+            "Timestamp": at.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": namespace,
+                "Dimensions": [names],
+                "Metrics": directives,
+            }],
+        }),
+    );
+    for (name, value) in dimensions {
+        line.insert((*name).to_owned(), json!(value));
+    }
+    for metric in metrics {
+        line.insert(metric.name.to_owned(), json!(metric.value));
+    }
+    Value::Object(line).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(dimensions: Vec<(&'static str, String)>, metrics: Vec<Metric>) -> MetricSet {
+        MetricSet {
+            namespace: "LwaRotation".into(),
+            dimensions,
+            metrics,
+        }
+    }
+
+    fn lines(set: &MetricSet) -> Vec<Value> {
+        emf_lines(set, Timestamp::UNIX_EPOCH)
+            .iter()
+            .inspect(|line| assert!(!line.contains('\n')))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_set_is_one_line_with_directives_dimensions_and_values() {
+        let set = set(
+            vec![("Application", "my-erp".into())],
+            vec![
+                Metric {
+                    name: "DaysToDeadline",
+                    unit: Unit::None,
+                    value: 29.5,
+                },
+                Metric::count("Findings", 3),
+            ],
+        );
+        let at = "2026-01-01T00:00:00.5Z".parse().unwrap();
+        let lines = emf_lines(&set, at);
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(lines.len(), 1);
+        assert_eq!(
+            line,
+            json!({
+                "_aws": {
+                    "Timestamp": 1_767_225_600_500_i64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "LwaRotation",
+                        "Dimensions": [["Application"]],
+                        "Metrics": [
+                            {"Name": "DaysToDeadline", "Unit": "None"},
+                            {"Name": "Findings", "Unit": "Count"},
+                        ],
+                    }],
+                },
+                "Application": "my-erp",
+                "DaysToDeadline": 29.5,
+                "Findings": 3.0,
+            })
+        );
+    }
+
+    #[test]
+    fn more_than_a_hundred_metrics_take_more_than_one_line() {
+        let lines = lines(&set(vec![], vec![Metric::count("N", 1); 201]));
+        let counts: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+                    .as_array()
+                    .unwrap()
+                    .len()
+            })
+            .collect();
+        assert_eq!(counts, [100, 100, 1]);
+    }
+
+    #[test]
+    fn what_cloudwatch_would_refuse_is_left_out_or_made_fit() {
+        let mut dimensions = vec![
+            ("Empty", " ".to_owned()),
+            ("Name", "caf\u{e9}\n".repeat(900)),
+        ];
+        dimensions.extend((0..40).map(|_| ("More", "x".to_owned())));
+        let nan = Metric {
+            name: "NotANumber",
+            unit: Unit::Count,
+            value: f64::NAN,
+        };
+        let lines = lines(&set(dimensions, vec![nan, Metric::count("N", 0)]));
+        let directive = &lines[0]["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"][0].as_array().unwrap().len(), 30);
+        assert_eq!(directive["Metrics"].as_array().unwrap().len(), 1);
+        assert_eq!(lines[0]["Name"].as_str().unwrap().len(), 1024);
+        assert!(lines[0]["Name"].as_str().unwrap().starts_with("caf? caf?"));
+        assert!(lines[0].get("Empty").is_none());
+    }
+
+    #[test]
+    fn nothing_to_say_is_no_line() {
+        assert!(lines(&set(vec![], vec![])).is_empty());
+    }
+}
