@@ -1,0 +1,92 @@
+//! The AWS emulators that `cargo xtask` runs, with room of its own for each test.
+//!
+//! A test that passes only because of one emulator's quirk proves nothing: run whatever both can
+//! against [`both`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lwa_aws::clients::{Aws, Timeouts};
+use lwa_aws::environment;
+
+/// The region that all tests are in.
+pub const REGION: &str = "eu-west-1";
+
+/// Which program plays AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// moto: one API call at a time.
+    Moto,
+    /// ministack: also what a deployed system does by itself.
+    Ministack,
+}
+
+/// An emulator, as one test sees it.
+#[derive(Debug, Clone)]
+pub struct Emulator {
+    /// Which program plays AWS.
+    pub kind: Kind,
+    /// Its endpoint for all services, without a slash at the end.
+    pub url: String,
+    /// The account, 12 digits: of this test alone in ministack, and everybody's in moto.
+    pub account: String,
+    /// What the names of this test's parameters begin with, like `/t123456789`; secrets and
+    /// topics can use it without the slash. Only moto needs it, but a test should not have to know.
+    pub prefix: String,
+}
+
+/// moto, for one test.
+pub fn moto() -> Emulator {
+    Emulator::new(Kind::Moto, "LWA_TEST_MOTO_URL", "123456789012".to_owned())
+}
+
+/// ministack, for one test: it gives every access key of 12 digits an account of its own.
+pub fn ministack() -> Emulator {
+    let account = fastrand::u64(100_000_000_000..1_000_000_000_000).to_string();
+    Emulator::new(Kind::Ministack, "LWA_TEST_MINISTACK_URL", account)
+}
+
+/// Both, for one test that runs against each.
+pub fn both() -> [Emulator; 2] {
+    [moto(), ministack()]
+}
+
+impl Emulator {
+    fn new(kind: Kind, variable: &str, account: String) -> Self {
+        let Some(url) = environment::variable(variable) else {
+            panic!(
+                "{variable} is not set, so there is no emulator to test against; run `cargo xtask test`, or keep `cargo xtask emulators` running and paste what it prints"
+            );
+        };
+        let prefix = format!("/t{}", fastrand::u64(100_000_000..1_000_000_000));
+        Self {
+            kind,
+            url,
+            account,
+            prefix,
+        }
+    }
+
+    /// What a program needs in its environment to take this emulator for AWS.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        [
+            ("AWS_ENDPOINT_URL", self.url.as_str()),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", &self.account),
+            ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    /// Clients for this emulator, made as a function makes them.
+    pub fn aws(&self) -> Aws {
+        let variables = self.variables();
+        let timeouts = Timeouts {
+            attempt: Duration::from_secs(20),
+            operation: Duration::from_secs(30),
+        };
+        Aws::from_environment(|name| variables.get(name).cloned(), timeouts)
+            .expect("the variables of an emulator should make a configuration")
+    }
+}

@@ -1,0 +1,7 @@
+//! One test binary for everything that needs an emulator or a function's real binary.
+
+// `cfg(test)` is always so here; it lets Clippy take helpers for the tests they are.
+#[cfg(test)]
+mod emulators;
+#[cfg(test)]
+mod runtime_api;
