@@ -7,9 +7,14 @@ pub mod clock;
 pub mod environment;
 pub mod http;
 pub mod logging;
+pub mod lwa_client;
 pub mod metrics;
 pub mod notifier;
 pub mod parameter_directory;
+pub mod parameter_store_vault;
+pub mod secrets_manager_vault;
+pub mod sp_api_client;
+pub mod vault;
 
 #[cfg(test)]
 mod canned;

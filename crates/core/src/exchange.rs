@@ -53,17 +53,6 @@ impl Subject {
             Self::Grantless(_) => RefreshTokenOf::Nobody,
         }
     }
-
-    /// The role of that refresh token; none when none is needed.
-    pub fn refresh_token_role(&self) -> Option<Role> {
-        match self {
-            Self::OwnAccount => Some(Role::RefreshToken { seller: None }),
-            Self::Seller(seller) => Some(Role::RefreshToken {
-                seller: Some(seller.clone()),
-            }),
-            Self::Grantless(_) => None,
-        }
-    }
 }
 
 /// When a token that was asked for at `requested_at` expires. Counted from the request and not

@@ -132,6 +132,19 @@ pub enum RefreshTokenOf {
     Seller(SellerId),
 }
 
+impl RefreshTokenOf {
+    /// The role of the refresh token; none when none is read.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::Nobody => None,
+            Self::Application => Some(Role::RefreshToken { seller: None }),
+            Self::Seller(seller) => Some(Role::RefreshToken {
+                seller: Some(seller.clone()),
+            }),
+        }
+    }
+}
+
 /// Why credentials could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {

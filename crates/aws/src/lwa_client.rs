@@ -1,0 +1,184 @@
+//! The LWA token endpoint over HTTPS.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::InvalidUri;
+use http::{HeaderMap, Request, Uri, header};
+use lwa_core::lwa::{
+    AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, TokenRequest, safe_words,
+};
+use lwa_core::{ExposeSecret, SecretString};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::http::{Client, HttpError, Limits, Response};
+
+/// How long one exchange may take unless there is less time: LWA answers within a second.
+pub const LWA_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest answer that is read, in bytes. Access and refresh token have at most 2048 each,
+/// <https://developer-docs.amazon.com/sp-api/docs/connecting-to-the-selling-partner-api>.
+const MAX_BODY_BYTES: usize = 32 * 1024;
+
+/// Exchanges credentials for access tokens.
+#[derive(Debug, Clone)]
+pub struct LwaClient {
+    http: Client,
+    url: Uri,
+    timeout: Duration,
+}
+
+impl LwaClient {
+    /// A client of the token endpoint at `url`; no exchange takes longer than `timeout`.
+    pub fn new(http: Client, url: &str, timeout: Duration) -> Result<Self, InvalidUri> {
+        Ok(Self {
+            http,
+            url: url.parse()?,
+            timeout,
+        })
+    }
+}
+
+impl TokenEndpoint for LwaClient {
+    async fn exchange(
+        &self,
+        request: &TokenRequest,
+        timeout: Duration,
+    ) -> Result<AccessToken, LwaError> {
+        let post = Request::post(self.url.clone())
+            .header(
+                header::CONTENT_TYPE,
+                "application/x-www-form-urlencoded;charset=UTF-8",
+            )
+            .header(header::ACCEPT, "application/json")
+            .body(Bytes::from(form(request)))
+            .map_err(|error| {
+                LwaError::without_answer(LwaFailure::NotLwa, format!("unusable URL: {error}"))
+            })?;
+        let limits = Limits {
+            timeout: timeout.min(self.timeout),
+            max_body_bytes: MAX_BODY_BYTES,
+        };
+        let response = self
+            .http
+            .send(post, limits)
+            .await
+            .map_err(|error| no_answer(&error))?;
+        if response.status.is_success() {
+            token(&response)
+        } else {
+            Err(refusal(&response, request))
+        }
+    }
+}
+
+/// The fields that OAuth 2.0 asks for; refresh tokens contain `|`, which must be encoded.
+fn form(request: &TokenRequest) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let (grant_type, name, value) = match &request.grant {
+        Grant::RefreshToken(token) => (
+            "refresh_token",
+            "refresh_token",
+            encode(token.expose_secret()),
+        ),
+        Grant::ClientCredentials(scope) => ("client_credentials", "scope", encode(scope.as_str())),
+    };
+    format!(
+        "grant_type={grant_type}&client_id={}&client_secret={}&{name}={value}",
+        encode(&request.client_id),
+        encode(request.client_secret.expose_secret()),
+    )
+}
+
+fn no_answer(error: &HttpError) -> LwaError {
+    let failure = match error {
+        HttpError::Connect { .. } | HttpError::Broken { .. } => LwaFailure::Unreachable,
+        HttpError::TimedOut { .. } => LwaFailure::TimedOut,
+        HttpError::BodyTooLarge { .. } => LwaFailure::Unintelligible,
+    };
+    LwaError::without_answer(failure, error.to_string())
+}
+
+/// Reads the token out of a success. Nothing of a body that is not understood is shown: it may
+/// hold a token all the same.
+fn token(response: &Response) -> Result<AccessToken, LwaError> {
+    let unintelligible = |problem: &str| LwaError {
+        status: Some(response.status.as_u16()),
+        ..LwaError::without_answer(LwaFailure::Unintelligible, problem)
+    };
+    let body: Value = serde_json::from_slice(&response.body)
+        .map_err(|_| unintelligible(&format!("{} is not JSON", shape(response))))?;
+    let text = |key: &str| body.get(key)?.as_str().filter(|text| !text.is_empty());
+    let value = text("access_token").ok_or_else(|| unintelligible("no access_token"))?;
+    let seconds = body
+        .get("expires_in")
+        .and_then(|seconds| seconds.as_u64().or_else(|| seconds.as_str()?.parse().ok()))
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| unintelligible("no expires_in that is a number of seconds"))?;
+    Ok(AccessToken {
+        value: SecretString::from(value),
+        token_type: text("token_type").unwrap_or("bearer").to_owned(),
+        expires_in: Duration::from_secs(seconds),
+    })
+}
+
+fn refusal(response: &Response, request: &TokenRequest) -> LwaError {
+    let status = response.status.as_u16();
+    let body = serde_json::from_slice::<Value>(&response.body).ok();
+    let text = |key: &str| {
+        let text = body.as_ref()?.get(key)?.as_str()?;
+        Some(safe_words(&without_what_was_sent(text, request))).filter(|text| !text.is_empty())
+    };
+    let code = text("error");
+    let description = text("error_description").or_else(|| {
+        code.is_none()
+            .then(|| format!("{} without an error code", shape(response)))
+    });
+    LwaError {
+        failure: LwaFailure::of_answer(status, code.as_deref()),
+        status: Some(status),
+        code,
+        description,
+        retry_after: retry_after(&response.headers),
+    }
+}
+
+/// LWA is not known to repeat what it was sent, but whatever answers in its place might.
+fn without_what_was_sent(text: &str, request: &TokenRequest) -> String {
+    let token = match &request.grant {
+        Grant::RefreshToken(token) => token.expose_secret(),
+        Grant::ClientCredentials(_) => "",
+    };
+    let mut text = text.to_owned();
+    for secret in [request.client_secret.expose_secret(), token] {
+        if !secret.is_empty() {
+            text = text.replace(secret, "[redacted]");
+        }
+    }
+    text
+}
+
+/// What kind of body it is, without showing it.
+fn shape(response: &Response) -> &'static str {
+    let body = response.body.trim_ascii();
+    if body.is_empty() {
+        "an empty body"
+    } else if body.starts_with(b"<") {
+        "an HTML page"
+    } else {
+        "a body"
+    }
+}
+
+/// How long the service asks to wait; only the form in seconds is understood.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds))
+}

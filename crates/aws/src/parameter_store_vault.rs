@@ -1,0 +1,379 @@
+//! Credentials in Parameter Store.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::types::Parameter;
+use lwa_core::Timestamp;
+use lwa_core::application::{ApplicationName, Layout, Role};
+use lwa_core::vault::{
+    CredentialVault, Credentials, RefreshTokenOf, SecretVersion, StoredSecret, VaultError,
+};
+
+use crate::call_error::call_error;
+use crate::parameter_directory::timestamp;
+
+/// Most names that one call takes,
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>.
+const BATCH: usize = 10;
+
+/// How many versions to look back for another value. A value may be rewritten a few times, by a
+/// deployment for example, but a version that old is no longer in its overlap.
+const MAX_VERSIONS_BACK: i64 = 5;
+
+/// Reads parameters by name, decrypted. It only ever calls `GetParameters`, so the role needs no
+/// other permission on the parameters.
+#[derive(Debug, Clone)]
+pub struct ParameterStoreVault {
+    client: aws_sdk_ssm::Client,
+    layout: Layout,
+}
+
+/// One value with what is told about it.
+struct Value {
+    text: String,
+    version: i64,
+    written_at: Option<Timestamp>,
+}
+
+impl ParameterStoreVault {
+    /// A vault over a client, with parameters named as in `layout`.
+    pub const fn new(client: aws_sdk_ssm::Client, layout: Layout) -> Self {
+        Self { client, layout }
+    }
+
+    /// The values that exist, by the name, and selector if any, that each was asked for with.
+    async fn values(&self, names: &[String]) -> Result<BTreeMap<String, Value>, VaultError> {
+        let mut values = BTreeMap::new();
+        for batch in names.chunks(BATCH) {
+            let answer = self
+                .client
+                .get_parameters()
+                .set_names(Some(batch.to_vec()))
+                .with_decryption(true)
+                .send()
+                .await
+                .map_err(|error| call_error("GetParameters", &error))?;
+            // Results come in an order of their own, so they are told apart by name.
+            for parameter in answer.parameters.unwrap_or_default() {
+                if let Some((name, value)) = value(parameter)? {
+                    values.insert(name, value);
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl CredentialVault for ParameterStoreVault {
+    async fn read(
+        &self,
+        application: &ApplicationName,
+        refresh_token: &RefreshTokenOf,
+    ) -> Result<Credentials, VaultError> {
+        let name = |role| self.layout.parameter(application, &role);
+        let (id, secret) = (name(Role::ClientId), name(Role::ClientSecret));
+        let token = refresh_token.role().map(name);
+        let names: Vec<String> = [Some(id.clone()), Some(secret.clone()), token.clone()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let mut values = self.values(&names).await?;
+        let missing: Vec<String> = names
+            .into_iter()
+            .filter(|name| !values.contains_key(name))
+            .collect();
+        let (Some(id), Some(secret), true) = (
+            values.remove(&id),
+            values.remove(&secret),
+            missing.is_empty(),
+        ) else {
+            return Err(VaultError::Missing { names: missing });
+        };
+        Ok(Credentials {
+            client_id: id.text,
+            client_secret: stored(secret),
+            refresh_token: token
+                .and_then(|name| values.remove(&name))
+                .map(|value| value.text.into()),
+        })
+    }
+
+    async fn read_previous_secret(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        let name = self.layout.parameter(application, &Role::ClientSecret);
+        let Ok(version) = current.version.as_str().parse::<i64>() else {
+            return Ok(None);
+        };
+        // One version at a time: usually the first is the one, and what is not needed is not
+        // decrypted.
+        for version in (1..version)
+            .rev()
+            .take_while(|earlier| version - earlier <= MAX_VERSIONS_BACK)
+        {
+            let selected = format!("{name}:{version}");
+            let Some(value) = self
+                .values(std::slice::from_ref(&selected))
+                .await?
+                .remove(&selected)
+            else {
+                return Ok(None);
+            };
+            let earlier = stored(value);
+            if !earlier.has_same_value(current) {
+                return Ok(Some(earlier));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn stored(value: Value) -> StoredSecret {
+    StoredSecret {
+        value: value.text.into(),
+        version: SecretVersion::new(value.version.to_string()),
+        written_at: value.written_at,
+    }
+}
+
+/// The name that a parameter was asked for with, and its value without the white space around
+/// it: no credential has any, and a file's last line break is easily stored along.
+fn value(parameter: Parameter) -> Result<Option<(String, Value)>, VaultError> {
+    let (Some(mut name), Some(text)) = (parameter.name, parameter.value) else {
+        return Ok(None);
+    };
+    name.push_str(parameter.selector.as_deref().unwrap_or_default());
+    if text.trim().is_empty() {
+        return Err(VaultError::Malformed {
+            name,
+            problem: "is blank".into(),
+        });
+    }
+    let value = Value {
+        text: text.trim().to_owned(),
+        version: parameter.version,
+        written_at: parameter.last_modified_date.as_ref().and_then(timestamp),
+    };
+    Ok(Some((name, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use lwa_core::ExposeSecret;
+    use lwa_core::application::SellerId;
+    use lwa_core::config::Lookup;
+    use lwa_core::ports::CallFailure;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::canned::{Canned, sdk_config};
+
+    const ID: &str = "/my-erp/lwa/clientidentifier";
+    const SECRET: &str = "/my-erp/lwa/clientsecret";
+    const TOKEN: &str = "/my-erp/sellers/A1/refreshToken";
+
+    fn vault(canned: &Canned) -> ParameterStoreVault {
+        let client = aws_sdk_ssm::Client::new(&sdk_config(canned.clone()).build());
+        ParameterStoreVault::new(client, Lookup::new(|_| None).layout().unwrap())
+    }
+
+    fn my_erp() -> ApplicationName {
+        ApplicationName::parse("my-erp").unwrap()
+    }
+
+    fn parameter(name: &str, value: &str, version: i64) -> Json {
+        json!({"Name": name, "Value": value, "Version": version, "LastModifiedDate": 1_767_225_600})
+    }
+
+    fn answer(parameters: &[Json], invalid: &[&str]) -> (u16, String) {
+        (
+            200,
+            json!({"Parameters": parameters, "InvalidParameters": invalid}).to_string(),
+        )
+    }
+
+    fn canned(answers: &[(u16, String)]) -> Canned {
+        Canned::answers(
+            answers
+                .iter()
+                .map(|(status, body)| (*status, body.as_str())),
+        )
+    }
+
+    fn names(canned: &Canned) -> Vec<Json> {
+        let json = |body: &String| serde_json::from_str::<Json>(body).unwrap();
+        canned
+            .bodies()
+            .iter()
+            .map(json)
+            .map(|body| body["Names"].clone())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn credentials_are_told_apart_by_name_whatever_order_they_come_in() {
+        let canned = canned(&[answer(
+            &[
+                parameter(TOKEN, "the-token\n", 1),
+                parameter(SECRET, "the-secret", 7),
+                parameter(ID, "the-id", 1),
+            ],
+            &[],
+        )]);
+        let seller = RefreshTokenOf::Seller(SellerId::parse("A1").unwrap());
+        let read = vault(&canned).read(&my_erp(), &seller).await.unwrap();
+        assert_eq!(read.client_id, "the-id");
+        assert_eq!(read.client_secret.value.expose_secret(), "the-secret");
+        assert_eq!(read.client_secret.version.as_str(), "7");
+        assert_eq!(
+            read.client_secret.written_at,
+            "2026-01-01T00:00:00Z".parse().ok()
+        );
+        assert_eq!(read.refresh_token.unwrap().expose_secret(), "the-token");
+        let request: Json = serde_json::from_str(&canned.bodies()[0]).unwrap();
+        assert_eq!(
+            request,
+            json!({"Names": [ID, SECRET, TOKEN], "WithDecryption": true})
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refresh_token_that_is_not_needed_is_not_read() {
+        let canned = canned(&[answer(
+            &[parameter(ID, "id", 1), parameter(SECRET, "secret", 1)],
+            &[],
+        )]);
+        let read = vault(&canned)
+            .read(&my_erp(), &RefreshTokenOf::Nobody)
+            .await
+            .unwrap();
+        assert!(read.refresh_token.is_none());
+        assert_eq!(names(&canned), [json!([ID, SECRET])]);
+    }
+
+    #[tokio::test]
+    async fn one_error_names_everything_that_is_missing() {
+        let canned = canned(&[answer(&[parameter(SECRET, "secret", 1)], &[ID])]);
+        let error = vault(&canned)
+            .read(&my_erp(), &RefreshTokenOf::Application)
+            .await
+            .unwrap_err();
+        let names = vec![ID.to_owned(), "/my-erp/refreshToken".to_owned()];
+        assert_eq!(error, VaultError::Missing { names });
+    }
+
+    #[tokio::test]
+    async fn a_blank_value_is_named_and_not_used() {
+        let canned = canned(&[answer(
+            &[parameter(ID, " \n", 1), parameter(SECRET, "s", 1)],
+            &[],
+        )]);
+        let error = vault(&canned)
+            .read(&my_erp(), &RefreshTokenOf::Nobody)
+            .await
+            .unwrap_err();
+        assert_eq!(error.to_string(), format!("{ID} is blank"));
+    }
+
+    #[tokio::test]
+    async fn names_go_ten_at_a_time() {
+        let all: Vec<String> = (0..23).map(|n| format!("/p/{n}")).collect();
+        let answers: Vec<_> = all
+            .chunks(10)
+            .map(|batch| {
+                let found: Vec<Json> = batch.iter().map(|name| parameter(name, "v", 1)).collect();
+                answer(&found, &[])
+            })
+            .collect();
+        let canned = canned(&answers);
+        assert_eq!(vault(&canned).values(&all).await.unwrap().len(), 23);
+        let sizes: Vec<_> = names(&canned)
+            .iter()
+            .map(|names| names.as_array().unwrap().len())
+            .collect();
+        assert_eq!(sizes, [10, 10, 3]);
+    }
+
+    fn current(version: &str, value: &str) -> StoredSecret {
+        StoredSecret {
+            value: value.into(),
+            version: SecretVersion::new(version),
+            written_at: None,
+        }
+    }
+
+    fn selected(version: i64, value: &str) -> Json {
+        let mut parameter = parameter(SECRET, value, version);
+        parameter["Selector"] = format!(":{version}").into();
+        parameter
+    }
+
+    #[tokio::test]
+    async fn the_previous_secret_is_the_last_one_with_another_value() {
+        let canned = canned(&[
+            answer(&[selected(4, "new")], &[]),
+            answer(&[selected(3, "old")], &[]),
+        ]);
+        let previous = vault(&canned)
+            .read_previous_secret(&my_erp(), &current("5", "new"))
+            .await
+            .unwrap();
+        let previous = previous.unwrap();
+        assert_eq!(previous.value.expose_secret(), "old");
+        assert_eq!(previous.version.as_str(), "3");
+        assert_eq!(
+            names(&canned),
+            [
+                json!([format!("{SECRET}:4")]),
+                json!([format!("{SECRET}:3")])
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn looking_back_ends_after_a_few_versions_or_where_history_does() {
+        let same: Vec<_> = (5..10)
+            .rev()
+            .map(|n| answer(&[selected(n, "same")], &[]))
+            .collect();
+        let all = canned(&same);
+        let previous = vault(&all)
+            .read_previous_secret(&my_erp(), &current("10", "same"))
+            .await
+            .unwrap();
+        assert!(previous.is_none());
+        assert_eq!(all.bodies().len(), 5);
+
+        let gone = canned(&[answer(&[], &[SECRET])]);
+        let previous = vault(&gone)
+            .read_previous_secret(&my_erp(), &current("150", "x"))
+            .await
+            .unwrap();
+        assert!(previous.is_none());
+
+        let never = canned(&[]);
+        let previous = vault(&never)
+            .read_previous_secret(&my_erp(), &current("1", "x"))
+            .await
+            .unwrap();
+        assert!(previous.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_denied_call_names_its_operation() {
+        let canned = Canned::answers([(400, r#"{"__type":"AccessDeniedException"}"#)]);
+        let error = vault(&canned)
+            .read(&my_erp(), &RefreshTokenOf::Nobody)
+            .await
+            .unwrap_err();
+        let VaultError::Call(error) = error else {
+            panic!("{error}")
+        };
+        assert_eq!(
+            (error.operation, error.failure),
+            ("GetParameters", CallFailure::Denied)
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! SP-API over HTTPS.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use lwa_core::ExposeSecret;
+use lwa_core::lwa::{AccessToken, safe_words};
+use lwa_core::ports::Clock;
+use lwa_core::sp_api::{SellingPartnerApi, SpApiError, SpApiFailure};
+use serde_json::Value;
+
+use crate::clock::SystemClock;
+use crate::http::{Client, HttpError, Limits, Response};
+use crate::lwa_client::retry_after;
+
+/// How long one call may take unless there is less time.
+pub const SP_API_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest answer that is read, in bytes. A seller with every marketplace and many
+/// destinations stays far below.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Longest `User-Agent` that SP-API takes, in characters,
+/// <https://developer-docs.amazon.com/sp-api/docs/include-a-user-agent-header-in-all-requests>.
+const MAX_USER_AGENT: usize = 500;
+
+/// Calls SP-API. Requests are not signed: the access token is all that is asked for,
+/// <https://developer-docs.amazon.com/sp-api/docs/connecting-to-the-selling-partner-api>.
+#[derive(Debug, Clone)]
+pub struct SpApiClient<C = SystemClock> {
+    http: Client,
+    endpoint: String,
+    timeout: Duration,
+    clock: C,
+}
+
+impl SpApiClient {
+    /// A client of the API at `endpoint`, a base URL; no call takes longer than `timeout`.
+    pub fn new(http: Client, endpoint: &str, timeout: Duration) -> Self {
+        Self::with_clock(http, endpoint, timeout, SystemClock)
+    }
+}
+
+impl<C: Clock> SpApiClient<C> {
+    /// The same with another clock, which dates the requests.
+    pub fn with_clock(http: Client, endpoint: &str, timeout: Duration, clock: C) -> Self {
+        Self {
+            http,
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            timeout,
+            clock,
+        }
+    }
+
+    async fn call(
+        &self,
+        operation: &'static str,
+        method: Method,
+        path: &str,
+        token: &AccessToken,
+        timeout: Duration,
+    ) -> Result<Response, SpApiError> {
+        // The application's fault, and nothing has been sent.
+        let unusable = |problem: &str| {
+            SpApiError::without_answer(operation, SpApiFailure::Unreachable, problem)
+        };
+        let mut value = HeaderValue::from_str(token.value.expose_secret())
+            .map_err(|_| unusable("the access token has a character that no header may have"))?;
+        value.set_sensitive(true);
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.endpoint))
+            .header("x-amz-access-token", value)
+            .header("x-amz-date", amz_date(self.clock.now()))
+            .header(
+                header::USER_AGENT,
+                user_agent("lwa-rotation", env!("CARGO_PKG_VERSION")),
+            )
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Bytes::new())
+            .map_err(|error| unusable(&format!("unusable URL: {error}")))?;
+        let limits = Limits {
+            timeout: timeout.min(self.timeout),
+            max_body_bytes: MAX_BODY_BYTES,
+        };
+        let response = self
+            .http
+            .send(request, limits)
+            .await
+            .map_err(|error| no_answer(operation, &error))?;
+        if response.status.is_success() {
+            Ok(response)
+        } else {
+            Err(failure(operation, &response, token))
+        }
+    }
+
+    /// A call whose answer is an object with a payload. Anything else did not come from SP-API,
+    /// whatever its status.
+    async fn read(
+        &self,
+        operation: &'static str,
+        path: &str,
+        token: &AccessToken,
+        timeout: Duration,
+    ) -> Result<(), SpApiError> {
+        let response = self
+            .call(operation, Method::GET, path, token, timeout)
+            .await?;
+        let body = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
+        if body.get("payload").is_some() {
+            return Ok(());
+        }
+        Err(SpApiError {
+            status: Some(response.status.as_u16()),
+            request_id: request_id(&response),
+            ..SpApiError::without_answer(
+                operation,
+                SpApiFailure::Unavailable,
+                "the body is not an answer of SP-API",
+            )
+        })
+    }
+}
+
+impl<C: Clock> SellingPartnerApi for SpApiClient<C> {
+    async fn marketplace_participations(
+        &self,
+        token: &AccessToken,
+        timeout: Duration,
+    ) -> Result<(), SpApiError> {
+        let path = "/sellers/v1/marketplaceParticipations";
+        self.read("getMarketplaceParticipations", path, token, timeout)
+            .await
+    }
+
+    async fn notification_destinations(
+        &self,
+        token: &AccessToken,
+        timeout: Duration,
+    ) -> Result<(), SpApiError> {
+        self.read(
+            "getDestinations",
+            "/notifications/v1/destinations",
+            token,
+            timeout,
+        )
+        .await
+    }
+
+    async fn rotate_client_secret(
+        &self,
+        token: &AccessToken,
+        timeout: Duration,
+    ) -> Result<(), SpApiError> {
+        let path = "/applications/2023-11-30/clientSecret";
+        self.call(
+            "rotateApplicationClientSecret",
+            Method::POST,
+            path,
+            token,
+            timeout,
+        )
+        .await
+        .map(drop)
+    }
+}
+
+fn no_answer(operation: &'static str, error: &HttpError) -> SpApiError {
+    let failure = match error {
+        HttpError::Connect { .. } => SpApiFailure::Unreachable,
+        HttpError::TimedOut { .. } | HttpError::Broken { .. } => SpApiFailure::TimedOut,
+        HttpError::BodyTooLarge { .. } => SpApiFailure::Unavailable,
+    };
+    SpApiError::without_answer(operation, failure, error.to_string())
+}
+
+/// Reads what SP-API says, or the gateway in front of it, whose errors are a single `message`.
+fn failure(operation: &'static str, response: &Response, token: &AccessToken) -> SpApiError {
+    let status = response.status.as_u16();
+    let body = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
+    let error = body
+        .get("errors")
+        .and_then(|errors| errors.get(0))
+        .unwrap_or(&body);
+    let text = |key: &str| {
+        let text = error.get(key)?.as_str()?;
+        // SP-API is not known to repeat the token, but whatever answers in its place might.
+        let text = safe_words(&text.replace(token.value.expose_secret(), "[redacted]"));
+        Some(text).filter(|text| !text.is_empty())
+    };
+    SpApiError {
+        operation,
+        failure: SpApiFailure::of_status(status),
+        status: Some(status),
+        code: text("code"),
+        message: text("message"),
+        details: text("details"),
+        request_id: request_id(response),
+        retry_after: retry_after(&response.headers),
+    }
+}
+
+fn request_id(response: &Response) -> Option<String> {
+    let id = response.headers.get("x-amzn-requestid")?.to_str().ok()?;
+    Some(lwa_core::text::quotable(id))
+}
+
+/// The instant as `20260102T030405Z`.
+fn amz_date(now: Timestamp) -> String {
+    now.to_zoned(TimeZone::UTC)
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string()
+}
+
+/// `AppName/Version (Language=…; Platform=…)`, with a backslash before whatever has a meaning
+/// of its own, same source as for the limit.
+fn user_agent(name: &str, version: &str) -> String {
+    let escape = |text: &str| {
+        let mut escaped = String::new();
+        for c in text.chars() {
+            if "/(=);\\".contains(c) {
+                escaped.push('\\');
+            }
+            escaped.push(c);
+        }
+        escaped
+    };
+    let agent = format!(
+        "{}/{} (Language=Rust; Platform={})",
+        escape(name),
+        escape(version),
+        escape(std::env::consts::OS)
+    );
+    agent.chars().take(MAX_USER_AGENT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_agent_follows_amazons_rules() {
+        assert_eq!(
+            user_agent("lwa", "1.0"),
+            format!("lwa/1.0 (Language=Rust; Platform={})", std::env::consts::OS)
+        );
+        assert!(user_agent("a/b(c)", "1;2").starts_with(r"a\/b\(c\)/1\;2 ("));
+        assert_eq!(user_agent(&"x".repeat(600), "1").len(), 500);
+    }
+
+    #[test]
+    fn dates_are_written_as_aws_writes_them() {
+        let now = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        assert_eq!(amz_date(now), "20260102T030405Z");
+    }
+}
