@@ -49,9 +49,9 @@ impl Command {
 
 /// Run events through the functions and show what people would receive
 ///
-/// Works in memory: no account, no network, nothing is published. Shows which rule would hand
-/// over each event, the messages exactly as e-mail and SMS show them, and how the function
-/// answers.
+/// Works in memory, without an account or a network, unless --live is given. Shows which rule
+/// would hand over each event, the messages exactly as e-mail and SMS show them, and how the
+/// function answers.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 A scenario is a folder with an event.json and, where they matter, a world.json
@@ -71,6 +71,8 @@ Examples:
       an event from standard input
   lwa replay my-event.json --rules infra/event-rules.json
       would rules that are not deployed yet match?
+  lwa replay my-event.json --live --profile production
+      what people would receive about your real parameters
   lwa replay events --json | jq -r '.notifications[].sms'
       one JSON object per event and line
 
@@ -87,12 +89,24 @@ pub(crate) struct ReplayOptions {
     pub(crate) function: Option<Function>,
 
     /// The time it is; else the scenario's, the event's own, or now
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(crate) now: Option<Timestamp>,
 
     /// Match against the rules of this file, in the form of infra/event-rules.json
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
+
+    /// Look things up in the real account, read only; nothing is published
+    #[arg(long)]
+    pub(crate) live: bool,
+
+    /// With --live: also publish the messages, to the topic that TOPIC_ARN names
+    #[arg(long, requires = "live")]
+    pub(crate) publish: bool,
+
+    /// With --live: the profile of the AWS configuration to use
+    #[arg(long, value_name = "NAME", requires = "live")]
+    pub(crate) profile: Option<String>,
 
     /// One JSON object per event and line instead of text
     #[arg(long)]
@@ -101,4 +115,9 @@ pub(crate) struct ReplayOptions {
     /// One line per event, without the messages
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) quiet: bool,
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| "write an instant like 2026-06-24T08:00:00Z".to_owned())
 }

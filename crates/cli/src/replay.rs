@@ -5,6 +5,7 @@ mod event_rule;
 mod expectation;
 mod function;
 mod input;
+mod live;
 mod outcome;
 mod report;
 mod setting;
@@ -22,6 +23,7 @@ pub use event_rule::{Mismatch, RuleSet};
 pub use expectation::Expectation;
 pub use function::Function;
 pub use input::{Input, find};
+pub use live::Live;
 pub use outcome::{Failed, Outcome, Verdict};
 pub use setting::{Environment, Options, replay};
 
@@ -42,16 +44,24 @@ pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
                 .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?,
         ),
     };
-    let replay_options = Options {
-        function: options.function,
-        now: options.now,
-        rules,
-    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the asynchronous runtime did not start")?;
-    runtime.block_on(replay_all(options, &replay_options, &inputs))
+    runtime.block_on(async {
+        let live = if options.live {
+            Some(Live::connect(options.profile.as_deref(), options.publish).await?)
+        } else {
+            None
+        };
+        let replay_options = Options {
+            function: options.function,
+            now: options.now,
+            rules,
+            live,
+        };
+        replay_all(options, &replay_options, &inputs).await
+    })
 }
 
 async fn replay_all(

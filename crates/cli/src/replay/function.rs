@@ -4,9 +4,12 @@ use std::fmt;
 
 use clap::ValueEnum;
 use lwa_core::config::{ConfigError, Lookup};
+use lwa_core::ports::{Clock, Notifier, ParameterDirectory};
 use lwa_local::World;
+use policy_formatter::PolicyFormatter;
 use serde_json::Value;
 
+use super::live::LiveRun;
 use super::outcome::Failed;
 
 /// One of the deployed functions.
@@ -52,30 +55,50 @@ impl Function {
             .find(|function| function.as_str() == name)
     }
 
-    /// Invokes it on a world, as its `main` would on AWS.
+    /// Invokes it, as its `main` would on AWS.
     pub(super) async fn invoke<F>(
         self,
         event: Value,
-        world: &World,
+        stage: &Stage,
         lookup: &Lookup<F>,
     ) -> Result<Value, Failed>
     where
         F: Fn(&str) -> Option<String>,
     {
-        match self {
-            Self::PolicyFormatter => {
+        match (self, stage) {
+            (Self::PolicyFormatter, Stage::Memory(world)) => {
                 let settings = policy_formatter::Settings::from_lookup(lookup)?;
-                let clients = (world.clone(), world.clone(), world.clone());
-                policy_formatter::PolicyFormatter::new(settings, clients.0, clients.1, clients.2)
-                    .handle(event)
-                    .await
-                    .map_err(|error| Failed::new(error.error_type(), error))
-                    .and_then(|response| to_value(&response))
+                let (directory, notifier, clock) = (world.clone(), world.clone(), world.clone());
+                format(
+                    event,
+                    PolicyFormatter::new(settings, directory, notifier, clock),
+                )
+                .await
             }
-            Self::TokenExchanger
-            | Self::Auditor
-            | Self::RotationRequester
-            | Self::SecretReceiver => Err(Failed::new(
+            (Self::PolicyFormatter, Stage::Live(live)) => {
+                let settings = policy_formatter::Settings::from_lookup(lookup)?;
+                let (directory, notifier, clock) =
+                    (live.directory(), live.notifier(), live.clock());
+                format(
+                    event,
+                    PolicyFormatter::new(settings, directory, notifier, clock),
+                )
+                .await
+            }
+            (_, Stage::Live(_)) => Err(Failed::new(
+                "FunctionNotLive",
+                format_args!(
+                    "the {self} changes what it finds, or costs money, so it is not replayed \
+                     against a real account; leave `--live` out"
+                ),
+            )),
+            (
+                Self::TokenExchanger
+                | Self::Auditor
+                | Self::RotationRequester
+                | Self::SecretReceiver,
+                Stage::Memory(_),
+            ) => Err(Failed::new(
                 "FunctionNotBuilt",
                 format_args!(
                     "the {self} is not part of this build yet, so nothing was run; the event and \
@@ -83,6 +106,26 @@ impl Function {
                 ),
             )),
         }
+    }
+}
+
+/// What a function runs on.
+pub(super) enum Stage {
+    /// An account in memory.
+    Memory(World),
+    /// A real account.
+    Live(LiveRun),
+}
+
+async fn format<D, N, C>(event: Value, formatter: PolicyFormatter<D, N, C>) -> Result<Value, Failed>
+where
+    D: ParameterDirectory,
+    N: Notifier,
+    C: Clock,
+{
+    match formatter.handle(event).await {
+        Ok(response) => to_value(&response),
+        Err(error) => Err(Failed::new(error.error_type(), error)),
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) fn event(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         paragraph(out, Style::new(), INDENT, description)?;
     }
     paragraph(out, DIM, INDENT, &arrival(outcome))?;
+    if let Some(now) = outcome.now {
+        paragraph(out, DIM, INDENT, &format!("Clock {now:.0}"))?;
+    }
     if let Some(mismatch) = &outcome.unmatched {
         paragraph(
             out,
@@ -124,10 +127,7 @@ fn arrival(outcome: &Outcome) -> String {
         Some(Arrival::Schedule) => "Schedule; no rule needed".to_owned(),
         Some(Arrival::Invocation) => "Direct invocation; no rule needed".to_owned(),
     };
-    let at = outcome
-        .now
-        .map_or_else(String::new, |now| format!(", at {now:.0}"));
-    format!("{from} -> {function}{at}")
+    format!("{from} -> {function}")
 }
 
 /// The e-mail and the text message exactly as people see them, and what subscriptions filter by.

@@ -15,8 +15,9 @@ use serde_json::Value;
 use super::arrival::{self, Arrival};
 use super::event_rule::RuleSet;
 use super::expectation::Expectation;
-use super::function::Function;
+use super::function::{Function, Stage};
 use super::input::Input;
+use super::live::Live;
 use super::outcome::{Failed, Outcome, Verdict};
 
 /// What holds for all events of one run.
@@ -28,6 +29,8 @@ pub struct Options {
     pub now: Option<Timestamp>,
     /// A list of rules in the form of `infra/event-rules.json`.
     pub rules: Option<String>,
+    /// The real account to look things up in; none for the scenario's world.
+    pub live: Option<Live>,
 }
 
 /// Looks variables up by name.
@@ -36,6 +39,9 @@ pub type Environment = fn(&str) -> Option<String>;
 /// Longest run of a function in memory, where nothing takes time. Only a service that is
 /// scripted to never answer can reach it.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest run of a function against a real account.
+const LIVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Stands for the topic: every function that sends messages must have one, and in memory none
 /// of them leaves the process.
@@ -65,8 +71,11 @@ pub async fn replay(input: &Input, options: &Options, environment: Environment) 
     outcome.description = expectation
         .as_ref()
         .map(|expectation| expectation.description.clone());
-    // Under another function, time or list of rules something else has to come out.
-    let as_written = options.function.is_none() && options.now.is_none() && options.rules.is_none();
+    // Under another function, time, list of rules or account something else has to come out.
+    let as_written = options.function.is_none()
+        && options.now.is_none()
+        && options.rules.is_none()
+        && options.live.is_none();
     outcome.verdict = match &expectation {
         Some(expectation) if as_written => match expectation.differences(&outcome) {
             differences if differences.is_empty() => Verdict::AsExpected,
@@ -95,8 +104,12 @@ async fn run(
     };
     let event = read_event(input)?;
 
-    let own_environment = world_file.environment.clone();
-    let lookup = lookup(own_environment, input.is_scenario(), environment);
+    let own_environment = match &options.live {
+        Some(_) => BTreeMap::new(),
+        None => world_file.environment.clone(),
+    };
+    let from_process = options.live.is_some() || !input.is_scenario();
+    let lookup = lookup(own_environment, from_process, environment);
     let layout = lookup.layout()?;
     let rules = match &options.rules {
         Some(text) => RuleSet::parse(text, &layout),
@@ -131,10 +144,21 @@ async fn run(
         .or_else(|| time_of(&event))
         .unwrap_or_else(|| SystemClock.now());
     outcome.now = Some(now);
-    let world = world_file.build(now);
-    world.set_now(now);
-    let invocation = function.invoke(event, &world, &lookup);
-    let result = tokio::time::timeout(TIMEOUT, invocation)
+    let stage = match &options.live {
+        Some(live) => Stage::Live(live.at(now)),
+        None => {
+            let world = world_file.build(now);
+            world.set_now(now);
+            Stage::Memory(world)
+        }
+    };
+    let invocation = function.invoke(event, &stage, &lookup);
+    let limit = if options.live.is_some() {
+        LIVE_TIMEOUT
+    } else {
+        TIMEOUT
+    };
+    let result = tokio::time::timeout(limit, invocation)
         .await
         .unwrap_or_else(|_| {
             Err(Failed::new(
@@ -142,19 +166,22 @@ async fn run(
                 format_args!("the {function} did not finish, because a service never answered it"),
             ))
         });
-    outcome.notifications = world.published();
+    outcome.notifications = match &stage {
+        Stage::Memory(world) => world.published(),
+        Stage::Live(live) => live.sent(),
+    };
     result
 }
 
 fn lookup(
     own: BTreeMap<String, String>,
-    is_scenario: bool,
+    from_process: bool,
     environment: Environment,
 ) -> Lookup<impl Fn(&str) -> Option<String>> {
     Lookup::new(move |name| {
         own.get(name)
             .cloned()
-            .or_else(|| if is_scenario { None } else { environment(name) })
+            .or_else(|| environment(name).filter(|_| from_process))
             .or_else(|| (name == TOPIC.0).then(|| TOPIC.1.to_owned()))
     })
 }
@@ -193,7 +220,12 @@ fn unreadable(file: &str, error: &std::io::Error) -> Failed {
 /// Says where the JSON ends being JSON, and shows that line.
 fn invalid_json(file: &str, bytes: &[u8], error: &serde_json::Error) -> Failed {
     let (line, column) = (error.line(), error.column());
-    let problem = without_position(error);
+    let problem = match without_position(error) {
+        deep if deep.starts_with("recursion limit") => {
+            "nested deeper than 127 levels, which no function reads".to_owned()
+        }
+        other => format!("this is no JSON: {other}"),
+    };
     let shown = bytes
         .split(|byte| *byte == b'\n')
         .nth(line.saturating_sub(1))
@@ -201,7 +233,7 @@ fn invalid_json(file: &str, bytes: &[u8], error: &serde_json::Error) -> Failed {
         .unwrap_or_default();
     Failed::new(
         "InvalidJson",
-        format_args!("{file}:{line}:{column}: this is no JSON: {problem}, in `{shown}`"),
+        format_args!("{file}:{line}:{column}: {problem}, in `{shown}`"),
     )
 }
 
