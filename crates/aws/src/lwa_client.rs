@@ -172,7 +172,7 @@ fn shape(response: &Response) -> &'static str {
 }
 
 /// How long the service asks to wait; only the form in seconds is understood.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(header::RETRY_AFTER)?
         .to_str()

@@ -14,7 +14,6 @@ use serde_json::Value;
 
 use crate::clock::SystemClock;
 use crate::http::{Client, HttpError, Limits, Response};
-use crate::lwa_client::retry_after;
 
 /// How long one call may take unless there is less time.
 pub const SP_API_TIMEOUT: Duration = Duration::from_secs(10);
@@ -201,7 +200,6 @@ fn failure(operation: &'static str, response: &Response, token: &AccessToken) ->
         message: text("message"),
         details: text("details"),
         request_id: request_id(response),
-        retry_after: retry_after(&response.headers),
     }
 }
 

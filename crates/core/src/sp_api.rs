@@ -96,8 +96,6 @@ pub struct SpApiError {
     pub details: Option<String>,
     /// `x-amzn-RequestId`, which Amazon's support asks for.
     pub request_id: Option<String>,
-    /// How long SP-API asks to wait before the next try.
-    pub retry_after: Option<Duration>,
 }
 
 /// Why an SP-API call failed, as far as anybody would act differently.
@@ -169,7 +167,6 @@ impl SpApiError {
             message: Some(message.into()),
             details: None,
             request_id: None,
-            retry_after: None,
         }
     }
 
@@ -285,7 +282,6 @@ mod tests {
             message: Some(message.into()),
             details: Some(details.into()),
             request_id: Some("4d1f".into()),
-            retry_after: None,
         }
     }
 

@@ -3,7 +3,10 @@
 //! A [`World`] holds parameters, secrets, faults and the time. It implements the ports of
 //! `lwa-core`, records every call, and keeps every published message.
 
+pub mod lwa;
 mod parameter_directory;
+pub mod sp_api;
+pub mod vault;
 pub mod world;
 pub mod world_file;
 

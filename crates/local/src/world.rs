@@ -9,6 +9,9 @@ use lwa_core::SecretString;
 use lwa_core::message::Message;
 use lwa_core::ports::{CallError, CallFailure, Clock, InlinePolicy, Notifier};
 
+use crate::lwa::Lwa;
+use crate::sp_api::SpApi;
+
 /// An in-memory account. Clones share one state, as clients of one account do.
 #[derive(Clone)]
 pub struct World {
@@ -23,6 +26,10 @@ pub struct State {
     pub parameters: BTreeMap<String, Parameter>,
     /// Secrets Manager, by name.
     pub secrets: BTreeMap<String, Secret>,
+    /// Login with Amazon.
+    pub lwa: Lwa,
+    /// The Selling Partner API.
+    pub sp_api: SpApi,
     /// What goes wrong, in the order in which it is looked up.
     pub faults: Vec<Fault>,
     /// Every message published, oldest first.
@@ -118,6 +125,8 @@ impl World {
             now,
             parameters: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            lwa: Lwa::default(),
+            sp_api: SpApi::default(),
             faults: Vec::new(),
             published: Vec::new(),
             calls: Vec::new(),

@@ -1,12 +1,17 @@
 //! A world as a file: `world.json` of a scenario.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use lwa_core::lwa::{LwaError, LwaFailure};
 use lwa_core::ports::{CallFailure, InlinePolicy};
+use lwa_core::sp_api::{SpApiError, SpApiFailure};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::lwa::{ClientSecret, Consent, Lwa, OAuthClient};
+use crate::sp_api::SpApi;
 use crate::world::{
     Fault, FaultMode, Parameter, ParameterVersion, Secret, SecretVersion, WRITER, World,
 };
@@ -24,8 +29,105 @@ pub struct WorldFile {
     pub parameters: BTreeMap<String, ParameterFile>,
     /// Secrets Manager, by name.
     pub secrets: BTreeMap<String, SecretFile>,
+    /// Login with Amazon; accepts everything unless applications are given.
+    pub lwa: LwaFile,
+    /// The Selling Partner API; accepts every token that LWA issued unless answers are given.
+    pub sp_api: SpApiFile,
     /// What goes wrong.
     pub faults: Vec<FaultFile>,
+}
+
+/// What LWA knows, and what it says out of turn.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LwaFile {
+    /// The applications, by client id.
+    applications: BTreeMap<String, OAuthClientFile>,
+    /// How long a token lives, in seconds; an hour unless given.
+    expires_in: Option<u64>,
+    /// Refusals that are given first, each once.
+    answers: Vec<LwaAnswerFile>,
+}
+
+/// One application, as LWA knows it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OAuthClientFile {
+    secrets: Vec<ClientSecretFile>,
+    #[serde(default)]
+    refresh_tokens: BTreeMap<String, ConsentFile>,
+}
+
+impl std::fmt::Debug for OAuthClientFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthClientFile").finish_non_exhaustive()
+    }
+}
+
+/// One client secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientSecretFile {
+    value: String,
+    /// From when LWA knows it; from ever unless given.
+    works_from: Option<Timestamp>,
+    /// When it expires; never unless given.
+    works_until: Option<Timestamp>,
+    /// Whether LWA goes on issuing tokens after that.
+    #[serde(default)]
+    lwa_looks_away: bool,
+}
+
+/// Whether a seller's consent stands.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ConsentFile {
+    Given,
+    Revoked,
+    RevokedAtSpApi,
+}
+
+/// One refusal by LWA.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LwaAnswerFile {
+    status: u16,
+    error: Option<String>,
+    error_description: Option<String>,
+    /// In seconds.
+    retry_after: Option<u64>,
+}
+
+/// What SP-API says out of turn.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpApiFile {
+    /// Refusals that are given first, each once.
+    answers: Vec<SpApiAnswerFile>,
+    /// How many seconds a rotated secret takes to be known to LWA.
+    propagation_seconds: u64,
+}
+
+/// One refusal by SP-API.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpApiAnswerFile {
+    operation: SpApiOperationFile,
+    status: u16,
+    code: Option<String>,
+    message: Option<String>,
+    details: Option<String>,
+}
+
+/// The operations that are called.
+#[derive(Debug, Clone, Copy, Deserialize)]
+enum SpApiOperationFile {
+    #[serde(rename = "getMarketplaceParticipations")]
+    MarketplaceParticipations,
+    #[serde(rename = "getDestinations")]
+    Destinations,
+    #[serde(rename = "rotateApplicationClientSecret")]
+    RotateClientSecret,
 }
 
 /// One parameter; what is not given is as in a well-kept estate.
@@ -155,6 +257,8 @@ impl WorldFile {
                 .into_iter()
                 .map(|(name, file)| (name, file.build()))
                 .collect();
+            state.lwa = self.lwa.build();
+            state.sp_api = self.sp_api.build();
             state.faults = self.faults.into_iter().map(FaultFile::build).collect();
         }
         world
@@ -216,6 +320,89 @@ impl SecretFile {
             key_id: self.key_id,
             tags: self.tags,
             versions: versions.collect(),
+        }
+    }
+}
+
+impl LwaFile {
+    fn build(self) -> Lwa {
+        let mut lwa = Lwa::default();
+        if let Some(seconds) = self.expires_in {
+            lwa.expires_in = Duration::from_secs(seconds);
+        }
+        lwa.applications = self
+            .applications
+            .into_iter()
+            .map(|(client_id, file)| (client_id, file.build()))
+            .collect();
+        lwa.answers = self.answers.into_iter().map(LwaAnswerFile::build).collect();
+        lwa
+    }
+}
+
+impl OAuthClientFile {
+    fn build(self) -> OAuthClient {
+        let secrets = self.secrets.into_iter().map(|secret| ClientSecret {
+            value: secret.value.into(),
+            works_from: secret.works_from.unwrap_or(Timestamp::MIN),
+            works_until: secret.works_until,
+            lwa_looks_away: secret.lwa_looks_away,
+        });
+        let consents = self.refresh_tokens.into_iter().map(|(token, consent)| {
+            let consent = match consent {
+                ConsentFile::Given => Consent::Given,
+                ConsentFile::Revoked => Consent::Revoked,
+                ConsentFile::RevokedAtSpApi => Consent::RevokedAtSpApi,
+            };
+            (token, consent)
+        });
+        OAuthClient {
+            secrets: secrets.collect(),
+            refresh_tokens: consents.collect(),
+        }
+    }
+}
+
+impl LwaAnswerFile {
+    fn build(self) -> LwaError {
+        LwaError {
+            failure: LwaFailure::of_answer(self.status, self.error.as_deref()),
+            status: Some(self.status),
+            code: self.error,
+            description: self.error_description,
+            retry_after: self.retry_after.map(Duration::from_secs),
+        }
+    }
+}
+
+impl SpApiFile {
+    fn build(self) -> SpApi {
+        SpApi {
+            answers: self
+                .answers
+                .into_iter()
+                .map(SpApiAnswerFile::build)
+                .collect(),
+            propagation: Duration::from_secs(self.propagation_seconds),
+            rotated: Vec::new(),
+        }
+    }
+}
+
+impl SpApiAnswerFile {
+    fn build(self) -> SpApiError {
+        SpApiError {
+            operation: match self.operation {
+                SpApiOperationFile::MarketplaceParticipations => "getMarketplaceParticipations",
+                SpApiOperationFile::Destinations => "getDestinations",
+                SpApiOperationFile::RotateClientSecret => "rotateApplicationClientSecret",
+            },
+            failure: SpApiFailure::of_status(self.status),
+            status: Some(self.status),
+            code: self.code,
+            message: self.message,
+            details: self.details,
+            request_id: Some("local".into()),
         }
     }
 }
