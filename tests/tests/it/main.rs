@@ -2,6 +2,8 @@
 
 // `cfg(test)` is always so here; it lets Clippy take helpers for the tests they are.
 #[cfg(test)]
+mod adapters;
+#[cfg(test)]
 mod emulators;
 #[cfg(test)]
 mod runtime_api;
