@@ -115,13 +115,13 @@ fn message(severity: Severity) -> Message {
 }
 
 /// A topic with a queue that subscribes to it.
-struct Topic {
+struct Subscribed {
     sqs: aws_sdk_sqs::Client,
     queue: String,
     topic: SnsTopic,
 }
 
-impl Topic {
+impl Subscribed {
     async fn new(emulator: &Emulator, filter_policy: Option<Value>) -> Self {
         let aws = emulator.aws();
         let name = &emulator.prefix[1..];
@@ -170,10 +170,10 @@ impl Topic {
 #[tokio::test]
 async fn a_message_arrives_with_its_subject_its_default_text_and_its_attributes() {
     for emulator in emulator::both() {
-        let topic = Topic::new(&emulator, None).await;
+        let subscribed = Subscribed::new(&emulator, None).await;
         let message = message(Severity::Warning);
-        let id = topic.topic.publish(&message).await.unwrap();
-        let received = topic.received().await;
+        let id = subscribed.topic.publish(&message).await.unwrap();
+        let received = subscribed.received().await;
         assert_eq!(received.len(), 1, "{emulator:?}");
         let received = &received[0];
         assert_eq!(received["MessageId"], id, "{emulator:?}");
@@ -194,11 +194,11 @@ async fn a_message_arrives_with_its_subject_its_default_text_and_its_attributes(
 #[tokio::test]
 async fn a_subscriber_gets_only_the_severities_it_filters_for() {
     for emulator in emulator::both() {
-        let topic = Topic::new(&emulator, Some(json!({"severity": ["critical"]}))).await;
+        let subscribed = Subscribed::new(&emulator, Some(json!({"severity": ["critical"]}))).await;
         for severity in Severity::ALL {
-            topic.topic.publish(&message(severity)).await.unwrap();
+            subscribed.topic.publish(&message(severity)).await.unwrap();
         }
-        let received = topic.received().await;
+        let received = subscribed.received().await;
         let severities: Vec<_> = received
             .iter()
             .map(|message| &message["MessageAttributes"]["severity"]["Value"])
