@@ -50,6 +50,9 @@ pub(crate) fn check() -> Result<()> {
 
     let mut problems = against_rules(&rules, &metadata.packages)?;
     problems.extend(functions_on_functions(&metadata.packages));
+    if functions(&metadata.packages).next().is_none() {
+        problems.push("no Lambda function was found, so none was checked".to_owned());
+    }
     for package in functions(&metadata.packages) {
         let banned = |name: &str| NOT_IN_FUNCTIONS.contains(&name);
         problems.extend(unwanted(
@@ -201,12 +204,18 @@ fn unwanted(package: &str, names: &BTreeSet<String>, banned: impl Fn(&str) -> bo
         .collect()
 }
 
-fn metadata() -> Result<Metadata> {
-    let version = output(Command::new("rustc").arg("--verbose").arg("--version"))?;
-    let host = version
+/// The platform that this machine builds for.
+pub(crate) fn host() -> Result<String> {
+    let version = output(Command::new("rustc").args(["--verbose", "--version"]))?;
+    version
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
-        .context("`rustc --verbose --version` names no host")?;
+        .map(str::to_owned)
+        .context("`rustc --verbose --version` names no host")
+}
+
+fn metadata() -> Result<Metadata> {
+    let host = host()?;
     // Without a platform Cargo would ask for packages that nothing here needed to download.
     let text = output(cargo().args([
         "metadata",
@@ -214,7 +223,7 @@ fn metadata() -> Result<Metadata> {
         "--locked",
         "--offline",
         "--filter-platform",
-        host,
+        &host,
     ]))?;
     serde_json::from_str(&text).context("`cargo metadata` did not answer as expected")
 }

@@ -11,6 +11,7 @@ mod report;
 mod setting;
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -37,13 +38,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Runs the subcommand; whether every event came out as expected.
 pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
     let inputs = find(&options.paths).map_err(|problem| Failure::Usage(problem.to_string()))?;
-    let rules = match &options.rules {
-        None => None,
-        Some(file) => Some(
-            std::fs::read_to_string(file)
-                .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?,
-        ),
-    };
+    let rules = options
+        .rules
+        .as_deref()
+        .map(read_rules)
+        .transpose()
+        .map_err(Failure::Usage)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -62,6 +62,23 @@ pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
         };
         replay_all(options, &replay_options, &inputs).await
     })
+}
+
+/// The text of a list of rules that can be used.
+fn read_rules(file: &Path) -> Result<String, String> {
+    let problem = |problem: &dyn std::fmt::Display| {
+        format!(
+            "`{}`: {problem}\n\n  tip: `--rules` takes a list in the form of \
+             infra/event-rules.json",
+            file.display()
+        )
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| problem(&error))?;
+    let layout = environment::lookup()
+        .layout()
+        .map_err(|error| error.to_string())?;
+    RuleSet::parse(&text, &layout).map_err(|error| problem(&error))?;
+    Ok(text)
 }
 
 async fn replay_all(

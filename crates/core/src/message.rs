@@ -18,7 +18,7 @@ pub const SMS_LIMIT: usize = 160;
 
 /// Longest value of a fact in an e-mail or chat message, in characters. A whole message must
 /// stay below the 256 KiB that SNS takes, whatever an event contained.
-const VALUE_LIMIT: usize = 1_500;
+const VALUE_LIMIT: usize = 600;
 
 /// Longest description in a chat message, in characters; the chat services cut longer ones.
 const CHAT_LIMIT: usize = 6_000;

@@ -1,14 +1,16 @@
 //! The policy-formatter function: wiring only.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
-use lwa_aws::environment;
 use lwa_aws::logging::{self, Format};
 use lwa_aws::notifier::SnsTopic;
 use lwa_aws::parameter_directory::SsmDirectory;
+use lwa_aws::{environment, init_error};
+use lwa_core::config::ConfigError;
 use policy_formatter::{FormatterError, LOOKUP_TIMEOUT, PolicyFormatter, Settings};
 use serde_json::Value;
 
@@ -19,26 +21,39 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     logging::init(environment::variable, Format::Json, std::io::stdout);
-    let lookup = environment::lookup();
-    let settings = Settings::from_lookup(&lookup)?;
-    let aws = Aws::from_environment(environment::variable, TIMEOUTS)?;
-    let notifier = SnsTopic::new(aws.sns(), lookup.topic_arn()?);
-    let formatter = PolicyFormatter::new(
-        settings,
-        SsmDirectory::new(aws.ssm()),
-        notifier,
-        SystemClock,
-    );
+    let formatter = match wire() {
+        Ok(formatter) => formatter,
+        Err(error) => return init_error::report(&error).await,
+    };
     let formatter = &formatter;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+    let handler = service_fn(move |event: LambdaEvent<Value>| async move {
         formatter
             .handle(event.payload)
             .await
             .map_err(|error| diagnostic(&error))
-    }))
-    .await
+    });
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the Lambda runtime ended: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wire() -> Result<PolicyFormatter<SsmDirectory, SnsTopic, SystemClock>, ConfigError> {
+    let lookup = environment::lookup();
+    let settings = Settings::from_lookup(&lookup)?;
+    let aws = Aws::from_environment(environment::variable, TIMEOUTS)?;
+    let topic = SnsTopic::new(aws.sns(), lookup.topic_arn()?);
+    Ok(PolicyFormatter::new(
+        settings,
+        SsmDirectory::new(aws.ssm()),
+        topic,
+        SystemClock,
+    ))
 }
 
 fn diagnostic(error: &FormatterError) -> Diagnostic {

@@ -1,0 +1,187 @@
+//! The matcher that replay uses, held against another one: moto's, which agreed with AWS's own
+//! engine wherever the two were compared. And the rules, held against the sample events.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use lwa_cli::replay::RuleSet;
+use lwa_core::Layout;
+use lwa_core::config::Lookup;
+use lwa_core::rules::EventRule;
+use serde_json::{Value, json};
+
+use crate::scenarios::{name, samples};
+
+/// Reads patterns and events, and writes for each event which patterns match it.
+const MOTO: &str = "
+import json, sys
+from moto.events.models import EventPattern, EventPatternParser
+given = json.load(sys.stdin)
+patterns = [EventPattern(p, EventPatternParser(p).parse()) for p in given['patterns']]
+json.dump([[bool(p.matches_event(e)) for p in patterns] for e in given['events']], sys.stdout)
+";
+
+fn layout(prefixes: &str) -> Layout {
+    let get = |name: &str| (name == "LWA_PARAMETER_PREFIX").then(|| prefixes.to_owned());
+    Lookup::new(get).layout().unwrap()
+}
+
+fn rule(pattern: Value) -> EventRule {
+    EventRule {
+        name: pattern.to_string(),
+        description: String::new(),
+        function: "policy-formatter".into(),
+        vault: "parameter-store".into(),
+        pattern,
+    }
+}
+
+/// The sample events that are JSON objects, by name.
+fn events() -> Vec<(String, Value)> {
+    samples()
+        .iter()
+        .filter_map(|input| {
+            let bytes = std::fs::read(input.event.as_ref().unwrap()).unwrap();
+            let event: Value = serde_json::from_slice(&bytes).ok()?;
+            event.is_object().then(|| (name(input), event))
+        })
+        .collect()
+}
+
+fn moto(patterns: &[Value], events: &[&Value]) -> Vec<Vec<bool>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let python = root.join("target/venv/bin/python");
+    assert!(
+        python.exists(),
+        "there is no {}; `cargo xtask test` makes it",
+        python.display()
+    );
+    let mut child = Command::new(python)
+        .args(["-c", MOTO])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let given = json!({"patterns": patterns, "events": events}).to_string();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(given.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn deployed(prefixes: &str) -> Vec<EventRule> {
+    lwa_core::rules::event_rules(&layout(prefixes)).unwrap()
+}
+
+#[test]
+fn both_matchers_agree_about_every_rule_and_every_sample_event() {
+    let mut rules: Vec<EventRule> = ["/my-erp", "/my-erp,/billing", "/my-erp/eu", "/my-erp2"]
+        .iter()
+        .flat_map(|prefixes| deployed(prefixes))
+        .collect();
+    let name = |matcher: Value| json!({"detail": {"parameter-name": [matcher]}});
+    rules.extend(
+        [
+            name(json!("/my-erp/*")),
+            name(json!("/my-erp/lwa/clientsecret")),
+            name(json!({"prefix": "/my-erp/"})),
+            name(json!({"prefix": "/MY-ERP/"})),
+            name(json!({"suffix": "/lwa/clientsecret"})),
+            name(json!({"wildcard": "/my-erp/*"})),
+            name(json!({"wildcard": "*/lwa/client*"})),
+            name(json!({"wildcard": "/my-erp/*/lwa/clientsecret"})),
+            name(json!({"anything-but": ["/my-erp/lwa/clientsecret"]})),
+            name(json!({"anything-but": {"prefix": "/my-erp/"}})),
+            name(json!({"equals-ignore-case": "/MY-ERP/LWA/CLIENTSECRET"})),
+            name(json!({"exists": true})),
+            name(json!({"exists": false})),
+            json!({"detail": {"action-status": [{"equals-ignore-case": "success"}]}}),
+            json!({"source": ["aws.ssm", "aws.secretsmanager"]}),
+        ]
+        .map(rule),
+    );
+    let events = events();
+    let patterns: Vec<Value> = rules.iter().map(|rule| rule.pattern.clone()).collect();
+    let plain: Vec<&Value> = events.iter().map(|(_, event)| event).collect();
+    let theirs = moto(&patterns, &plain);
+
+    let (mut matches, mut compared) = (0, 0);
+    let mut differences = Vec::new();
+    let matchers: Vec<RuleSet> = rules
+        .iter()
+        .map(|rule| RuleSet::new(vec![rule.clone()]).unwrap())
+        .collect();
+    for ((name, event), theirs) in events.iter().zip(&theirs) {
+        for ((rule, matcher), theirs) in rules.iter().zip(&matchers).zip(theirs) {
+            let ours = !matcher.matching(event).is_empty();
+            compared += 1;
+            matches += usize::from(ours);
+            if ours != *theirs {
+                differences.push(format!("{name}, {}: ours {ours}", rule.pattern));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "\n{}", differences.join("\n"));
+    assert!(compared > 1_500, "only {compared} comparisons");
+    assert!(matches > 300, "only {matches} matches");
+}
+
+#[test]
+fn a_plain_string_with_an_asterisk_matches_no_event_at_all() {
+    let glob = json!({"source": ["aws.ssm"], "detail": {"parameter-name": ["/my-erp/*"]}});
+    let prefix =
+        json!({"source": ["aws.ssm"], "detail": {"parameter-name": [{"prefix": "/my-erp/"}]}});
+    let count = |pattern: &Value| {
+        let rules = RuleSet::new(vec![rule(pattern.clone())]).unwrap();
+        let events = events();
+        let matched = events
+            .iter()
+            .filter(|(_, event)| !rules.matching(event).is_empty());
+        matched.count()
+    };
+    assert_eq!(count(&glob), 0);
+    assert!(count(&prefix) > 20, "what was meant matches many");
+}
+
+#[test]
+fn every_policy_action_and_change_below_the_prefix_is_matched_by_exactly_one_rule() {
+    let rules = RuleSet::deployed(&layout("/my-erp")).unwrap();
+    let mut seen = 0;
+    for (name, event) in events() {
+        let detail = &event["detail"];
+        let parameter = match event["detail-type"].as_str() {
+            Some("Parameter Store Policy Action") => &detail["parameter-name"],
+            Some("Parameter Store Change") => &detail["name"],
+            _ => continue,
+        };
+        let below = parameter
+            .as_str()
+            .is_some_and(|name| name.starts_with("/my-erp/"));
+        if below {
+            seen += 1;
+            assert_eq!(rules.matching(&event).len(), 1, "{name}");
+        }
+    }
+    assert!(seen > 30, "only {seen} events");
+}
+
+#[test]
+fn every_rule_hands_over_to_a_function_that_exists_and_is_met_by_a_sample_event() {
+    let rules = RuleSet::deployed(&layout("/my-erp")).unwrap();
+    let events = events();
+    for rule in rules.rules() {
+        assert!(
+            lwa_cli::replay::Function::named(&rule.function).is_some(),
+            "{} names {}",
+            rule.name,
+            rule.function
+        );
+        let met = events
+            .iter()
+            .any(|(_, event)| rules.matching(event).contains(&rule));
+        assert!(met, "no sample event for {}", rule.name);
+    }
+}
