@@ -41,9 +41,11 @@ export interface LambdaFunctionProps {
   /** The vaults it works with. Default: the one in the settings. */
   readonly vaults?: readonly Vault[];
   /**
-   * The queue that feeds it, with per-message failures. Default: none; it is then invoked
-   * asynchronously or by callers, and gets a failure destination.
+   * Whether something invokes it asynchronously: a rule, or a schedule. What fails for good is then
+   * kept. Default: nothing does.
    */
+  readonly asynchronous?: boolean;
+  /** The queue that feeds it, with per-message failures. Default: none does. */
   readonly queue?: IQueue;
 }
 
@@ -55,7 +57,7 @@ export class LambdaFunction extends Construct {
   constructor(scope: Construct, id: string, props: LambdaFunctionProps) {
     super(scope, id);
     const { settings, binaries, resources, failedInvocations } = props.deployment;
-    const { queue, name } = props;
+    const { queue, name, asynchronous = false } = props;
     const stack = Stack.of(this);
     const vaults = props.vaults ?? [settings.vault];
     this.name = name;
@@ -73,7 +75,12 @@ export class LambdaFunction extends Construct {
           statements: statements(stack, name, settings, vaults, { ...resources, ownQueue: queue }),
         }),
         Platform: new PolicyDocument({
-          statements: platformStatements(stack, logGroup, resources.messageKey, failedInvocations, queue),
+          statements: platformStatements(stack, {
+            logGroup,
+            messageKey: resources.messageKey,
+            failedInvocations: asynchronous ? failedInvocations : undefined,
+            queue,
+          }),
         }),
       },
     });
@@ -95,9 +102,9 @@ export class LambdaFunction extends Construct {
       logGroup,
       // Everything it may do is above; nothing adds to it from elsewhere.
       role: role.withoutPolicyUpdates(),
-      retryAttempts: 2,
-      maxEventAge: Duration.hours(6),
-      onFailure: new SqsDestination(failedInvocations),
+      ...(asynchronous
+        ? { retryAttempts: 2, maxEventAge: Duration.hours(6), onFailure: new SqsDestination(failedInvocations) }
+        : {}),
     });
     if (queue) {
       this.function.addEventSource(
@@ -113,14 +120,23 @@ export class LambdaFunction extends Construct {
   }
 }
 
+/** What the platform uses on a function's behalf. */
+interface Platform {
+  readonly logGroup: LogGroup;
+  readonly messageKey: IKey;
+  readonly failedInvocations: IQueue | undefined;
+  readonly queue: IQueue | undefined;
+}
+
 /** What the Lambda service does with the function's role; the function's code never makes these calls. */
-function platformStatements(
-  stack: Stack,
-  logGroup: LogGroup,
-  messageKey: IKey,
-  failedInvocations: IQueue,
-  queue: IQueue | undefined,
-): PolicyStatement[] {
+function platformStatements(stack: Stack, { logGroup, messageKey, failedInvocations, queue }: Platform): PolicyStatement[] {
+  const useKey = (sid: string, actions: string[]) =>
+    new PolicyStatement({
+      sid,
+      actions,
+      resources: [messageKey.keyArn],
+      conditions: viaServices(stack, ["sqs"]),
+    });
   const result = [
     new PolicyStatement({
       sid: "Logs",
@@ -128,18 +144,17 @@ function platformStatements(
       // The streams of its own group, whose names the platform makes up.
       resources: [logGroup.logGroupArn],
     }),
-    new PolicyStatement({
-      sid: "FailureDestination",
-      actions: ["sqs:SendMessage"],
-      resources: [failedInvocations.queueArn],
-    }),
-    new PolicyStatement({
-      sid: "QueueEncryption",
-      actions: ["kms:Decrypt", "kms:GenerateDataKey"],
-      resources: [messageKey.keyArn],
-      conditions: viaServices(stack, ["sqs"]),
-    }),
   ];
+  if (failedInvocations) {
+    result.push(
+      new PolicyStatement({
+        sid: "FailureDestination",
+        actions: ["sqs:SendMessage"],
+        resources: [failedInvocations.queueArn],
+      }),
+      useKey("FailureEncryption", ["kms:Decrypt", "kms:GenerateDataKey"]),
+    );
+  }
   if (queue) {
     result.push(
       new PolicyStatement({
@@ -148,6 +163,9 @@ function platformStatements(
         resources: [queue.queueArn],
       }),
     );
+    if (!failedInvocations) {
+      result.push(useKey("PollingDecryption", ["kms:Decrypt"]));
+    }
   }
   return result;
 }

@@ -50,12 +50,14 @@ export class LwaStack extends Stack {
       deployment,
       name: "token-exchanger",
       description: "Hands out LWA access tokens, cached.",
+      asynchronous: true,
     });
     const formatter = new LambdaFunction(this, "PolicyFormatter", {
       deployment,
       name: "policy-formatter",
       description: "Turns events about credentials into messages that people can act on.",
       vaults,
+      asynchronous: true,
       environment: { TOPIC_ARN: topic.topicArn },
     });
     const auditor = new LambdaFunction(this, "Auditor", {

@@ -1,10 +1,10 @@
 import { Duration } from "aws-cdk-lib";
+import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
 import { type Deployment, LambdaFunction } from "./lambda-function.ts";
 import { NotificationQueue } from "./notification-queue.ts";
 import { ScheduledInvocation } from "./scheduled-invocation.ts";
-import type { IQueue } from "aws-cdk-lib/aws-sqs";
 
 /** Properties of rotation. */
 export interface RotationProps {
@@ -52,6 +52,7 @@ export class Rotation extends Construct {
       // A request is not idempotent: two at once could rotate twice.
       reservedConcurrency: 1,
       queue: this.expiryNotices.queue,
+      asynchronous: true,
       environment: {
         TOPIC_ARN: resources.topic.topicArn,
         ROTATE_WITHIN_DAYS: String(settings.rotation.withinDays),

@@ -130,7 +130,10 @@ const SETTINGS = group({
     teams: group({
       tenantId: uuid(),
       teamId: uuid(),
-      channelId: matching(/^\S{1,256}$/, "a Microsoft Teams channel id such as 19:abc@thread.tacv2"),
+      channelId: matching(
+        /^[\w=+/.,-]*%3a[\w=+/.,-]*%40[\w=+/.,-]*$/i,
+        "a Microsoft Teams channel id as in the channel's link, such as 19%3aabc%40thread.tacv2",
+      ),
     })
       .optional()
       .describe("A Microsoft Teams channel whose tenant is authorised in Amazon Q Developer in chat applications."),

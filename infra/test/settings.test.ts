@@ -1,0 +1,160 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { describe, expect, test } from "vitest";
+
+import { isScheduleExpression } from "../lib/schedule-expression.ts";
+import { describeSettings, parseSettings, readSettings, SettingsError, watchedVaults } from "../lib/settings.ts";
+import { EVERYTHING, MINIMAL } from "./support.ts";
+
+/** Sets the value at a dotted key of the minimal settings. */
+function withSetting(key: string, value: unknown): unknown {
+  const settings = structuredClone(MINIMAL) as any;
+  const path = key.split(".");
+  let group = settings;
+  for (const name of path.slice(0, -1)) {
+    group = group[name] ??= {};
+  }
+  group[path.at(-1)!] = value;
+  return settings;
+}
+
+function problem(settings: unknown): string {
+  try {
+    parseSettings(settings, "config.json");
+  } catch (error) {
+    expect(error).toBeInstanceOf(SettingsError);
+    return (error as Error).message;
+  }
+  throw new Error("the settings were accepted");
+}
+
+describe("a wrong setting stops with its key, the value found and what is allowed", () => {
+  test.each([
+    ["account", "1234", 'account is "1234"; allowed: an AWS account id of 12 digits, in quotes'],
+    ["region", "us-esat-1", 'region is "us-esat-1"; allowed: an AWS region such as us-east-1'],
+    ["architecture", "arm", 'architecture is "arm"; allowed: one of x86_64, arm64'],
+    ["stackName", "my stack", 'stackName is "my stack"; allowed: 1 to 32 letters'],
+    ["prefixes", [], "prefixes is []; allowed: at least one root path"],
+    ["prefixes", ["my-erp"], 'prefixes[0] is "my-erp"; allowed: a root path such as /my-erp'],
+    ["prefixes", ["/my-erp/"], 'prefixes[0] is "/my-erp/"; allowed: a root path'],
+    ["prefixes", ["/my-erp/*"], 'prefixes[0] is "/my-erp/*"; allowed: a root path'],
+    ["prefixes", ["/aws/mine"], 'prefixes[0] is "/aws/mine"; allowed: a root path'],
+    ["prefixes", ["/a", "/a"], 'prefixes is ["/a","/a"]; allowed: a list of root paths without repetitions'],
+    ["prefixes", ["/a", "/a/b"], "prefixes holds /a and /a/b; allowed: root paths of which none is below another"],
+    ["vault", "ssm", 'vault is "ssm"; allowed: one of parameter-store, secrets-manager'],
+    ["leaves.clientSecret", "/secret", 'leaves.clientSecret is "/secret"; allowed: a parameter name below the root'],
+    ["alerts.emails", ["you.example.com"], 'alerts.emails[0] is "you.example.com"; allowed: an e-mail address'],
+    ["alerts.phones", ["015555550123"], 'alerts.phones[0] is "015555550123"; allowed: a phone number in E.164'],
+    ["alerts.phones", ["+1 555 555 0123"], 'alerts.phones[0] is "+1 555 555 0123"; allowed: a phone number in E.164'],
+    ["alerts.emails", [], "alerts is empty; allowed: at least one e-mail address, phone number, Slack or Teams channel"],
+    ["alerts.slack", { workspaceId: "acme", channelId: "C01234567" }, 'alerts.slack.workspaceId is "acme"; allowed'],
+    ["runbookUrl", "http://wiki.example", 'runbookUrl is "http://wiki.example"; allowed: an https:// URL'],
+    ["spApi.region", "us", 'spApi.region is "us"; allowed: one of na, eu, fe'],
+    ["schedules.audit", "cron(0 6 * * *)", 'schedules.audit is "cron(0 6 * * *)"; allowed: rate(VALUE UNIT)'],
+    ["schedules.timeZone", "Berlin", 'schedules.timeZone is "Berlin"; allowed: an IANA time zone'],
+    ["canaryApplications", ["other"], 'canaryApplications[0] is "other"; allowed: an application at or below'],
+    ["audit.vault", "secrets-manager", 'audit.vault is "secrets-manager"; allowed: parameter-store'],
+    ["audit.heartbeatDay", "Mon", 'audit.heartbeatDay is "Mon"; allowed: one of monday'],
+    ["audit.remindAtDays", [30.5], "audit.remindAtDays[0] is 30.5; allowed: a whole number from 0 to 3650"],
+    ["audit.expectedWriterArn", "ci", 'audit.expectedWriterArn is "ci"; allowed: the ARN of a role'],
+    ["rotation.automatic", "yes", 'rotation.automatic is "yes"; allowed: true or false'],
+    ["rotation.withinDays", 0, "rotation.withinDays is 0; allowed: a whole number from 1 to 180"],
+    ["secretLifetimeDays", "180", 'secretLifetimeDays is "180"; allowed: a whole number from 1 to 3650'],
+    ["alarms.heartbeatHours", 24, "alarms.heartbeatHours is 24; allowed: a whole number from 25 to 168"],
+    ["logRetentionDays", 100, "logRetentionDays is 100; allowed: one of 1, 3, 5"],
+    ["metricsNamespace", "AWS/Mine", 'metricsNamespace is "AWS/Mine"; allowed: a namespace that does not begin with AWS/'],
+    ["spApi", 3, "spApi is 3; allowed: an object with some of region, endpoint"],
+  ])("%s", (key, value, expected) => {
+    expect(problem(withSetting(key, value))).toContain(expected);
+  });
+
+  test("an unknown key is refused with the ones that exist, at every depth", () => {
+    expect(problem(withSetting("prefix", "/a"))).toMatch(/prefix is not a setting; allowed: stackName, account, region/);
+    expect(problem(withSetting("alerts.email", "a@b.c"))).toContain(
+      "alerts.email is not a setting; allowed in alerts: emails, phones, slack, teams",
+    );
+  });
+
+  test("a missing key is named", () => {
+    expect(problem({ alerts: MINIMAL.alerts })).toContain("region is missing; allowed: an AWS region");
+  });
+
+  test("every problem is reported at once", () => {
+    expect(problem({ alerts: {}, vault: "x", bogus: 1 }).split("\n")).toHaveLength(4);
+  });
+
+  test("a credential in the wrong place is never repeated", () => {
+    const secret = `amzn1.oa2-cs.v1.${"ab12".repeat(16)}`;
+    for (const [key, value] of [
+      ["clientSecret", secret],
+      ["account", secret],
+      ["alerts.emails", [secret]],
+      [secret, 1],
+      ["vault", "Atzr|IwEBIA"],
+    ] as const) {
+      const settings = key === secret ? { ...MINIMAL, [secret]: 1 } : withSetting(key, value);
+      expect(problem(settings)).not.toMatch(/ab12|IwEBIA/);
+    }
+    const file = join(mkdtempSync(join(tmpdir(), "lwa-settings-")), "config.json");
+    writeFileSync(file, `{ "clientSecret": ${secret} }`);
+    expect(() => readSettings(file)).toThrow(/is not JSON/);
+    expect(() => readSettings(file)).not.toThrow(/ab12/);
+  });
+
+  test("a file that is not there says how to make one", () => {
+    expect(() => readSettings("/nowhere/config.json")).toThrow(/copy config.example.json to config.json/);
+  });
+});
+
+test("the committed example and settings with every key are accepted", () => {
+  readSettings(new URL("../config.example.json", import.meta.url).pathname);
+  expect(parseSettings(EVERYTHING, "the test")).toEqual(EVERYTHING);
+});
+
+test("both vaults are watched when both are audited", () => {
+  expect(watchedVaults(parseSettings(MINIMAL, "the test"))).toEqual(["parameter-store"]);
+  expect(watchedVaults(parseSettings(EVERYTHING, "the test"))).toEqual(["parameter-store", "secrets-manager"]);
+});
+
+describe("schedule expressions", () => {
+  test.each([
+    "rate(1 minute)",
+    "rate(5 minutes)",
+    "rate(1 day)",
+    "cron(0 6 * * ? *)",
+    "cron(0/15 8-17 ? * MON-FRI *)",
+    "cron(0 10 ? * 6L *)",
+    "cron(0 10 LW JAN,jul ? 2026-2030)",
+    "cron(0 9 ? * 2#1 *)",
+  ])("%s is accepted", (text) => expect(isScheduleExpression(text)).toBe(true));
+
+  test.each([
+    "",
+    "daily",
+    "0 6 * * ? *",
+    "cron(0 6 * * *)",
+    "cron(0 6 * * * *)",
+    "cron(0 6 ? * ? *)",
+    "cron(60 6 * * ? *)",
+    "cron(0 24 * * ? *)",
+    "cron(0 6 * * ? * *)",
+    "cron(0 6  * * ? *)",
+    "cron(? 6 * * ? *)",
+    "cron(0 6 * 13 ? *)",
+    "cron(0 17-8 * * ? *)",
+    "rate(0 days)",
+    "rate(1 days)",
+    "rate(2 day)",
+    "rate(1 week)",
+    "at(2026-01-01T00:00:00)",
+  ])("%s is refused", (text) => expect(isScheduleExpression(text)).toBe(false));
+});
+
+test("the deployment guide lists every setting with its default and meaning", () => {
+  const guide = readFileSync(new URL("../../docs/deployment.md", import.meta.url), "utf8");
+  for (const { key, fallback, description } of describeSettings()) {
+    expect(guide).toContain(`| \`${key}\` | ${fallback === undefined ? "–" : `\`${fallback}\``} | ${description} |`);
+  }
+});

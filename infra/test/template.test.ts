@@ -1,0 +1,430 @@
+import type { Template } from "aws-cdk-lib/assertions";
+import { beforeAll, describe, expect, test } from "vitest";
+
+import { FUNCTIONS } from "../lib/permissions.ts";
+import {
+  ACCOUNT,
+  EVERYTHING,
+  functionAndRole,
+  MINIMAL,
+  resources,
+  type Resource,
+  rolePolicy,
+  statementsOf,
+  synthesise,
+  target,
+} from "./support.ts";
+
+const AMAZON = { AWS: "arn:aws:iam::437568002678:root" };
+const OURSELVES = { AWS: `arn:aws:iam::${ACCOUNT}:root` };
+
+describe.each([
+  ["the least settings", MINIMAL],
+  ["settings with everything", EVERYTHING],
+] as const)("with %s", (_, settings) => {
+  let template: Template;
+  const all = (type: string) => resources(template, type);
+  const queue = (name: string) => all("AWS::SQS::Queue").find(({ properties }) => properties["QueueName"].endsWith(name))!;
+  const queuePolicy = (of: Resource) =>
+    statementsOf(
+      all("AWS::SQS::QueuePolicy").find(({ properties }) => properties["Queues"].some((q: unknown) => target(q) === of.id))!
+        .properties["PolicyDocument"],
+    );
+  const keyBehind = (value: unknown) => all("AWS::KMS::Key").find(({ id }) => id === target(value))!;
+  const keyOf = (alias: string) =>
+    keyBehind(all("AWS::KMS::Alias").find(({ properties }) => properties["AliasName"].endsWith(alias))!.properties["TargetKeyId"]);
+
+  beforeAll(() => {
+    template = synthesise(settings);
+  });
+
+  describe("keys", () => {
+    test("nobody but this account is named by the policy of the credentials' key", () => {
+      const statements = statementsOf(keyOf("/credentials").properties["KeyPolicy"]);
+      expect(statements.map(({ principal }) => principal)).toEqual([OURSELVES]);
+    });
+
+    test("the credentials' key encrypts no queue and no topic", () => {
+      const credentials = keyOf("/credentials").id;
+      for (const { properties } of [...all("AWS::SQS::Queue"), ...all("AWS::SNS::Topic")]) {
+        expect(target(properties["KmsMasterKeyId"])).not.toBe(credentials);
+      }
+    });
+
+    test("alarms, rules and Amazon's account may use the message key, and nobody else from outside", () => {
+      const statements = statementsOf(keyOf("/messages").properties["KeyPolicy"]);
+      const outside = statements.filter(({ principal }) => JSON.stringify(principal) !== JSON.stringify(OURSELVES));
+      expect(outside.map(({ principal, actions }) => [principal, actions])).toEqual([
+        [{ Service: "cloudwatch.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"]],
+        [{ Service: "events.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"]],
+        [AMAZON, ["kms:Decrypt", "kms:GenerateDataKey"]],
+      ]);
+    });
+
+    test("both rotate, and deleting the stack leaves the credentials readable", () => {
+      expect(all("AWS::KMS::Key").map(({ properties }) => properties["EnableKeyRotation"])).toEqual([true, true]);
+      expect(keyOf("/credentials").deletionPolicy).toBe("Retain");
+    });
+  });
+
+  describe("queues", () => {
+    test("all of them are encrypted with the message key and refuse plain HTTP", () => {
+      expect(all("AWS::SQS::Queue")).toHaveLength(6);
+      for (const one of all("AWS::SQS::Queue")) {
+        expect(keyBehind(one.properties["KmsMasterKeyId"])?.id).toBe(keyOf("/messages").id);
+        expect(queuePolicy(one)).toContainEqual({
+          effect: "Deny",
+          principal: { AWS: "*" },
+          actions: ["sqs:*"],
+          resources: [{ "Fn::GetAtt": [one.id, "Arn"] }],
+          condition: { Bool: { "aws:SecureTransport": "false" } },
+        });
+      }
+    });
+
+    test.each(["secret-expiry", "new-secret"])("%s grants Amazon what is documented and nobody anything else", (name) => {
+      const granted = queuePolicy(queue(name)).filter(({ effect }) => effect === "Allow");
+      expect(granted).toEqual([
+        {
+          effect: "Allow",
+          principal: AMAZON,
+          actions: ["sqs:GetQueueAttributes", "sqs:SendMessage"],
+          resources: [{ "Fn::GetAtt": [queue(name).id, "Arn"] }],
+          condition: undefined,
+        },
+      ]);
+    });
+
+    test.each(["secret-expiry", "new-secret"])("%s redrives into its own dead-letter queue, which takes from it alone", (name) => {
+      const deadLetters = queue(`${name}-dead-letters`);
+      expect(target(queue(name).properties["RedrivePolicy"].deadLetterTargetArn)).toBe(deadLetters.id);
+      const sources = deadLetters.properties["RedriveAllowPolicy"].sourceQueueArns;
+      expect(sources).toEqual([`arn:aws:sqs:${settings.region}:${ACCOUNT}:${queue(name).properties["QueueName"]}`]);
+    });
+
+    test("a dead letter lives longer than the queue it comes from keeps it", () => {
+      for (const name of ["secret-expiry", "new-secret"]) {
+        const kept = queue(name).properties["MessageRetentionPeriod"];
+        expect(queue(`${name}-dead-letters`).properties["MessageRetentionPeriod"]).toBeGreaterThan(kept);
+      }
+    });
+
+    test("a new secret is tried for more than six days, and not dropped before", () => {
+      const { RedrivePolicy, VisibilityTimeout, MessageRetentionPeriod } = queue("new-secret").properties;
+      const tried = RedrivePolicy.maxReceiveCount * VisibilityTimeout;
+      expect(tried).toBeGreaterThanOrEqual(6 * 86_400);
+      expect(MessageRetentionPeriod).toBeGreaterThan(tried);
+      expect(RedrivePolicy.maxReceiveCount).toBeLessThanOrEqual(1000);
+    });
+  });
+
+  describe("functions", () => {
+    test("there are five, on Amazon Linux 2023 and the chosen architecture, each with its own role and log group", () => {
+      const functions = all("AWS::Lambda::Function");
+      expect(functions.map(({ properties }) => properties["FunctionName"]).sort()).toEqual(
+        FUNCTIONS.map((name) => `${functions[0]!.properties["FunctionName"].split("-")[0]}-${name}`).sort(),
+      );
+      for (const { properties } of functions) {
+        expect(properties["Runtime"]).toBe("provided.al2023");
+        expect(properties["Handler"]).toBe("bootstrap");
+        expect(properties["Architectures"]).toEqual(["architecture" in settings ? settings.architecture : "x86_64"]);
+      }
+      expect(new Set(functions.map(({ properties }) => target(properties["Role"]))).size).toBe(5);
+      expect(new Set(functions.map(({ properties }) => target(properties["LoggingConfig"].LogGroup))).size).toBe(5);
+      for (const { properties } of all("AWS::Logs::LogGroup")) {
+        expect(properties["RetentionInDays"]).toBe("logRetentionDays" in settings ? settings.logRetentionDays : 90);
+      }
+    });
+
+    test.each([
+      ["rotation-requester", "secret-expiry"],
+      ["secret-receiver", "new-secret"],
+    ])("%s is fed by %s, reports single failures and is given six times its timeout", (name, from) => {
+      const { lambda } = functionAndRole(template, name);
+      const mapping = all("AWS::Lambda::EventSourceMapping").find(
+        ({ properties }) => target(properties["FunctionName"]) === lambda.id,
+      )!.properties;
+      expect(target(mapping["EventSourceArn"])).toBe(queue(from).id);
+      expect(mapping["FunctionResponseTypes"]).toEqual(["ReportBatchItemFailures"]);
+      expect(mapping["BatchSize"]).toBe(10);
+      expect(queue(from).properties["VisibilityTimeout"]).toBeGreaterThanOrEqual(6 * lambda.properties["Timeout"]);
+    });
+
+    test("only where order matters do they run one at a time, unless switched off", () => {
+      const reserved = all("AWS::Lambda::Function")
+        .filter(({ properties }) => properties["ReservedConcurrentExecutions"] === 1)
+        .map(({ properties }) => properties["FunctionName"].replace(/^[a-z]+-/, ""));
+      const expected = "reserveConcurrency" in settings ? [] : ["rotation-requester", "secret-receiver"];
+      expect(reserved.sort()).toEqual(expected);
+    });
+
+    test("whatever a rule or a schedule invokes keeps what fails for good", () => {
+      const invoked = [
+        ...all("AWS::Events::Rule").flatMap(({ properties }) => properties["Targets"].map(({ Arn }: any) => target(Arn))),
+        ...all("AWS::Scheduler::Schedule").map(({ properties }) => target(properties["Target"].Arn)),
+      ].filter((id) => all("AWS::Lambda::Function").some((lambda) => lambda.id === id));
+      const configured = all("AWS::Lambda::EventInvokeConfig");
+      expect(configured.map(({ properties }) => target(properties["FunctionName"])).sort()).toEqual([...new Set(invoked)].sort());
+      for (const { properties } of configured) {
+        expect(target(properties["DestinationConfig"].OnFailure.Destination)).toBe(queue("failed-invocations").id);
+      }
+    });
+
+    test("no secret is in a variable, a description or an output", () => {
+      expect(JSON.stringify(template.toJSON())).not.toMatch(/resolve:ssm-secure|resolve:secretsmanager|amzn1\.oa2-cs|Atzr/);
+      template.resourceCountIs("AWS::SSM::Parameter", 0);
+      template.resourceCountIs("AWS::SecretsManager::Secret", 0);
+    });
+  });
+
+  describe("the topic", () => {
+    test("is encrypted with the message key and refuses plain HTTP", () => {
+      const topic = all("AWS::SNS::Topic");
+      expect(topic).toHaveLength(1);
+      expect(target(topic[0]!.properties["KmsMasterKeyId"])).toBe(keyOf("/messages").id);
+      const statements = statementsOf(all("AWS::SNS::TopicPolicy")[0]!.properties["PolicyDocument"]);
+      expect(statements).toContainEqual(
+        expect.objectContaining({ effect: "Deny", condition: { Bool: { "aws:SecureTransport": "false" } } }),
+      );
+    });
+
+    test("lets every service publish that is told to", () => {
+      const topic = all("AWS::SNS::Topic")[0]!.id;
+      const publishers = new Set<string>();
+      for (const { properties } of all("AWS::CloudWatch::Alarm")) {
+        expect(properties["AlarmActions"].map(target)).toEqual([topic]);
+        publishers.add("cloudwatch.amazonaws.com");
+      }
+      for (const { properties } of all("AWS::Events::Rule")) {
+        if (properties["Targets"].some(({ Arn }: any) => target(Arn) === topic)) {
+          publishers.add("events.amazonaws.com");
+        }
+      }
+      const allowed = statementsOf(all("AWS::SNS::TopicPolicy")[0]!.properties["PolicyDocument"])
+        .filter(({ effect, actions }) => effect === "Allow" && actions.includes("sns:Publish"))
+        .map(({ principal }) => (principal as { Service: string }).Service);
+      expect(new Set(allowed)).toEqual(publishers);
+    });
+
+    test("puts nothing before an SMS, which would make two of it", () => {
+      expect(all("AWS::SNS::Topic")[0]!.properties["DisplayName"]).toBeUndefined();
+    });
+
+    test("has every subscriber of the settings", () => {
+      const { emails, phones = [] } = settings.alerts as { emails: string[]; phones?: string[] };
+      const found = all("AWS::SNS::Subscription").map(({ properties }) => `${properties["Protocol"]} ${properties["Endpoint"]}`);
+      expect(found.sort()).toEqual([...emails.map((e) => `email ${e}`), ...phones.map((p) => `sms ${p}`)].sort());
+    });
+
+    test("reaches chat through channels that may do nothing else", () => {
+      const channels = [
+        ...all("AWS::Chatbot::SlackChannelConfiguration"),
+        ...all("AWS::Chatbot::MicrosoftTeamsChannelConfiguration"),
+      ];
+      expect(channels).toHaveLength("slack" in settings.alerts ? 2 : 0);
+      for (const { properties } of channels) {
+        expect(properties["SnsTopicArns"].map(target)).toEqual([all("AWS::SNS::Topic")[0]!.id]);
+        expect(JSON.stringify(properties["GuardrailPolicies"])).toContain(":iam::aws:policy/AWSDenyAll");
+        const role = all("AWS::IAM::Role").find(({ id }) => id === target(properties["IamRoleArn"]))!;
+        expect(role.properties["Policies"] ?? []).toEqual([]);
+      }
+    });
+  });
+
+  describe("rules", () => {
+    test("invoke the formatter on the default bus, and keep what they cannot hand over", () => {
+      const { lambda } = functionAndRole(template, "policy-formatter");
+      const undelivered = queue("-undelivered");
+      for (const { id, properties } of all("AWS::Events::Rule")) {
+        expect(properties["EventBusName"]).toBeUndefined();
+        expect(properties["State"]).toBe("ENABLED");
+        expect(properties["Targets"]).toHaveLength(1);
+        const [only] = properties["Targets"];
+        expect(target(only.Arn)).toBe(lambda.id);
+        expect(target(only.DeadLetterConfig.Arn)).toBe(undelivered.id);
+        expect(queuePolicy(undelivered)).toContainEqual({
+          effect: "Allow",
+          principal: { Service: "events.amazonaws.com" },
+          actions: ["sqs:SendMessage"],
+          resources: [{ "Fn::GetAtt": [undelivered.id, "Arn"] }],
+          condition: { ArnEquals: { "aws:SourceArn": { "Fn::GetAtt": [id, "Arn"] } } },
+        });
+        const permitted = all("AWS::Lambda::Permission").find(({ properties }) => target(properties["SourceArn"]) === id)!;
+        expect(permitted.properties["Principal"]).toBe("events.amazonaws.com");
+        expect(target(permitted.properties["FunctionName"])).toBe(lambda.id);
+      }
+    });
+
+    test("have lists of matchers everywhere, and no glob where EventBridge compares letter by letter", () => {
+      for (const { properties } of all("AWS::Events::Rule")) {
+        expect(problemsOf(properties["EventPattern"])).toEqual([]);
+      }
+      expect(problemsOf({ detail: { name: ["/my-erp/*"], operation: "Update" } })).toEqual([
+        "name: /my-erp/* matches only itself",
+        "operation: not a list",
+      ]);
+    });
+
+    test("ask policy events and change events for the field that each has", () => {
+      const fields = Object.fromEntries(
+        all("AWS::Events::Rule").map(({ properties }) => [
+          properties["EventPattern"]["detail-type"]?.[0],
+          Object.keys(properties["EventPattern"].detail),
+        ]),
+      );
+      expect(fields["Parameter Store Policy Action"]).toEqual(["parameter-name"]);
+      expect(fields["Parameter Store Change"]).toEqual(["name"]);
+    });
+  });
+
+  describe("schedules", () => {
+    test("start the audit, the canary of each application and the rotation check", () => {
+      const started = all("AWS::Scheduler::Schedule").map(({ properties }) => [
+        properties["Name"].replace(/^[a-z]+-/, ""),
+        properties["Target"].Input,
+        properties["ScheduleExpressionTimezone"],
+      ]);
+      const canaries = "canaryApplications" in settings ? settings.canaryApplications : ["my-erp"];
+      const zone = "schedules" in settings ? settings.schedules.timeZone : "UTC";
+      expect(started.sort()).toEqual(
+        [
+          ["auditor", "{}", zone],
+          ["rotation-requester", undefined, zone],
+          ...canaries.map((application) => [
+            `canary-${application.replace("/", ".")}`,
+            JSON.stringify({ action: "check", application }),
+            zone,
+          ]),
+        ].sort(),
+      );
+    });
+
+    test("have six fields, where they are cron expressions", () => {
+      for (const { properties } of all("AWS::Scheduler::Schedule")) {
+        expect(properties["ScheduleExpression"]).toMatch(/^(cron\(\S+( \S+){5}\)|rate\(\d+ \w+\))$/);
+      }
+    });
+
+    test("keep what they could not start, with a role that may do that, start its target and nothing else", () => {
+      for (const { properties } of all("AWS::Scheduler::Schedule")) {
+        const { Arn, DeadLetterConfig, RoleArn } = properties["Target"];
+        expect(target(DeadLetterConfig.Arn)).toBe(queue("-undelivered").id);
+        const role = all("AWS::IAM::Role").find(({ id }) => id === target(RoleArn))!;
+        const trust = statementsOf(role.properties["AssumeRolePolicyDocument"])[0]!;
+        expect(trust.principal).toEqual({ Service: "scheduler.amazonaws.com" });
+        expect(trust.condition).toHaveProperty(["StringEquals", "aws:SourceAccount"]);
+        const statements = statementsOf(role.properties["Policies"][0].PolicyDocument);
+        expect(statements.map(({ actions, resources }) => [actions, resources.map(target)])).toEqual([
+          [[expect.stringMatching(/^(lambda:InvokeFunction|states:StartExecution)$/)], [target(Arn)]],
+          [["sqs:SendMessage"], [queue("-undelivered").id]],
+          [["kms:Decrypt", "kms:GenerateDataKey"], [keyOf("/messages").id]],
+        ]);
+      }
+    });
+  });
+
+  describe("the audit", () => {
+    test("invokes the auditor again with its continuation, until there is none", () => {
+      const machine = all("AWS::StepFunctions::StateMachine")[0]!.properties;
+      expect(machine["StateMachineType"]).toBe("STANDARD");
+      const [separator, parts] = machine["DefinitionString"]["Fn::Join"];
+      const definition = JSON.parse(parts.map((part: unknown) => (typeof part === "string" ? part : target(part))).join(separator));
+      expect(definition.StartAt).toBe("Scan");
+      const { Scan, "More to scan?": choice, "Next part": next, Audited } = definition.States;
+      expect(Scan.Parameters.FunctionName).toContain("Auditor");
+      expect(Scan.Parameters["Payload.$"]).toBe("$");
+      expect(Scan.OutputPath).toBe("$.Payload");
+      expect(Scan.Next).toBe("More to scan?");
+      expect(choice.Choices).toEqual([
+        {
+          And: [
+            { Variable: "$.continuation", IsPresent: true },
+            { Variable: "$.continuation", IsNull: false },
+          ],
+          Next: "Next part",
+        },
+      ]);
+      expect(choice.Default).toBe("Audited");
+      expect(next).toEqual({ Type: "Pass", Parameters: { "continuation.$": "$.continuation" }, Next: "Scan" });
+      expect(Audited.Type).toBe("Succeed");
+    });
+
+    test("has a role that may invoke the auditor and nothing else", () => {
+      const machine = all("AWS::StepFunctions::StateMachine")[0]!.properties;
+      const role = all("AWS::IAM::Role").find(({ id }) => id === target(machine["RoleArn"]))!;
+      const statements = role.properties["Policies"].flatMap(({ PolicyDocument }: any) => statementsOf(PolicyDocument));
+      expect(statements.map(({ actions, resources }: any) => [actions, resources.map(target)])).toEqual([
+        [["lambda:InvokeFunction"], [functionAndRole(template, "auditor").lambda.id]],
+      ]);
+    });
+  });
+
+  describe("monitoring", () => {
+    test("an alarm goes to the topic for everything that matters", () => {
+      const alarms = all("AWS::CloudWatch::Alarm").map(({ properties }) => properties["AlarmName"].replace(/^[a-z]+-/, ""));
+      expect(alarms.sort()).toEqual(
+        [
+          ...["secret-expiry", "new-secret", "failed-invocations", "undelivered"].map((name) => `${name}-dead-letters`),
+          ...FUNCTIONS.flatMap((name) => [`${name}-errors`, `${name}-throttles`]),
+          "audit-failed",
+          "audit-timed-out",
+          "deadline-near",
+          "heartbeat-missing",
+          "previous-secret-in-use",
+          "scan-partial",
+        ].sort(),
+      );
+    });
+
+    test("every queue where messages end has one, at the first message", () => {
+      const watched = all("AWS::CloudWatch::Alarm")
+        .filter(({ properties }) => properties["Namespace"] === "AWS/SQS")
+        .map(({ properties }) => {
+          expect(properties["MetricName"]).toBe("ApproximateNumberOfMessagesVisible");
+          expect(properties["Threshold"]).toBe(1);
+          return properties["Dimensions"][0].Value["Fn::GetAtt"][0];
+        });
+      const ends = all("AWS::SQS::Queue").filter(({ properties }) => !properties["RedrivePolicy"]);
+      expect(watched.sort()).toEqual(ends.map(({ id }) => id).sort());
+    });
+
+    test("silence raises one", () => {
+      const heartbeat = all("AWS::CloudWatch::Alarm").find(({ properties }) => /heartbeat/.test(properties["AlarmName"]))!.properties;
+      expect(heartbeat["TreatMissingData"]).toBe("breaching");
+      const hours = (heartbeat["Period"] * heartbeat["EvaluationPeriods"]) / 3600;
+      expect(hours).toBe("alarms" in settings ? settings.alarms.heartbeatHours : 30);
+      // CloudWatch's limit for periods of an hour and more.
+      expect(hours).toBeLessThanOrEqual(168);
+    });
+
+    test("the dashboard shows deadlines, tokens, latency, findings and rotation", () => {
+      const dashboard = JSON.stringify(all("AWS::CloudWatch::Dashboard")[0]!.properties["DashboardBody"]);
+      for (const shown of ["DaysToDeadline", "TokenExchanges", "LwaLatencyMs", "Findings", "Rotation"]) {
+        expect(dashboard).toContain(shown);
+      }
+    });
+  });
+
+  test("no role but a chat channel's is without a policy, and none has a managed one", () => {
+    for (const { properties } of all("AWS::IAM::Role")) {
+      expect(properties["ManagedPolicyArns"]).toBeUndefined();
+    }
+    template.resourceCountIs("AWS::IAM::Policy", 0);
+    for (const name of FUNCTIONS) {
+      expect(rolePolicy(functionAndRole(template, name).role, "Platform").length).toBeGreaterThan(0);
+    }
+  });
+});
+
+/** What a pattern would never match by: globs in plain strings, and fields without a list. */
+function problemsOf(pattern: any, field = "pattern"): string[] {
+  if (Array.isArray(pattern)) {
+    return pattern
+      .filter((matcher) => typeof matcher === "string" && /[*?]/.test(matcher))
+      .map((matcher) => `${field}: ${matcher} matches only itself`);
+  }
+  if (typeof pattern !== "object" || pattern === null) {
+    return [`${field}: not a list`];
+  }
+  return Object.entries(pattern).flatMap(([name, value]) => problemsOf(value, name));
+}
