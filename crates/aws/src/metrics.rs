@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use lwa_core::metrics::{MetricSet, emf_lines};
+use lwa_core::ports::Metrics;
 
 /// Writes metrics to a sink.
 #[derive(Debug)]
@@ -22,10 +23,12 @@ impl<W: Write> MetricsWriter<W> {
     pub const fn new(sink: W) -> Self {
         Self(Mutex::new(sink))
     }
+}
 
+impl<W: Write + Send> Metrics for MetricsWriter<W> {
     /// Writes the set, one whole line at a time. A sink that fails costs the metrics and
     /// nothing else: it is said in the log, and the work goes on.
-    pub fn write(&self, set: &MetricSet, at: Timestamp) {
+    fn record(&self, set: &MetricSet, at: Timestamp) {
         let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for mut line in emf_lines(set, at) {
             line.push('\n');
@@ -46,7 +49,7 @@ mod tests {
     #[test]
     fn every_line_ends_and_is_json() {
         let mut sink = Vec::new();
-        MetricsWriter::new(&mut sink).write(
+        MetricsWriter::new(&mut sink).record(
             &MetricSet {
                 namespace: "LwaRotation".into(),
                 dimensions: vec![],
@@ -73,7 +76,7 @@ mod tests {
                 Ok(())
             }
         }
-        MetricsWriter::new(Full).write(
+        MetricsWriter::new(Full).record(
             &MetricSet {
                 namespace: "LwaRotation".into(),
                 dimensions: vec![],

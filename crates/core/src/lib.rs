@@ -6,6 +6,7 @@
 //! [`ports`]; every decision takes `now` as a parameter.
 
 pub mod application;
+pub mod audit;
 pub mod config;
 pub mod deadline;
 pub mod event;
@@ -16,6 +17,7 @@ pub mod message;
 pub mod metrics;
 pub mod policy_notice;
 pub mod ports;
+mod redaction;
 pub mod rules;
 pub mod severity;
 pub mod sp_api;

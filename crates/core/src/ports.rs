@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::message::Message;
+use crate::metrics::MetricSet;
 
 /// The time, and waiting for it to pass.
 pub trait Clock: Send + Sync {
@@ -72,6 +73,12 @@ pub trait ParameterDirectory: Send + Sync {
 pub trait Notifier: Send + Sync {
     /// Publishes one message and returns the id it was given.
     fn publish(&self, message: &Message) -> impl Future<Output = Result<String, CallError>> + Send;
+}
+
+/// Where metrics go.
+pub trait Metrics: Send + Sync {
+    /// Records values at an instant. Cannot fail: losing a metric costs nothing else.
+    fn record(&self, set: &MetricSet, at: Timestamp);
 }
 
 /// A call to a service outside that did not succeed.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::SecretString;
 use lwa_core::message::Message;
-use lwa_core::ports::{CallError, CallFailure, Clock, InlinePolicy, Notifier};
+use lwa_core::metrics::MetricSet;
+use lwa_core::ports::{CallError, CallFailure, Clock, InlinePolicy, Metrics, Notifier};
 
 use crate::lwa::Lwa;
 use crate::sp_api::SpApi;
@@ -34,6 +35,8 @@ pub struct State {
     pub faults: Vec<Fault>,
     /// Every message published, oldest first.
     pub published: Vec<Message>,
+    /// All metrics recorded, oldest first.
+    pub metrics: Vec<MetricSet>,
     /// Every call made, `Operation target`, oldest first.
     pub calls: Vec<String>,
 }
@@ -129,6 +132,7 @@ impl World {
             sp_api: SpApi::default(),
             faults: Vec::new(),
             published: Vec::new(),
+            metrics: Vec::new(),
             calls: Vec::new(),
         };
         Self {
@@ -286,5 +290,11 @@ impl Notifier for World {
             Ok(format!("message-{}", state.published.len()))
         })
         .await
+    }
+}
+
+impl Metrics for World {
+    fn record(&self, set: &MetricSet, _at: Timestamp) {
+        self.state().metrics.push(set.clone());
     }
 }

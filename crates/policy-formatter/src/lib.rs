@@ -13,8 +13,9 @@ use lwa_core::Layout;
 use lwa_core::config::{self, ConfigError, Lookup};
 use lwa_core::event::Event;
 use lwa_core::message::Message;
+use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::policy_notice::{self, Context, Findings};
-use lwa_core::ports::{CallError, CallFailure, Clock, Notifier, ParameterDirectory};
+use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier, ParameterDirectory};
 use lwa_core::text::quotable;
 use serde::Serialize;
 use serde_json::Value;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub secret_lifetime_days: u32,
     /// The team's own page.
     pub runbook_url: Option<String>,
+    /// Where CloudWatch shows the metrics.
+    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -46,6 +49,7 @@ impl Settings {
             layout: lookup.layout()?,
             secret_lifetime_days: lookup.secret_lifetime_days()?,
             runbook_url: lookup.url(config::RUNBOOK_URL)?,
+            metrics_namespace: lookup.metrics_namespace()?,
         })
     }
 }
@@ -94,22 +98,24 @@ impl FormatterError {
 }
 
 /// The function over its ports.
-pub struct PolicyFormatter<D, N, C> {
+pub struct PolicyFormatter<D, N, C, M> {
     settings: Settings,
     directory: D,
     notifier: N,
     clock: C,
+    metrics: M,
     published: RecentIds,
 }
 
-impl<D: ParameterDirectory, N: Notifier, C: Clock> PolicyFormatter<D, N, C> {
+impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D, N, C, M> {
     /// A formatter that has published nothing yet.
-    pub fn new(settings: Settings, directory: D, notifier: N, clock: C) -> Self {
+    pub fn new(settings: Settings, directory: D, notifier: N, clock: C, metrics: M) -> Self {
         Self {
             settings,
             directory,
             notifier,
             clock,
+            metrics,
             published: RecentIds::default(),
         }
     }
@@ -140,6 +146,7 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock> PolicyFormatter<D, N, C> {
         } else {
             Some(self.publish(event.id.as_deref(), &message).await?)
         };
+        self.count(findings.as_ref(), is_known);
         Ok(Response {
             event_id: event.id,
             duplicate: is_known,
@@ -190,6 +197,22 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock> PolicyFormatter<D, N, C> {
             );
         }
         Some(Findings { metadata, tags })
+    }
+
+    fn count(&self, findings: Option<&Findings>, is_known: bool) {
+        let failed = findings.map_or(0, |findings| {
+            usize::from(findings.metadata.is_err()) + usize::from(findings.tags.is_err())
+        });
+        let set = MetricSet {
+            namespace: self.settings.metrics_namespace.clone(),
+            dimensions: Vec::new(),
+            metrics: vec![
+                Metric::count("MessagesPublished", usize::from(!is_known)),
+                Metric::count("DuplicatesSuppressed", usize::from(is_known)),
+                Metric::count("LookupsFailed", failed),
+            ],
+        };
+        self.metrics.record(&set, self.clock.now());
     }
 
     async fn limited<T>(

@@ -1,5 +1,6 @@
 //! The policy-formatter function: wiring only.
 
+use std::io::Stdout;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
 use lwa_aws::logging::{self, Format};
+use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
 use lwa_aws::parameter_directory::SsmDirectory;
 use lwa_aws::{environment, init_error};
@@ -43,7 +45,9 @@ async fn main() -> ExitCode {
     }
 }
 
-fn wire() -> Result<PolicyFormatter<SsmDirectory, SnsTopic, SystemClock>, ConfigError> {
+type Wired = PolicyFormatter<SsmDirectory, SnsTopic, SystemClock, MetricsWriter<Stdout>>;
+
+fn wire() -> Result<Wired, ConfigError> {
     let lookup = environment::lookup();
     let settings = Settings::from_lookup(&lookup)?;
     let aws = Aws::from_environment(environment::variable, TIMEOUTS)?;
@@ -53,6 +57,7 @@ fn wire() -> Result<PolicyFormatter<SsmDirectory, SnsTopic, SystemClock>, Config
         SsmDirectory::new(aws.ssm()),
         topic,
         SystemClock,
+        MetricsWriter::stdout(),
     ))
 }
 

@@ -4,6 +4,7 @@
 
 use lwa_core::Timestamp;
 use lwa_core::config::Lookup;
+use lwa_core::metrics::Metric;
 use lwa_core::ports::CallFailure;
 use lwa_local::{Fault, FaultMode, World};
 use policy_formatter::{PolicyFormatter, Settings};
@@ -25,9 +26,15 @@ fn world() -> World {
     world
 }
 
-fn formatter(world: &World) -> PolicyFormatter<World, World, World> {
+fn formatter(world: &World) -> PolicyFormatter<World, World, World, World> {
     let settings = Settings::from_lookup(&Lookup::new(|_| None)).unwrap();
-    PolicyFormatter::new(settings, world.clone(), world.clone(), world.clone())
+    PolicyFormatter::new(
+        settings,
+        world.clone(),
+        world.clone(),
+        world.clone(),
+        world.clone(),
+    )
 }
 
 fn fault(operation: &str, mode: FaultMode, times: Option<u32>) -> Fault {
@@ -137,6 +144,12 @@ async fn one_event_delivered_twice_is_published_once_and_looked_up_once() {
     assert!(second.duplicate && second.message_id.is_none());
     assert!(!formatter.handle(reminder("2")).await.unwrap().duplicate);
     assert_eq!(world.published().len(), 2);
+    let counted = world.state().metrics[1].clone();
+    assert!(
+        counted
+            .metrics
+            .contains(&Metric::count("DuplicatesSuppressed", 1))
+    );
     assert_eq!(world.calls().len(), calls * 2, "a duplicate makes no call");
 }
 

@@ -167,13 +167,19 @@ async fn a_scenario_gives_the_same_message_in_memory_through_the_sdk_and_from_th
         let variables = variables(&emulator, &sns);
         let topic = || SnsTopic::new(aws(&variables).sns(), TOPIC);
 
-        let memory = PolicyFormatter::new(settings(), world.clone(), world.clone(), SystemClock);
+        let memory = PolicyFormatter::new(
+            settings(),
+            world.clone(),
+            world.clone(),
+            SystemClock,
+            world.clone(),
+        );
         let response = memory.handle(event.clone()).await.unwrap();
         topic().publish(&world.published()[0]).await.unwrap();
         let in_memory = published(&sns);
 
         let directory = SsmDirectory::new(aws(&variables).ssm());
-        let sdk = PolicyFormatter::new(settings(), directory, topic(), SystemClock);
+        let sdk = PolicyFormatter::new(settings(), directory, topic(), SystemClock, world.clone());
         sdk.handle(event.clone()).await.unwrap();
         assert_eq!(
             published(&sns),
