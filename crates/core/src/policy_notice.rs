@@ -13,6 +13,7 @@ use crate::event::{
 };
 use crate::message::{Fact, Line, Notice, Section, Step};
 use crate::ports::{CallError, ParameterMetadata};
+use crate::redaction::without_credentials;
 use crate::severity::Severity;
 use crate::text::quotable;
 use crate::{link, wording};
@@ -668,8 +669,10 @@ fn unrecognised(event: &Event) -> Notice {
     }
 }
 
-/// The fields of an object, one line each; nested ones as JSON.
+/// The fields of an object, one line each; nested ones as JSON. Nobody knows what an event that
+/// is not understood holds, so credentials in it are hidden.
 fn fields(detail: &Value) -> Vec<String> {
+    let detail = &without_credentials(detail);
     let Value::Object(object) = detail else {
         return vec![detail.to_string()];
     };
