@@ -9,6 +9,7 @@
 mod dependencies;
 mod emulators;
 mod python;
+mod screenshot;
 mod snapshots;
 mod steps;
 #[cfg(test)]
@@ -50,6 +51,8 @@ enum Verb {
     #[command(after_help = "Example:
   cargo xtask emulators             prints the two `export` lines to paste elsewhere")]
     Emulators,
+    /// Draw docs/replay.svg again, from what `lwa replay` prints
+    Screenshot,
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Verb::Lint => verbs::lint(),
         Verb::Test { quick, filter } => verbs::test(quick, filter.as_deref()),
         Verb::Emulators => verbs::emulators(),
+        Verb::Screenshot => verbs::screenshot(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

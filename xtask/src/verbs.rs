@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::emulators::Emulators;
-use crate::{dependencies, python, snapshots, steps, tree};
+use crate::{dependencies, python, screenshot, snapshots, steps, tree};
 
 /// `cargo xtask check`.
 pub(crate) fn check() -> Result<()> {
@@ -41,7 +41,11 @@ pub(crate) fn lint() -> Result<()> {
 
     steps::time("dependencies", dependencies::check)?;
     if has_cargo_tool("deny") {
-        let deny = ["deny", "--offline", "check", "bans", "licenses", "sources"];
+        // For one platform only, so that it needs nothing which was not downloaded for the build.
+        let host = dependencies::host()?;
+        let deny = [
+            "deny", "--frozen", "--target", &host, "check", "bans", "licenses", "sources",
+        ];
         steps::run("cargo-deny", cargo(&deny), &rerun(&deny))
     } else {
         steps::skip(
@@ -76,6 +80,9 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
     // The tests start these as processes, next to their own executable.
     let build = ["build", "--workspace", "--bins", "--locked"];
     steps::run("binaries", cargo(&build), &rerun(&build))?;
+    if everything {
+        steps::time("screenshot", || screenshot::check(&mut lwa()))?;
+    }
     let emulators = steps::time("emulators", || Emulators::start(&python))?;
     command.envs(emulators.variables());
     let references = everything
@@ -101,6 +108,18 @@ pub(crate) fn emulators() -> Result<()> {
     }
     eprintln!("Running until Ctrl-C.");
     emulators.wait()
+}
+
+/// `cargo xtask screenshot`.
+pub(crate) fn screenshot() -> Result<()> {
+    let build = ["build", "--package", "lwa-cli", "--locked"];
+    steps::run("lwa", cargo(&build), &rerun(&build))?;
+    steps::time("screenshot", || screenshot::draw(&mut lwa()))
+}
+
+/// The command that was built last.
+fn lwa() -> Command {
+    cargo(&["run", "--quiet", "--package", "lwa-cli", "--locked", "--"])
 }
 
 /// A Cargo command in the workspace's root, as if typed in a shell there.

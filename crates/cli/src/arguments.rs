@@ -53,6 +53,10 @@ impl Command {
 /// would hand over each event, the messages exactly as e-mail and SMS show them, and how the
 /// function answers.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that a person types"
+)]
 #[command(after_long_help = "\
 A scenario is a folder with an event.json and, where they matter, a world.json
 (what the vault and the services answer, the time, the functions' variables) and
@@ -100,8 +104,11 @@ pub(crate) struct ReplayOptions {
     #[arg(long)]
     pub(crate) live: bool,
 
-    /// With --live: also publish the messages, to the topic that TOPIC_ARN names
-    #[arg(long, requires = "live")]
+    #[arg(
+        long,
+        help = "With --live: also publish the messages, to the topic in TOPIC_ARN",
+        requires = "live"
+    )]
     pub(crate) publish: bool,
 
     /// With --live: the profile of the AWS configuration to use

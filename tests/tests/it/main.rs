@@ -4,6 +4,18 @@
 #[cfg(test)]
 mod adapters;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod emulators;
 #[cfg(test)]
+mod policy_formatter;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod runtime_api;
+#[cfg(test)]
+mod scenarios;

@@ -102,7 +102,7 @@ fn what_people_receive_is_what_was_reviewed() {
         let name = name(&input).replace('/', "__");
         // All that changed, not only the first, is written down for review.
         let same = catch_unwind(AssertUnwindSafe(|| {
-            insta::assert_snapshot!(name.clone(), text)
+            insta::assert_snapshot!(name.clone(), text);
         }));
         if same.is_err() {
             changed.push(name);

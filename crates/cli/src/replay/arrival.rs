@@ -159,8 +159,8 @@ mod tests {
 
     use super::*;
 
-    fn check(event: Value, expected: Option<Function>) {
-        assert_eq!(detect(&event, &[]).1.ok(), expected, "{event}");
+    fn check(event: &Value, expected: Option<Function>) {
+        assert_eq!(detect(event, &[]).1.ok(), expected, "{event}");
     }
 
     fn record(body: &Value) -> Value {
@@ -170,22 +170,22 @@ mod tests {
 
     #[test]
     fn the_shape_tells_the_function() {
-        check(json!({}), Some(Function::Auditor));
-        check(json!({"action": "check"}), Some(Function::TokenExchanger));
-        check(json!({"application": "a", "unknown": 1}), None);
+        check(&json!({}), Some(Function::Auditor));
+        check(&json!({"action": "check"}), Some(Function::TokenExchanger));
+        check(&json!({"application": "a", "unknown": 1}), None);
         check(
-            json!({"source": "aws.ec2", "detail-type": "x", "detail": {}}),
+            &json!({"source": "aws.ec2", "detail-type": "x", "detail": {}}),
             Some(Function::PolicyFormatter),
         );
         check(
-            json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}",
+            &json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}",
                    "resources": ["arn:aws:scheduler:us-east-1:1:schedule/default/rotation-requester"]}),
             Some(Function::RotationRequester),
         );
-        check(json!([]), None);
-        check(json!(null), None);
-        check(json!({"Records": []}), None);
-        check(json!({"Records": [{"eventSource": "aws:s3"}]}), None);
+        check(&json!([]), None);
+        check(&json!(null), None);
+        check(&json!({"Records": []}), None);
+        check(&json!({"Records": [{"eventSource": "aws:s3"}]}), None);
     }
 
     #[test]
@@ -197,9 +197,12 @@ mod tests {
             let all: Vec<_> = bodies.iter().map(|body| record(body)).collect();
             json!({ "Records": all })
         };
-        check(records(&[&expiry]), Some(Function::RotationRequester));
-        check(records(&[&poison, &secret]), Some(Function::SecretReceiver));
-        check(records(&[&poison]), None);
-        check(records(&[&expiry, &secret]), None);
+        check(&records(&[&expiry]), Some(Function::RotationRequester));
+        check(
+            &records(&[&poison, &secret]),
+            Some(Function::SecretReceiver),
+        );
+        check(&records(&[&poison]), None);
+        check(&records(&[&expiry, &secret]), None);
     }
 }

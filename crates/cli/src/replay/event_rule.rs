@@ -9,6 +9,9 @@ use quamina::Quamina;
 use serde_json::{Map, Value};
 
 /// Rules with a matcher for their patterns.
+///
+/// The matcher does not know `$or`, nor `anything-but` with another operator in it; a rule that
+/// uses one is refused rather than matched wrongly.
 pub struct RuleSet {
     rules: Vec<EventRule>,
     matcher: Quamina<usize>,

@@ -4,12 +4,12 @@ use std::fmt;
 
 use clap::ValueEnum;
 use lwa_core::config::{ConfigError, Lookup};
-use lwa_core::ports::{Clock, Notifier, ParameterDirectory};
+use lwa_core::ports::{Clock, Metrics, Notifier, ParameterDirectory};
 use lwa_local::World;
 use policy_formatter::PolicyFormatter;
 use serde_json::Value;
 
-use super::live::LiveRun;
+use super::live::{LiveRun, NoMetrics};
 use super::outcome::Failed;
 
 /// One of the deployed functions.
@@ -68,22 +68,16 @@ impl Function {
         match (self, stage) {
             (Self::PolicyFormatter, Stage::Memory(world)) => {
                 let settings = policy_formatter::Settings::from_lookup(lookup)?;
-                let (directory, notifier, clock) = (world.clone(), world.clone(), world.clone());
-                format(
-                    event,
-                    PolicyFormatter::new(settings, directory, notifier, clock),
-                )
-                .await
+                let world = || world.clone();
+                let formatter = PolicyFormatter::new(settings, world(), world(), world(), world());
+                format(event, formatter).await
             }
             (Self::PolicyFormatter, Stage::Live(live)) => {
                 let settings = policy_formatter::Settings::from_lookup(lookup)?;
-                let (directory, notifier, clock) =
-                    (live.directory(), live.notifier(), live.clock());
-                format(
-                    event,
-                    PolicyFormatter::new(settings, directory, notifier, clock),
-                )
-                .await
+                let (directory, notifier) = (live.directory(), live.notifier());
+                let formatter =
+                    PolicyFormatter::new(settings, directory, notifier, live.clock(), NoMetrics);
+                format(event, formatter).await
             }
             (_, Stage::Live(_)) => Err(Failed::new(
                 "FunctionNotLive",
@@ -114,14 +108,18 @@ pub(super) enum Stage {
     /// An account in memory.
     Memory(World),
     /// A real account.
-    Live(LiveRun),
+    Live(Box<LiveRun>),
 }
 
-async fn format<D, N, C>(event: Value, formatter: PolicyFormatter<D, N, C>) -> Result<Value, Failed>
+async fn format<D, N, C, M>(
+    event: Value,
+    formatter: PolicyFormatter<D, N, C, M>,
+) -> Result<Value, Failed>
 where
     D: ParameterDirectory,
     N: Notifier,
     C: Clock,
+    M: Metrics,
 {
     match formatter.handle(event).await {
         Ok(response) => to_value(&response),

@@ -12,7 +12,8 @@ use lwa_aws::parameter_directory::SsmDirectory;
 use lwa_aws::{environment, http};
 use lwa_core::Timestamp;
 use lwa_core::message::Message;
-use lwa_core::ports::{CallError, Clock, Notifier};
+use lwa_core::metrics::MetricSet;
+use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 
 /// As long as a person likes to wait for one call.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -128,4 +129,11 @@ impl Clock for PinnedClock {
     async fn sleep(&self, duration: Duration) {
         SystemClock.sleep(duration).await;
     }
+}
+
+/// Nothing is measured: a replay is not the deployed function.
+pub(super) struct NoMetrics;
+
+impl Metrics for NoMetrics {
+    fn record(&self, _: &MetricSet, _: Timestamp) {}
 }

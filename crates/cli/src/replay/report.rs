@@ -205,9 +205,8 @@ impl<'a, W: Write> Frame<'a, W> {
 
     fn border(&mut self, corner: char, title: &str) -> io::Result<()> {
         let fill = "─".repeat(FRAME_COLUMNS - 2 - title.chars().count());
-        let out = &mut self.out;
         writeln!(
-            out,
+            self.out,
             "{INDENT}{DIM}{corner}─{DIM:#}{title}{DIM}{fill}{DIM:#}"
         )
     }

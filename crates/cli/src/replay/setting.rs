@@ -41,7 +41,7 @@ pub type Environment = fn(&str) -> Option<String>;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest run of a function against a real account.
-const LIVE_TIMEOUT: Duration = Duration::from_secs(60);
+const LIVE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Stands for the topic: every function that sends messages must have one, and in memory none
 /// of them leaves the process.
@@ -144,13 +144,12 @@ async fn run(
         .or_else(|| time_of(&event))
         .unwrap_or_else(|| SystemClock.now());
     outcome.now = Some(now);
-    let stage = match &options.live {
-        Some(live) => Stage::Live(live.at(now)),
-        None => {
-            let world = world_file.build(now);
-            world.set_now(now);
-            Stage::Memory(world)
-        }
+    let stage = if let Some(live) = &options.live {
+        Stage::Live(Box::new(live.at(now)))
+    } else {
+        let world = world_file.build(now);
+        world.set_now(now);
+        Stage::Memory(world)
     };
     let invocation = function.invoke(event, &stage, &lookup);
     let limit = if options.live.is_some() {

@@ -1,0 +1,91 @@
+//! The picture of a replay in the README, drawn from what the command really prints.
+
+use std::process::Command;
+
+use anstyle_svg::Term;
+use anyhow::{Context, Result, bail};
+
+use crate::tree;
+
+/// The scenario that is shown.
+const SCENARIO: &str = "events/parameter-store/client-secret-unchanged-150-days";
+
+/// The picture.
+const FILE: &str = "docs/replay.svg";
+
+/// As wide as the terminal is.
+const COLUMNS: usize = 80;
+
+/// Draw the picture again. `lwa` is the built command.
+pub(crate) fn draw(lwa: &mut Command) -> Result<()> {
+    let file = tree::root().join(FILE);
+    std::fs::create_dir_all(tree::root().join("docs")).context("docs cannot be made")?;
+    std::fs::write(&file, picture(lwa)?)
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Fail if the picture is not what would be drawn now.
+pub(crate) fn check(lwa: &mut Command) -> Result<()> {
+    let file = tree::root().join(FILE);
+    let drawn = std::fs::read_to_string(&file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
+    if drawn != picture(lwa)? {
+        bail!(
+            "{} is not what the command prints; `cargo xtask screenshot` draws it again",
+            file.display()
+        );
+    }
+    Ok(())
+}
+
+fn picture(lwa: &mut Command) -> Result<String> {
+    let output = lwa
+        .args(["replay", SCENARIO])
+        .current_dir(tree::root())
+        .env_remove("NO_COLOR")
+        .env("CLICOLOR_FORCE", "1")
+        .output()
+        .context("`lwa` cannot be started")?;
+    if !output.status.success() {
+        bail!("`lwa replay {SCENARIO}` failed: {}", output.status);
+    }
+    let printed = String::from_utf8(output.stdout).context("`lwa` printed what is no text")?;
+    let screen = format!("$ lwa replay {SCENARIO}\n{printed}");
+    Ok(Term::new().render_svg(&wrap(screen.trim_end())))
+}
+
+/// Breaks lines where a terminal does. The escape sequences in them take no room.
+fn wrap(text: &str) -> String {
+    let mut wrapped = String::new();
+    let (mut column, mut escaped) = (0, false);
+    for character in text.chars() {
+        match character {
+            '\n' => column = 0,
+            '\x1b' => escaped = true,
+            end if escaped => escaped = end != 'm',
+            _ => {
+                if column == COLUMNS {
+                    wrapped.push('\n');
+                    column = 0;
+                }
+                column += 1;
+            }
+        }
+        wrapped.push(character);
+    }
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COLUMNS, wrap};
+
+    #[test]
+    fn a_line_is_broken_where_a_terminal_breaks_it_and_colour_takes_no_room() {
+        let full = "x".repeat(COLUMNS);
+        assert_eq!(wrap(&format!("{full}\nab")), format!("{full}\nab"));
+        assert_eq!(wrap(&format!("{full}ab")), format!("{full}\nab"));
+        let red = format!("\x1b[31m{full}\x1b[0m\nab");
+        assert_eq!(wrap(&red), red);
+    }
+}
