@@ -1,6 +1,6 @@
 import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { ArnPrincipal, type IPrincipal, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Key } from "aws-cdk-lib/aws-kms";
+import { type IKey, Key } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 
 /**
@@ -15,7 +15,7 @@ export const AMAZON_NOTIFICATIONS_ACCOUNT = "437568002678";
  *
  * It outlives the stack: credentials that nobody can decrypt are lost.
  */
-export function credentialsKey(scope: Construct, id: string, alias: string): Key {
+export function credentialsKey(scope: Construct, id: string, alias: string): IKey {
   const key = new Key(scope, id, {
     description: "Encrypts LWA credentials in the vault.",
     enableKeyRotation: true,

@@ -1,4 +1,5 @@
 import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
+import { Key } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 
 import { AlertTopic } from "./alert-topic.ts";
@@ -34,7 +35,9 @@ export class LwaStack extends Stack {
     const name = settings.stackName;
     const vaults = watchedVaults(settings);
 
-    const credentials = credentialsKey(this, "CredentialsKey", `alias/${name}/credentials`);
+    const credentials = settings.credentialsKeyArn
+      ? Key.fromKeyArn(this, "CredentialsKey", settings.credentialsKeyArn)
+      : credentialsKey(this, "CredentialsKey", `alias/${name}/credentials`);
     const key = messageKey(this, "MessageKey", `alias/${name}/messages`);
     const { topic } = new AlertTopic(this, "Alerts", { topicName: `${name}-alerts`, key, alerts: settings.alerts });
     const failedInvocations = deadLetterQueue(this, "FailedInvocations", { queueName: `${name}-failed-invocations`, key });

@@ -102,6 +102,15 @@ const SETTINGS = group({
   vault: oneOf(["parameter-store", "secrets-manager"])
     .default("parameter-store")
     .describe("Where credentials live."),
+  credentialsKeyArn: matching(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/,
+    "the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID",
+  )
+    .optional()
+    .describe(
+      "An existing customer key that encrypts the credentials, with a policy that leaves access to IAM; " +
+        "without it, the stack makes one.",
+    ),
   leaves: group({
     clientId: leaf().default("lwa/clientidentifier").describe("Parameter name of the client id below the root."),
     clientSecret: leaf().default("lwa/clientsecret").describe("Parameter name of the client secret below the root."),
@@ -329,6 +338,11 @@ function problemsBetweenKeys(settings: Settings): string[] {
       );
     }
   });
+  if (settings.credentialsKeyArn !== undefined && settings.credentialsKeyArn.split(":")[3] !== settings.region) {
+    problems.push(
+      `credentialsKeyArn is ${shown(settings.credentialsKeyArn)}; allowed: a key in ${settings.region}, as in region`,
+    );
+  }
   if (settings.audit.vault !== undefined && settings.audit.vault !== "both" && settings.audit.vault !== settings.vault) {
     problems.push(`audit.vault is ${shown(settings.audit.vault)}; allowed: ${settings.vault}, as in vault, or both`);
   }

@@ -123,6 +123,16 @@ describe.each([
   });
 });
 
+test("credentials under a key of one's own are decrypted with that key, and no other is made", () => {
+  const credentialsKeyArn = `arn:aws:kms:us-east-1:${ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab`;
+  const template = synthesise({ ...MINIMAL, credentialsKeyArn });
+  const [statement] = rolePolicy(functionAndRole(template, "token-exchanger").role, "Calls").filter(({ actions }) =>
+    actions.includes("kms:Decrypt"),
+  );
+  expect(statement?.resources).toEqual([credentialsKeyArn]);
+  template.resourceCountIs("AWS::KMS::Key", 1);
+});
+
 /** What a statement's resources are, in the words of permissions.json. */
 function classOf({ resources }: Statement): string {
   const text = JSON.stringify(resources[0]);

@@ -44,6 +44,8 @@ describe("a wrong setting stops with its key, the value found and what is allowe
     ["prefixes", ["/a", "/a"], 'prefixes is ["/a","/a"]; allowed: a list of root paths without repetitions'],
     ["prefixes", ["/a", "/a/b"], "prefixes holds /a and /a/b; allowed: root paths of which none is below another"],
     ["vault", "ssm", 'vault is "ssm"; allowed: one of parameter-store, secrets-manager'],
+    ["credentialsKeyArn", "alias/mine", 'credentialsKeyArn is "alias/mine"; allowed: the ARN of a KMS key'],
+    ["credentialsKeyArn", "arn:aws:kms:eu-west-1:111122223333:key/a", "allowed: a key in us-east-1, as in region"],
     ["leaves.clientSecret", "/secret", 'leaves.clientSecret is "/secret"; allowed: a parameter name below the root'],
     ["alerts.emails", ["you.example.com"], 'alerts.emails[0] is "you.example.com"; allowed: an e-mail address'],
     ["alerts.phones", ["015555550123"], 'alerts.phones[0] is "015555550123"; allowed: a phone number in E.164'],

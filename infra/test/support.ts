@@ -15,7 +15,7 @@ export const ACCOUNT = "111122223333";
 /** Settings that nothing but the necessary is said in. */
 export const MINIMAL = { account: ACCOUNT, region: "us-east-1", alerts: { emails: ["you@example.com"] } };
 
-/** Settings that say everything. */
+/** Settings that say everything, but for a key of their own. */
 export const EVERYTHING = {
   ...MINIMAL,
   stackName: "everything",
