@@ -14,7 +14,7 @@ export interface MetricDescription {
   readonly dimensions: readonly (readonly string[])[];
 }
 
-/** What the functions write: the one list that alarms and the dashboard are made from. */
+/** The metrics that alarms and the dashboard may be made from. */
 export function metrics(): readonly MetricDescription[] {
   return JSON.parse(readFileSync(new URL("../metrics.json", import.meta.url), "utf8")) as MetricDescription[];
 }

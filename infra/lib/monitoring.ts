@@ -97,6 +97,11 @@ export class Monitoring extends Construct {
       // A day without a value is the heartbeat's matter; the deadline has not moved.
       missing: TreatMissingData.IGNORE,
     });
+    this.alarm(props, "check-failed", {
+      description: "The canary could not exchange a token, or SP-API refused it. The log of token-exchanger says which, and why.",
+      metric: ours("CheckFailures", "Sum", FIVE_MINUTES),
+      threshold: 1,
+    });
     this.alarm(props, "previous-secret-in-use", {
       description: "Amazon refuses the newest client secret, and the one before it is used, for at most seven days.",
       metric: ours("PreviousSecretUsed", "Sum", FIVE_MINUTES),

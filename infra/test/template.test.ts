@@ -368,6 +368,7 @@ describe.each([
           ...FUNCTIONS.flatMap((name) => [`${name}-errors`, `${name}-throttles`]),
           "audit-failed",
           "audit-timed-out",
+          "check-failed",
           "deadline-near",
           "heartbeat-missing",
           "previous-secret-in-use",
