@@ -232,17 +232,12 @@ impl<'a> Subject<'a> {
         let day = wording::date(deadline.at);
         let remaining = wording::remaining(&deadline, now);
         let passed = deadline.has_passed(now);
-        let verb = if passed { "stopped" } else { "stops" };
+        let stops = wording::stops_working(&deadline, now);
         let severity = deadline_severity(&deadline, now);
         let mut notice = self.base(severity, "secret-unchanged", action_facts(action));
-        notice.headline =
-            format!("the client secret of {name} {verb} working on {day}: {remaining}.{unchanged}");
+        notice.headline = format!("the client secret of {name} {stops}.{unchanged}");
         notice.subject = Line::new("Client secret of ", &name, format!(": {day}, {remaining}"));
-        notice.sms = Line::new(
-            "client secret of ",
-            &name,
-            format!(" {verb} working on {day}: {remaining}."),
-        );
+        notice.sms = Line::new("client secret of ", &name, format!(" {stops}."));
         notice.sms_more = vec!["Rotate it in the SP-API developer console.".into()];
         notice.sections = vec![Section {
             title: if passed {

@@ -35,11 +35,24 @@ pub fn remaining(deadline: &Deadline, now: Timestamp) -> String {
     }
 }
 
+/// The deadline in a sentence about the secret: `stops working on 2026-06-30: 30 days left`,
+/// `stopped working on 2026-06-30, 3 days ago`.
+pub fn stops_working(deadline: &Deadline, now: Timestamp) -> String {
+    let day = date(deadline.at);
+    match (deadline.has_passed(now), deadline.days_left(now)) {
+        (true, 0) => format!("stopped working today, {day}"),
+        (true, left) => format!("stopped working on {day}, {} ago", days(-left)),
+        (false, _) => format!("stops working on {day}: {}", remaining(deadline, now)),
+    }
+}
+
 /// The deadline as a fact: instant, distance, and how it is known.
 pub fn deadline(deadline: &Deadline, now: Timestamp, lifetime_days: u32) -> String {
     let basis = match deadline.basis {
         Basis::Reported => "reported by Amazon or an operator".to_owned(),
-        Basis::Estimated => format!("estimated as {lifetime_days} days from its issue"),
+        Basis::Estimated => {
+            format!("an estimate: {lifetime_days} days after its issue or last write")
+        }
     };
     format!(
         "{}, {} ({basis})",
