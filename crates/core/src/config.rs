@@ -65,6 +65,8 @@ variables! {
     REMIND_AT_DAYS, "auditor", Some("90,60,30,14,7,3,1");
     /// Weekday on which a digest goes out even when all is well: `monday` … `sunday`, or `off`.
     HEARTBEAT_DAY, "auditor", Some("monday");
+    /// From which severity on a finding sends a digest by itself: `info`, `warning` or `critical`.
+    DIGEST_SEVERITY, "auditor", Some("warning");
     /// ARN of the principal that is expected to write credentials; switches LWA012 on.
     EXPECTED_WRITER_ARN, "auditor", Some("none");
     /// How many days before the deadline a rotation is requested, from 1 to 180.

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod policy_notice;
 pub mod ports;
 mod redaction;
+pub mod rotation;
 pub mod rules;
 pub mod severity;
 pub mod sp_api;

@@ -3,6 +3,7 @@
 //! A [`World`] holds parameters, secrets, faults and the time. It implements the ports of
 //! `lwa-core`, records every call, and keeps every published message.
 
+mod estate;
 pub mod lwa;
 mod parameter_directory;
 pub mod sp_api;

@@ -144,28 +144,6 @@ pub fn needs_versions(metadata: &SecretMetadata) -> bool {
     !dated || metadata.stages.values().any(|stages| is_pending(stages))
 }
 
-/// The finding about an application of which a part is missing.
-pub fn incomplete(
-    application: ApplicationName,
-    credential: String,
-    detail: String,
-    severity: Severity,
-    exemption: Option<Exemption>,
-) -> Finding {
-    Finding {
-        code: Code::Lwa007,
-        severity,
-        application,
-        vault: Vault::ParameterStore,
-        credential,
-        role: None,
-        owner: None,
-        detail,
-        days_left: None,
-        exemption,
-    }
-}
-
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 
@@ -416,9 +394,13 @@ impl Judge {
                 Code::Lwa005,
                 Severity::Warning,
                 format!(
-                    "Its first reminder fires at {}, less than {} days before the deadline at {}.",
+                    "Its first reminder fires at {}, {} the deadline at {}.",
                     wording::minute(first),
-                    LATEST_REMINDER.as_hours() / 24,
+                    if first >= deadline.at {
+                        "after"
+                    } else {
+                        "less than 7 days before"
+                    },
                     wording::minute(deadline.at)
                 ),
             );

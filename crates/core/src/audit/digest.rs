@@ -101,8 +101,8 @@ pub fn notice(tally: &Tally, reasons: &[Reason], context: Context<'_>) -> Notice
         },
         application: only_application(tally, &listed),
         subject: opening(tally, context.now),
-        sms: opening(tally, context.now),
-        sms_more: sms_more(tally),
+        sms: sentence(opening(tally, context.now)),
+        sms_more: sms_more(tally, is_heartbeat),
         headline: headline(tally, reasons),
         facts: facts(tally),
         sections,
@@ -157,8 +157,17 @@ fn opening(tally: &Tally, now: Timestamp) -> Line {
             others => format!(", and {others} more to rotate"),
         };
         let left = wording::remaining(&deadline, now);
+        let verb = match (deadline.has_passed(now), deadline.days_left(now)) {
+            (true, _) => "deadline ",
+            (false, 0) => "",
+            (false, _) => "has ",
+        };
         let name = row.application.as_str();
-        return Line::new(partial, name, format!(": client secret {left}{others}"));
+        return Line::new(
+            partial,
+            name,
+            format!(": client secret {verb}{left}{others}"),
+        );
     }
     let worst = tally.worst().unwrap_or(Severity::Info);
     if worst > Severity::Info {
@@ -183,8 +192,16 @@ fn opening(tally: &Tally, now: Timestamp) -> Line {
     }
 }
 
-fn sms_more(tally: &Tally) -> Vec<String> {
+fn sentence(mut line: Line) -> Line {
+    line.after.push('.');
+    line
+}
+
+fn sms_more(tally: &Tally, is_heartbeat: bool) -> Vec<String> {
     let mut more = Vec::new();
+    if is_heartbeat {
+        return more;
+    }
     if tally.reminders.total() > 0 && tally.worst() > Some(Severity::Info) {
         let applications = count(tally.applications, "application");
         more.push(format!("{} in {applications}.", counts(tally)));
@@ -233,10 +250,11 @@ fn headline(tally: &Tally, reasons: &[Reason]) -> String {
 }
 
 fn facts(tally: &Tally) -> Vec<Fact> {
-    let mut findings = counts(tally);
-    if tally.count(Severity::Info) > 0 {
-        findings.push_str(&format!(", {} info", tally.count(Severity::Info)));
-    }
+    let info = match tally.count(Severity::Info) {
+        0 => String::new(),
+        info => format!(", {info} info"),
+    };
+    let findings = format!("{}{info}", counts(tally));
     let mut facts = vec![
         Fact {
             label: "Applications",
@@ -412,7 +430,8 @@ fn deadline_line(row: &ApplicationDeadline, now: Timestamp, with_owner: bool) ->
         line.push_str(" (exempt)");
     }
     if with_owner && let Some(owner) = &row.owner {
-        line.push_str(&format!(", owner {owner}"));
+        line.push_str(", owner ");
+        line.push_str(owner);
     }
     line
 }

@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use crate::application::{ApplicationName, Layout, Role};
-use crate::audit::assessment::incomplete;
-use crate::audit::findings::{Exemption, Finding};
+use crate::audit::Vault;
+use crate::audit::assessment::Assessment;
+use crate::audit::findings::{Code, Exemption, Finding};
 use crate::severity::Severity;
 
 /// Most applications that are kept by name. In the order in which Parameter Store lists in
@@ -35,6 +36,8 @@ pub struct Parts {
     pub client_secret: bool,
     /// A refresh token.
     pub refresh_token: bool,
+    /// Who is responsible, as its client secret's tags say.
+    pub owner: Option<String>,
     /// The exemption on its client secret.
     pub exemption: Option<Exemption>,
 }
@@ -61,6 +64,15 @@ impl Roster {
         self.settled.iter().copied()
     }
 
+    /// Whether an application's client secret has passed.
+    pub fn has_secret(&self, application: &ApplicationName) -> bool {
+        self.settled.contains(&fingerprint(application))
+            || self
+                .pending
+                .get(application)
+                .is_some_and(|parts| parts.client_secret)
+    }
+
     /// Notes that a credential has passed. False when it is a client secret that had passed
     /// before, because the listing repeated itself.
     pub fn note(&mut self, application: &ApplicationName, role: &Role) -> bool {
@@ -83,11 +95,12 @@ impl Roster {
         is_new
     }
 
-    /// Notes the exemption on an application's client secret, which covers what is missing
-    /// beside it.
-    pub fn exempt(&mut self, application: &ApplicationName, exemption: &Exemption) {
+    /// Notes owner and exemption of an application's client secret, which hold for what is
+    /// missing beside it too.
+    pub fn tag(&mut self, application: &ApplicationName, secret: &Assessment) {
         if let Some(parts) = self.pending.get_mut(application) {
-            parts.exemption = Some(exemption.clone());
+            parts.owner.clone_from(&secret.owner);
+            parts.exemption.clone_from(&secret.exemption);
         }
     }
 
@@ -141,14 +154,18 @@ impl Parts {
                 Severity::Warning,
             ),
         };
-        let exemption = self.exemption.clone();
-        Some(incomplete(
-            application.clone(),
-            credential,
-            detail,
+        Some(Finding {
+            code: Code::Lwa007,
             severity,
-            exemption,
-        ))
+            application: application.clone(),
+            vault: Vault::ParameterStore,
+            credential,
+            role: None,
+            owner: self.owner.clone(),
+            detail,
+            days_left: None,
+            exemption: self.exemption.clone(),
+        })
     }
 }
 
@@ -216,7 +233,7 @@ mod tests {
             client_id,
             client_secret,
             refresh_token,
-            exemption: None,
+            ..Parts::default()
         };
         let check = |parts: Parts, expected: Option<(Severity, &str)>| {
             let finding = parts.finding(&application("a"), &layout());

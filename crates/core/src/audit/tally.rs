@@ -47,6 +47,8 @@ pub struct Tally {
     pub applications: u64,
     /// Credentials seen, of every role.
     pub credentials: u64,
+    /// Calendar days to the nearest deadline that is not muted.
+    pub nearest_days: Option<i64>,
     /// Findings that are not muted, by severity, mildest first.
     pub by_severity: [u64; 3],
     /// Findings that are not muted, by code.
@@ -116,6 +118,7 @@ impl Tally {
         Self {
             applications: 0,
             credentials: 0,
+            nearest_days: None,
             by_severity: [0; 3],
             by_code: BTreeMap::new(),
             alarming: 0,
@@ -148,6 +151,9 @@ impl Tally {
             days_left: assessment.days_left,
             exemption: assessment.exemption,
         };
+        if row.exemption.is_none() {
+            self.nearest_days = self.nearest_days.into_iter().chain(row.days_left).min();
+        }
         if assessment.reminder_due {
             self.reminders.push(row.clone());
         }
@@ -182,11 +188,11 @@ impl Tally {
     }
 
     /// Notes what could not be looked at.
-    pub fn miss(&mut self, what: impl Into<String>, why: impl ToString) {
+    pub fn miss(&mut self, what: impl Into<String>, why: &str) {
         self.not_seen.push(NotSeen {
             what: what.into(),
             // Services explain themselves at length.
-            why: elide_end(&why.to_string(), 300),
+            why: elide_end(why, 300),
         });
     }
 

@@ -1,0 +1,236 @@
+//! What the auditor is told by its environment.
+
+use jiff::civil::Weekday;
+use lwa_core::audit::{Rules, Vault};
+use lwa_core::config::{self, ConfigError, Lookup, Variable};
+use lwa_core::{Layout, Severity};
+
+/// The settings of an audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How parameters are named, and below which prefixes.
+    pub layout: Layout,
+    /// The vaults to scan.
+    pub vaults: Vec<Vault>,
+    /// What the audit measures by.
+    pub rules: Rules,
+    /// The team's own page.
+    pub runbook_url: Option<String>,
+    /// Where CloudWatch shows the metrics.
+    pub metrics_namespace: String,
+    /// The region that is audited, for the digest and its links.
+    pub region: String,
+}
+
+/// The most days before a deadline that a reminder may come.
+const MAX_REMINDER: u32 = 3650;
+
+/// The platform sets it; the SDK's clients read it too.
+const AWS_REGION: Variable = Variable {
+    name: "AWS_REGION",
+    used_by: "all",
+    default: Some(""),
+    meaning: "The region.",
+};
+
+impl Settings {
+    /// Reads the settings.
+    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
+    where
+        F: Fn(&str) -> Option<String>,
+    {
+        Ok(Self {
+            layout: lookup.layout()?,
+            vaults: vaults(lookup)?,
+            rules: Rules {
+                secret_lifetime_days: lookup.secret_lifetime_days()?,
+                reminder_days: reminder_days(lookup)?,
+                heartbeat: heartbeat(lookup)?,
+                expected_writer: expected_writer(lookup)?,
+                digest_severity: lookup.parsed(
+                    config::DIGEST_SEVERITY,
+                    "info, warning or critical",
+                    |text| text.parse::<Severity>().ok(),
+                )?,
+            },
+            runbook_url: lookup.url(config::RUNBOOK_URL)?,
+            metrics_namespace: lookup.metrics_namespace()?,
+            region: lookup.get_or_default(AWS_REGION),
+        })
+    }
+
+    /// Each place to look into, in the order in which it is done. A prefix that lies below
+    /// another is part of it.
+    pub fn targets(&self) -> Vec<(Vault, &str)> {
+        let prefixes = &self.layout.prefixes;
+        let is_inner = |prefix: &str| {
+            prefixes.iter().any(|outer| {
+                prefix
+                    .strip_prefix(outer.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+            })
+        };
+        self.vaults
+            .iter()
+            .flat_map(|vault| prefixes.iter().map(|prefix| (*vault, prefix.as_str())))
+            .filter(|(_, prefix)| !is_inner(prefix))
+            .collect()
+    }
+
+    /// Where is looked, in words.
+    pub fn scope(&self) -> String {
+        let vaults: Vec<_> = self.vaults.iter().map(|vault| vault.name()).collect();
+        format!(
+            "{} below {}",
+            vaults.join(" and "),
+            self.layout.prefixes.join(", ")
+        )
+    }
+}
+
+fn vaults<F: Fn(&str) -> Option<String>>(lookup: &Lookup<F>) -> Result<Vec<Vault>, ConfigError> {
+    lookup.parsed(
+        config::LWA_VAULT,
+        "parameter-store, secrets-manager or both",
+        |text| {
+            if text == "both" {
+                Some(Vault::ALL.to_vec())
+            } else {
+                Vault::parse(text).map(|vault| vec![vault])
+            }
+        },
+    )
+}
+
+fn reminder_days<F: Fn(&str) -> Option<String>>(
+    lookup: &Lookup<F>,
+) -> Result<Vec<u32>, ConfigError> {
+    let allowed = format!("whole numbers from 0 to {MAX_REMINDER}, comma-separated");
+    lookup.parsed(config::REMIND_AT_DAYS, &allowed, |text| {
+        let days: Option<Vec<u32>> = text
+            .split(',')
+            .map(|day| day.trim().parse().ok().filter(|day| *day <= MAX_REMINDER))
+            .collect();
+        days
+    })
+}
+
+fn heartbeat<F: Fn(&str) -> Option<String>>(
+    lookup: &Lookup<F>,
+) -> Result<Option<Weekday>, ConfigError> {
+    let allowed = "monday, tuesday, wednesday, thursday, friday, saturday, sunday or off";
+    lookup.parsed(config::HEARTBEAT_DAY, allowed, |text| {
+        Some(match text.to_ascii_lowercase().as_str() {
+            "monday" => Some(Weekday::Monday),
+            "tuesday" => Some(Weekday::Tuesday),
+            "wednesday" => Some(Weekday::Wednesday),
+            "thursday" => Some(Weekday::Thursday),
+            "friday" => Some(Weekday::Friday),
+            "saturday" => Some(Weekday::Saturday),
+            "sunday" => Some(Weekday::Sunday),
+            "off" => None,
+            _ => return None,
+        })
+    })
+}
+
+fn expected_writer<F: Fn(&str) -> Option<String>>(
+    lookup: &Lookup<F>,
+) -> Result<Option<String>, ConfigError> {
+    let Some(text) = lookup.get(config::EXPECTED_WRITER_ARN) else {
+        return Ok(None);
+    };
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let is_principal = matches!(
+        parts.as_slice(),
+        ["arn", partition, "iam" | "sts", "", account, resource]
+            if partition.starts_with("aws")
+                && account.len() == 12
+                && account.bytes().all(|b| b.is_ascii_digit())
+                && resource.contains('/')
+    );
+    if is_principal {
+        Ok(Some(text))
+    } else {
+        Err(ConfigError::invalid(
+            config::EXPECTED_WRITER_ARN,
+            &text,
+            "the ARN of a role, a user or a session, such as arn:aws:iam::111122223333:role/NAME",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        Settings::from_lookup(&Lookup::new(|name: &str| {
+            let (_, value) = pairs.iter().find(|(key, _)| *key == name)?;
+            Some((*value).to_owned())
+        }))
+    }
+
+    #[test]
+    fn the_defaults_hold_where_nothing_is_set() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.vaults, [Vault::ParameterStore]);
+        assert_eq!(settings.rules.reminder_days, [90, 60, 30, 14, 7, 3, 1]);
+        assert_eq!(settings.rules.heartbeat, Some(Weekday::Monday));
+        assert_eq!(settings.rules.digest_severity, Severity::Warning);
+        assert_eq!(settings.rules.expected_writer, None);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_what_is_allowed() {
+        let check = |name: &'static str, value: &str, expected: &str| {
+            let error = settings(&[(name, value)]).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("{name} is `{value}`; allowed: ")),
+                "{error}"
+            );
+            assert!(error.contains(expected), "{error}");
+        };
+        check(
+            "LWA_VAULT",
+            "vault",
+            "parameter-store, secrets-manager or both",
+        );
+        check(
+            "REMIND_AT_DAYS",
+            "90;60",
+            "whole numbers from 0 to 3650, comma-separated",
+        );
+        check("REMIND_AT_DAYS", "90,-1", "whole numbers");
+        check("HEARTBEAT_DAY", "mon", "monday, tuesday");
+        check("DIGEST_SEVERITY", "high", "info, warning or critical");
+        check("EXPECTED_WRITER_ARN", "alice", "the ARN of a role");
+        check(
+            "EXPECTED_WRITER_ARN",
+            "arn:aws:s3:::bucket/x",
+            "the ARN of a role",
+        );
+    }
+
+    #[test]
+    fn every_vault_is_scanned_below_every_prefix_and_nothing_twice() {
+        let settings = settings(&[
+            ("LWA_VAULT", "both"),
+            ("LWA_PARAMETER_PREFIX", "/a/eu,/a,/b,/a2"),
+            ("HEARTBEAT_DAY", "OFF"),
+        ])
+        .unwrap();
+        assert_eq!(
+            settings.targets(),
+            [
+                (Vault::ParameterStore, "/a"),
+                (Vault::ParameterStore, "/b"),
+                (Vault::ParameterStore, "/a2"),
+                (Vault::SecretsManager, "/a"),
+                (Vault::SecretsManager, "/b"),
+                (Vault::SecretsManager, "/a2"),
+            ]
+        );
+        assert_eq!(settings.rules.heartbeat, None);
+    }
+}
