@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use anstyle_lossy::palette::WIN10_CONSOLE;
 use anstyle_svg::Term;
 use anyhow::{Context, Result, bail};
 
@@ -16,20 +17,20 @@ const FILE: &str = "docs/replay.svg";
 /// As wide as the terminal is.
 const COLUMNS: usize = 80;
 
-/// Draw the picture again. `lwa` is the built command.
-pub(crate) fn draw(lwa: &mut Command) -> Result<()> {
+/// Draw the picture again, with the command as it was built last.
+pub(crate) fn draw() -> Result<()> {
     let file = tree::root().join(FILE);
     std::fs::create_dir_all(tree::root().join("docs")).context("docs cannot be made")?;
-    std::fs::write(&file, picture(lwa)?)
+    std::fs::write(&file, picture()?)
         .with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// Fail if the picture is not what would be drawn now.
-pub(crate) fn check(lwa: &mut Command) -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     let file = tree::root().join(FILE);
     let drawn = std::fs::read_to_string(&file)
         .with_context(|| format!("{} cannot be read", file.display()))?;
-    if drawn != picture(lwa)? {
+    if drawn != picture()? {
         bail!(
             "{} is not what the command prints; `cargo xtask screenshot` draws it again",
             file.display()
@@ -38,8 +39,10 @@ pub(crate) fn check(lwa: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn picture(lwa: &mut Command) -> Result<String> {
-    let output = lwa
+fn picture() -> Result<String> {
+    // Cargo puts all binaries of the workspace into one folder.
+    let xtask = std::env::current_exe().context("this program does not know where it is")?;
+    let output = Command::new(xtask.with_file_name("lwa"))
         .args(["replay", SCENARIO])
         .current_dir(tree::root())
         .env_remove("NO_COLOR")
@@ -51,7 +54,10 @@ fn picture(lwa: &mut Command) -> Result<String> {
     }
     let printed = String::from_utf8(output.stdout).context("`lwa` printed what is no text")?;
     let screen = format!("$ lwa replay {SCENARIO}\n{printed}");
-    Ok(Term::new().render_svg(&wrap(screen.trim_end())))
+    // Its yellow can be read on black, where that of the default palette is brown.
+    Ok(Term::new()
+        .palette(WIN10_CONSOLE)
+        .render_svg(&wrap(screen.trim_end())))
 }
 
 /// Breaks lines where a terminal does. The escape sequences in them take no room.

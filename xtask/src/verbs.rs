@@ -77,11 +77,9 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
     }
 
     let python = python::virtual_environment()?;
-    // The tests start these as processes, next to their own executable.
-    let build = ["build", "--workspace", "--bins", "--locked"];
-    steps::run("binaries", cargo(&build), &rerun(&build))?;
+    build_binaries()?;
     if everything {
-        steps::time("screenshot", || screenshot::check(&mut lwa()))?;
+        steps::time("screenshot", screenshot::check)?;
     }
     let emulators = steps::time("emulators", || Emulators::start(&python))?;
     command.envs(emulators.variables());
@@ -112,14 +110,14 @@ pub(crate) fn emulators() -> Result<()> {
 
 /// `cargo xtask screenshot`.
 pub(crate) fn screenshot() -> Result<()> {
-    let build = ["build", "--package", "lwa-cli", "--locked"];
-    steps::run("lwa", cargo(&build), &rerun(&build))?;
-    steps::time("screenshot", || screenshot::draw(&mut lwa()))
+    build_binaries()?;
+    steps::time("screenshot", screenshot::draw)
 }
 
-/// The command that was built last.
-fn lwa() -> Command {
-    cargo(&["run", "--quiet", "--package", "lwa-cli", "--locked", "--"])
+/// The tests start these as processes, next to their own executable.
+fn build_binaries() -> Result<()> {
+    let build = ["build", "--workspace", "--bins", "--locked"];
+    steps::run("binaries", cargo(&build), &rerun(&build))
 }
 
 /// A Cargo command in the workspace's root, as if typed in a shell there.
