@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::application::{ApplicationName, Role, SellerId};
-use crate::deadline::OVERLAP_DAYS;
+use crate::deadline::{OVERLAP_DAYS, days};
 use crate::lwa::Scope;
-use crate::vault::{RefreshTokenOf, StoredSecret};
+use crate::vault::{Credentials, RefreshTokenOf, StoredSecret};
 
 /// How long before it expires an access token is no longer handed out: whoever gets it still
 /// has to use it.
@@ -107,24 +107,43 @@ pub enum Recovery {
     GiveUp,
 }
 
-/// Decides what to try after LWA has refused every secret in `refused`, when the vault holds
+/// A client id and secret that LWA has refused.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The client id.
+    pub client_id: String,
+    /// The secret.
+    pub secret: StoredSecret,
+}
+
+/// Decides what to try after LWA has refused everything in `refused`, when the vault holds
 /// `current`.
 ///
 /// A secret is known by its value and not by its version, because rewriting the same value
 /// makes a new version and renews nothing. Such a rewrite also makes a secret look younger
 /// than it is; then the previous one is tried in vain, which costs one exchange.
-pub fn after_refusal(refused: &[StoredSecret], current: &StoredSecret, now: Timestamp) -> Recovery {
-    if !refused.iter().any(|secret| secret.has_same_value(current)) {
+pub fn after_refusal(refused: &[Refused], current: &Credentials, now: Timestamp) -> Recovery {
+    if !refused
+        .iter()
+        .any(|refused| refused.is(&current.client_id, &current.client_secret))
+    {
         return Recovery::UseCurrent;
     }
-    let overlap = SignedDuration::from_hours(24 * i64::from(OVERLAP_DAYS));
     let in_overlap = current
+        .client_secret
         .written_at
-        .is_none_or(|written_at| now.duration_since(written_at) < overlap);
+        .is_none_or(|written_at| now.duration_since(written_at) < days(i64::from(OVERLAP_DAYS)));
     if in_overlap {
         Recovery::UsePrevious
     } else {
         Recovery::GiveUp
+    }
+}
+
+impl Refused {
+    /// Whether it is this client id and this secret, whatever the version.
+    pub fn is(&self, client_id: &str, secret: &StoredSecret) -> bool {
+        self.client_id == client_id && self.secret.has_same_value(secret)
     }
 }
 
@@ -168,7 +187,7 @@ impl Shape {
     }
 
     /// The shape in words.
-    const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientId => "a client id",
             Self::ClientSecret => "a client secret",
@@ -270,35 +289,58 @@ mod tests {
         check(Some(Duration::MAX), 1_000, None);
     }
 
+    fn refused(secret: &StoredSecret) -> Refused {
+        Refused {
+            client_id: "id".into(),
+            secret: secret.clone(),
+        }
+    }
+
+    fn holding(client_id: &str, secret: &StoredSecret) -> Credentials {
+        Credentials {
+            client_id: client_id.into(),
+            client_secret: secret.clone(),
+            refresh_token: None,
+        }
+    }
+
     #[test]
     fn a_refused_secret_is_followed_by_a_changed_one_then_by_a_previous_one_in_its_overlap() {
         let now = at("2026-01-10T00:00:00Z");
-        let check = |refused: &[&StoredSecret], current: &StoredSecret, expected| {
-            let refused: Vec<_> = refused.iter().map(|&secret| secret.clone()).collect();
-            assert_eq!(after_refusal(&refused, current, now), expected);
+        let check = |tried: &[&StoredSecret], current: &StoredSecret, expected| {
+            let tried: Vec<_> = tried.iter().map(|secret| refused(secret)).collect();
+            assert_eq!(
+                after_refusal(&tried, &holding("id", current), now),
+                expected
+            );
         };
         let old = secret("old", "3", Some("2025-08-01T00:00:00Z"));
         let new = secret("new", "4", Some("2026-01-09T00:00:00Z"));
         check(&[&old], &new, Recovery::UseCurrent);
         check(&[&new], &new, Recovery::UsePrevious);
+        check(&[&old, &new], &new, Recovery::UsePrevious);
         check(&[&old], &old, Recovery::GiveUp);
-        check(
-            &[&secret("x", "1", None)],
-            &secret("x", "1", None),
-            Recovery::UsePrevious,
-        );
+        let undated = secret("x", "1", None);
+        check(&[&undated], &undated, Recovery::UsePrevious);
         let week_old = secret("new", "4", Some("2026-01-03T00:00:00Z"));
         check(&[&week_old], &week_old, Recovery::GiveUp);
     }
 
     #[test]
     fn the_same_value_under_a_new_version_is_not_a_new_secret() {
-        let refused = secret("same", "3", Some("2025-08-01T00:00:00Z"));
+        let tried = refused(&secret("same", "3", Some("2025-08-01T00:00:00Z")));
         let rewritten = secret("same", "4", Some("2026-01-09T00:00:00Z"));
-        assert_eq!(
-            after_refusal(&[refused], &rewritten, at("2026-01-10T00:00:00Z")),
-            Recovery::UsePrevious
-        );
+        let now = at("2026-01-10T00:00:00Z");
+        let recovery = after_refusal(&[tried], &holding("id", &rewritten), now);
+        assert_eq!(recovery, Recovery::UsePrevious);
+    }
+
+    #[test]
+    fn the_same_secret_under_a_corrected_client_id_is_tried() {
+        let secret = secret("same", "3", Some("2025-08-01T00:00:00Z"));
+        let now = at("2026-01-10T00:00:00Z");
+        let recovery = after_refusal(&[refused(&secret)], &holding("other", &secret), now);
+        assert_eq!(recovery, Recovery::UseCurrent);
     }
 
     #[test]

@@ -1,0 +1,195 @@
+//! The tokens that are kept, and the exchanges that are under way.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use lwa_core::application::ApplicationName;
+use lwa_core::exchange::{TokenKey, is_fresh};
+use lwa_core::lwa::AccessToken;
+use lwa_core::vault::{Credentials, SecretVersion};
+use tokio::sync::watch;
+
+use crate::error::ExchangerError;
+
+/// From how many keys on those without a use are dropped before another one is added. Far more
+/// sellers than that share one function rarely.
+const CROWDED: usize = 1024;
+
+/// A token with what is to be known about it.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptToken {
+    pub(crate) token: AccessToken,
+    pub(crate) expires_at: Timestamp,
+    /// The version of the secret that it was minted with.
+    pub(crate) secret_version: SecretVersion,
+    /// The version of the secret that the vault held then.
+    pub(crate) vault_version: SecretVersion,
+}
+
+/// How an exchange ended, for everybody who waits for it.
+pub(crate) type Ending = Result<KeptToken, ExchangerError>;
+
+/// Tokens by key. One lock for all of them: nothing waits while it is held.
+#[derive(Default)]
+pub(crate) struct Cache(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    slots: HashMap<TokenKey, Slot>,
+    /// The version of the secret that the vault held when it was last read, and when that
+    /// reading began, as a number that grows.
+    versions: HashMap<ApplicationName, (u64, SecretVersion)>,
+    readings: u64,
+}
+
+#[derive(Default)]
+struct Slot {
+    token: Option<KeptToken>,
+    /// The credentials that last worked, for when the vault does not answer.
+    credentials: Option<Credentials>,
+    flight: Option<watch::Receiver<Option<Ending>>>,
+}
+
+/// What a caller has to do.
+pub(crate) enum Turn<'a> {
+    /// Take this token.
+    Take(KeptToken),
+    /// Wait for another caller's exchange.
+    Wait(watch::Receiver<Option<Ending>>),
+    /// Exchange, and tell the others.
+    Lead(Flight<'a>),
+}
+
+/// An exchange under way. Dropping it without an ending, because its invocation was given up,
+/// makes one of those who wait lead another.
+pub(crate) struct Flight<'a> {
+    cache: &'a Cache,
+    key: TokenKey,
+    ending: watch::Sender<Option<Ending>>,
+    has_ended: bool,
+}
+
+impl Cache {
+    /// Decides what the next caller for a key does. With `force` a kept token is passed over,
+    /// but not an exchange that is under way: its token is as new as one can be.
+    pub(crate) fn turn(&self, key: &TokenKey, force: bool, now: Timestamp) -> Turn<'_> {
+        let mut state = self.lock();
+        if state.slots.len() >= CROWDED && !state.slots.contains_key(key) {
+            state.slots.retain(|_, slot| {
+                slot.flight.is_some()
+                    || slot
+                        .token
+                        .as_ref()
+                        .is_some_and(|token| is_fresh(token.expires_at, now))
+            });
+        }
+        let State {
+            slots, versions, ..
+        } = &mut *state;
+        let slot = slots.entry(key.clone()).or_default();
+        if let Some(token) = &slot.token
+            && !force
+            && is_fresh(token.expires_at, now)
+            // The secret has changed since: the token may die with the old one.
+            && versions
+                .get(&key.application)
+                .is_some_and(|(_, version)| *version == token.vault_version)
+        {
+            return Turn::Take(token.clone());
+        }
+        if let Some(flight) = &slot.flight {
+            return Turn::Wait(flight.clone());
+        }
+        let (ending, receiver) = watch::channel(None);
+        slot.flight = Some(receiver);
+        Turn::Lead(Flight {
+            cache: self,
+            key: key.clone(),
+            ending,
+            has_ended: false,
+        })
+    }
+
+    /// The number of a reading of the vault that begins.
+    pub(crate) fn begin_reading(&self) -> u64 {
+        let mut state = self.lock();
+        state.readings += 1;
+        state.readings
+    }
+
+    /// Remembers which version a reading found, unless one that began later was quicker.
+    pub(crate) fn note_version(
+        &self,
+        application: &ApplicationName,
+        reading: u64,
+        version: &SecretVersion,
+    ) {
+        let mut state = self.lock();
+        let newest = state
+            .versions
+            .entry(application.clone())
+            .or_insert_with(|| (0, version.clone()));
+        if reading >= newest.0 {
+            *newest = (reading, version.clone());
+        }
+    }
+
+    /// The credentials that last worked for a key.
+    pub(crate) fn credentials(&self, key: &TokenKey) -> Option<Credentials> {
+        self.lock().slots.get(key)?.credentials.clone()
+    }
+
+    /// Keeps credentials that worked.
+    pub(crate) fn keep_credentials(&self, key: &TokenKey, credentials: Credentials) {
+        self.lock()
+            .slots
+            .entry(key.clone())
+            .or_default()
+            .credentials = Some(credentials);
+    }
+
+    /// Drops the credentials for a key, and the token that was minted with them.
+    pub(crate) fn drop_credentials(&self, key: &TokenKey) {
+        if let Some(slot) = self.lock().slots.get_mut(key) {
+            slot.credentials = None;
+            slot.token = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight<'_> {
+    /// Keeps the token and tells everybody who waits.
+    pub(crate) fn end(mut self, ending: &Ending) {
+        self.has_ended = true;
+        self.leave(ending.as_ref().ok());
+        self.ending.send_replace(Some(ending.clone()));
+    }
+
+    /// Makes room for another exchange, before anybody is woken who might want one.
+    fn leave(&self, token: Option<&KeptToken>) {
+        let mut state = self.cache.lock();
+        if let Some(slot) = state.slots.get_mut(&self.key) {
+            slot.flight = None;
+            if let Some(token) = token {
+                slot.token = Some(token.clone());
+            }
+            // A key that never gave a token, of a mistyped seller for example.
+            if slot.token.is_none() && slot.credentials.is_none() {
+                state.slots.remove(&self.key);
+            }
+        }
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.leave(None);
+        }
+    }
+}
