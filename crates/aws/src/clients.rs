@@ -88,6 +88,11 @@ impl Aws {
         aws_sdk_sns::Client::new(&self.config)
     }
 
+    /// Simple Queue Service.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
     /// Secrets Manager.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
         aws_sdk_secretsmanager::Client::new(&self.config)

@@ -61,9 +61,10 @@ pub fn sdk_config(get: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, Con
 }
 
 /// The services that the functions call, by the id that the SDK asks with.
-const SERVICES: [(&str, &str); 3] = [
+const SERVICES: [(&str, &str); 4] = [
     ("Secrets Manager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     ("SNS", "AWS_ENDPOINT_URL_SNS"),
+    ("SQS", "AWS_ENDPOINT_URL_SQS"),
     ("SSM", "AWS_ENDPOINT_URL_SSM"),
 ];
 

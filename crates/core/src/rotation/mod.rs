@@ -1,0 +1,20 @@
+//! Rotation by itself: Amazon's two notifications, and what is decided about them.
+//!
+//! `rotation-requester` hears of a deadline ([`notification::SecretExpiry`]), keeps it in the
+//! tags of the client secret and asks for a new one ([`request`]); `secret-receiver` gets the
+//! new secret ([`notification::NewSecret`]), tries it and stores it ([`receive`]). What both
+//! remember between invocations is in [`tags`] and nowhere else, so that either may be killed
+//! between any two calls: whoever comes next reads the tags and goes on from there.
+//!
+//! Everything here is a decision over data. The notices that people get are in [`notices`].
+
+pub mod client_ids;
+pub mod document;
+pub mod memory;
+pub mod notices;
+pub mod notification;
+pub mod ports;
+pub mod queue;
+pub mod receive;
+pub mod request;
+pub mod tags;

@@ -1,0 +1,314 @@
+//! What wakes the two functions: messages of a queue, or a schedule.
+//!
+//! A message's body may hold a live secret, so an invocation's payload is a secret from the
+//! moment it is read, and none of the types it passes through has a `Debug` form that shows it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::notification::secret;
+
+/// The payload of an invocation, still unread. It may be anything that is JSON.
+pub struct Payload(SecretString);
+
+/// What an invocation asks for.
+#[derive(Debug)]
+pub enum Trigger {
+    /// Messages of a queue.
+    Messages(Vec<QueueMessage>),
+    /// The schedule, or somebody by hand.
+    Schedule {
+        /// Whether to decide and report, and do nothing.
+        dry_run: bool,
+    },
+}
+
+/// One message of a queue,
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueMessage {
+    /// The id that a failure is reported with.
+    pub message_id: String,
+    /// What names this delivery when its visibility is changed.
+    #[serde(default)]
+    pub receipt_handle: Option<String>,
+    /// The body.
+    #[serde(default, deserialize_with = "secret")]
+    pub body: Option<SecretString>,
+    /// What the queue knows about the message.
+    #[serde(default)]
+    pub attributes: Attributes,
+    /// The queue's ARN.
+    #[serde(default, rename = "eventSourceARN")]
+    pub queue_arn: Option<String>,
+}
+
+/// What a queue knows about a message; numbers come as text.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Attributes {
+    approximate_receive_count: Option<String>,
+    sent_timestamp: Option<String>,
+}
+
+impl QueueMessage {
+    /// How often the message was received, this time included; 1 where it is not known.
+    pub fn receive_count(&self) -> u32 {
+        self.attributes
+            .approximate_receive_count
+            .as_deref()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1)
+            .max(1)
+    }
+
+    /// When the message was sent.
+    pub fn sent_at(&self) -> Option<Timestamp> {
+        let milliseconds = self.attributes.sent_timestamp.as_deref()?.parse().ok()?;
+        Timestamp::from_millisecond(milliseconds).ok()
+    }
+}
+
+/// An invocation that asks for nothing that can be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPayload {
+    /// Neither messages nor a schedule.
+    #[error("the event is neither a batch of an SQS queue nor that of a schedule: {0}")]
+    Shape(&'static str),
+    /// Records that are not messages of a queue.
+    #[error(
+        "the event's Records are not those of an SQS queue: each needs a messageId and a body of \
+         text (line {line}, column {column})"
+    )]
+    Records {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+}
+
+impl Payload {
+    /// Wraps the text of an event.
+    pub fn new(json: impl Into<SecretString>) -> Self {
+        Self(json.into())
+    }
+
+    /// Reads it.
+    pub fn parse(&self) -> Result<Trigger, InvalidPayload> {
+        let text = self.0.expose_secret();
+        let shape: Shape = match serde_json::from_str(text) {
+            Ok(shape) => shape,
+            Err(_) if text.trim() == "null" => Shape::default(),
+            Err(error) if text.trim_start().starts_with('{') => {
+                return Err(InvalidPayload::Records {
+                    line: error.line(),
+                    column: error.column(),
+                });
+            }
+            Err(_) => return Err(InvalidPayload::Shape("it is not a JSON object")),
+        };
+        if let Some(records) = shape.records {
+            return Ok(Trigger::Messages(records));
+        }
+        match shape.dry_run {
+            None => Ok(Trigger::Schedule { dry_run: false }),
+            Some(Flag::Is(dry_run)) => Ok(Trigger::Schedule { dry_run }),
+            // Better nothing than a rotation that somebody only wanted to see.
+            Some(Flag::Else(_)) => Err(InvalidPayload::Shape("dry_run must be true or false")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    /// Takes any JSON, unread.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(SecretString::new(raw.into())))
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Shape {
+    #[serde(rename = "Records")]
+    records: Option<Vec<QueueMessage>>,
+    // Misspelt, it would turn a rehearsal into the real thing.
+    #[serde(
+        alias = "dry-run",
+        alias = "dryRun",
+        alias = "dryrun",
+        alias = "DryRun"
+    )]
+    dry_run: Option<Flag>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Flag {
+    Is(bool),
+    Else(serde::de::IgnoredAny),
+}
+
+/// The answer for a batch: the messages that stay in the queue,
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchResponse {
+    /// One entry for each; none when all were handled.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// A message that stays in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// Its id.
+    pub item_identifier: String,
+}
+
+impl BatchResponse {
+    /// The answer that returns the messages with these ids.
+    pub fn returning(ids: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            batch_item_failures: ids
+                .into_iter()
+                .map(|item_identifier| BatchItemFailure { item_identifier })
+                .collect(),
+        }
+    }
+}
+
+/// How many tries come sooner than the queue's own visibility timeout makes them.
+const SOONER_TRIES: u32 = 4;
+
+/// How soon a message that was received `receive_count` times and not handled is to be tried
+/// again: after 1, 2, 4 and 8 minutes. Then the queue's own visibility timeout holds, which
+/// must be at least 15 minutes; nothing here ever makes a wait longer than that, so that
+/// `maxReceiveCount` times the visibility timeout is how long a message is tried, whether or
+/// not the function can start at all.
+pub fn retry_after(receive_count: u32) -> Option<Duration> {
+    (1..=SOONER_TRIES)
+        .contains(&receive_count)
+        .then(|| Duration::from_secs(60 << (receive_count - 1)))
+}
+
+/// How often a message is received on one day of waiting, at 15 minutes a time.
+const TRIES_A_DAY: u32 = 96;
+
+/// Whether people hear of a failure that is not their message's fault: at once if waiting
+/// cannot mend it, otherwise after the quick tries, and then once a day.
+pub fn is_failure_told(receive_count: u32, may_mend_itself: bool) -> bool {
+    (receive_count == 1 && !may_mend_itself)
+        || receive_count == SOONER_TRIES + 2
+        || receive_count.is_multiple_of(TRIES_A_DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn trigger(event: &serde_json::Value) -> Result<Trigger, InvalidPayload> {
+        // As the runtime reads it.
+        serde_json::from_slice::<Payload>(&serde_json::to_vec(event).unwrap())
+            .unwrap()
+            .parse()
+    }
+
+    #[test]
+    fn a_batch_is_read_with_its_counts_and_its_bodies_stay_hidden() {
+        let event = json!({"Records": [{
+            "messageId": "m-1",
+            "receiptHandle": "r-1",
+            "body": "planted",
+            "attributes": {"ApproximateReceiveCount": "3", "SentTimestamp": "1767225600500",
+                           "SenderId": "437568002678"},
+            "messageAttributes": {},
+            "md5OfBody": "0",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-west-1:111122223333:lwa-new-secret",
+            "awsRegion": "eu-west-1",
+        }, {"messageId": "m-2"}]});
+        let trigger = trigger(&event).unwrap();
+        assert!(!format!("{trigger:?}").contains("planted"));
+        let Trigger::Messages(messages) = trigger else {
+            panic!("it should be a batch")
+        };
+        assert_eq!(messages[0].receive_count(), 3);
+        assert_eq!(messages[0].sent_at(), "2026-01-01T00:00:00.5Z".parse().ok());
+        assert_eq!(
+            messages[0].body.as_ref().unwrap().expose_secret(),
+            "planted"
+        );
+        assert_eq!(messages[1].receive_count(), 1);
+        assert!(messages[1].body.is_none() && messages[1].queue_arn.is_none());
+    }
+
+    #[test]
+    fn every_shape_of_a_schedule_is_one() {
+        for event in [
+            json!({}),
+            json!(null),
+            json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"}),
+            json!({"version": "0", "source": "aws.events", "detail": {}}),
+            json!({"anything": [1, 2]}),
+        ] {
+            let trigger = trigger(&event).unwrap();
+            assert!(
+                matches!(trigger, Trigger::Schedule { dry_run: false }),
+                "{event}"
+            );
+        }
+        for key in ["dry_run", "dry-run", "dryRun", "dryrun", "DryRun"] {
+            let trigger = trigger(&json!({key: true})).unwrap();
+            assert!(
+                matches!(trigger, Trigger::Schedule { dry_run: true }),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_is_refused_without_being_quoted() {
+        for event in [
+            json!([]),
+            json!("planted"),
+            json!(7),
+            json!({"dry_run": "planted"}),
+            json!({"Records": "planted"}),
+            json!({"Records": [{"body": "planted"}]}),
+            json!({"Records": [{"messageId": "m", "body": {"a": "planted"}}]}),
+        ] {
+            let error = trigger(&event).unwrap_err().to_string();
+            assert!(!error.contains("planted"), "{error}");
+        }
+    }
+
+    #[test]
+    fn tries_come_sooner_at_first_and_never_later_than_the_queue_makes_them() {
+        let minutes: Vec<_> = (0..=6)
+            .map(|count| retry_after(count).map(|wait| wait.as_secs() / 60))
+            .collect();
+        assert_eq!(
+            minutes,
+            [None, Some(1), Some(2), Some(4), Some(8), None, None]
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_at_once_or_after_the_quick_tries_and_then_daily() {
+        let told = |mends| -> Vec<u32> {
+            (1..300)
+                .filter(|&count| is_failure_told(count, mends))
+                .collect()
+        };
+        assert_eq!(told(false), [1, 6, 96, 192, 288]);
+        assert_eq!(told(true), [6, 96, 192, 288]);
+    }
+}

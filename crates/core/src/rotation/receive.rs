@@ -1,0 +1,346 @@
+//! What to do with a new client secret.
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::notification::NewSecret;
+use super::tags::{RotationTags, end_of_overlap, notification_key};
+use crate::lwa::{LwaError, LwaFailure};
+
+/// When the old secret has less than this left, the new one is stored whether LWA knows it
+/// yet or not: with the old one everything would stop for certain.
+pub const STORE_UNVERIFIED_BEFORE_END: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often people are told that a new secret still waits.
+const TELL_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Longest value of a Standard parameter, in bytes,
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>.
+const MAX_STANDARD: usize = 4096;
+
+/// Longest value of an Advanced parameter, in bytes, same source.
+const MAX_ADVANCED: usize = 8192;
+
+/// What stands in one place that the new secret belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The tags of the secret that is stored there.
+    pub tags: RotationTags,
+    /// Whether that secret is the new one.
+    pub holds_the_new_one: bool,
+}
+
+/// What to do in one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// The secret is stored, dated and told about: the message is a duplicate.
+    Done,
+    /// The secret is stored; what comes after that remains to be done.
+    Finish,
+    /// A newer secret is stored.
+    Stale {
+        /// The stored deadline, later than the new secret's.
+        stored: Timestamp,
+    },
+    /// The secret is new.
+    Store,
+}
+
+/// Judges one place. What is stored decides first and dates second: the same value written by
+/// hand, or by an invocation that died before it dated it, is not older than itself.
+///
+/// Dates are compared to the second, because that is how exactly people copy them. A secret of
+/// the very date that is stored is not stale, because a notice of expiry may have brought the
+/// date before the secret.
+pub fn judge(
+    new: &NewSecret,
+    id: &str,
+    place: &Place,
+    lifetime_days: u32,
+    now: Timestamp,
+) -> Judgement {
+    let tags = &place.tags;
+    if place.holds_the_new_one {
+        let is_dated = tags
+            .secret
+            .expires_at
+            .is_some_and(|at| at.as_second() == new.expires_at.as_second());
+        let is_told = tags
+            .pending
+            .as_ref()
+            .is_none_or(|pending| pending.notification != notification_key(id));
+        return if is_dated && is_told {
+            Judgement::Done
+        } else {
+            Judgement::Finish
+        };
+    }
+    match tags.reported_deadline(lifetime_days, now) {
+        Some(stored) if new.expires_at.as_second() < stored.as_second() => {
+            Judgement::Stale { stored }
+        }
+        _ => Judgement::Store,
+    }
+}
+
+/// Whether a stored value is the new secret. White space around either does not count: readers
+/// of the vault drop it.
+pub fn is_same_secret(stored: &SecretString, new: &SecretString) -> bool {
+    stored.expose_secret().trim() == new.expose_secret().trim()
+}
+
+/// When the secret before the new one stops working, as Amazon says or as it always is.
+pub fn old_secret_ends(new: &NewSecret, sent_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    new.old_expires_at
+        .unwrap_or_else(|| end_of_overlap(new.event_time.or(sent_at).unwrap_or(now)))
+}
+
+/// What follows from trying a new secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// LWA knows it: store it.
+    Verified,
+    /// Nobody knows, and the old one is dying: store it, and say so.
+    StoreUnverified,
+    /// Try again later.
+    Wait,
+}
+
+/// Decides after an exchange with the new secret. `is_replaced` says that what is stored was
+/// written after the new secret was issued.
+///
+/// A message that comes back after the old secret has died, out of a dead-letter queue for
+/// example, may hold a secret that has been replaced by hand since. One that LWA refuses must
+/// not push out whatever works now.
+pub fn verdict(
+    tried: &Result<(), LwaError>,
+    old_ends: Timestamp,
+    is_replaced: bool,
+    now: Timestamp,
+) -> Verdict {
+    let is_dying = old_ends.duration_since(now) < STORE_UNVERIFIED_BEFORE_END;
+    match tried {
+        Ok(()) => Verdict::Verified,
+        Err(_) if is_dying && !(is_replaced && now >= old_ends) => Verdict::StoreUnverified,
+        Err(_) => Verdict::Wait,
+    }
+}
+
+/// Whether people should hear now that a new secret waits: when it begins to, and daily.
+pub fn is_waiting_told(tags: &RotationTags, now: Timestamp) -> bool {
+    tags.pending
+        .as_ref()
+        .is_none_or(|pending| now.duration_since(pending.told_at).abs() >= TELL_EVERY)
+}
+
+/// Whether a secret that LWA does not accept has simply not spread yet, as far as can be told.
+pub const fn is_spreading(failure: LwaFailure) -> bool {
+    matches!(failure, LwaFailure::ClientRefused)
+}
+
+/// Why a parameter of a tier cannot hold a value; none when it can. The value is not quoted.
+///
+/// Parameter Store takes `{{` for the beginning of a reference to another parameter,
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>.
+pub fn parameter_problem(value: &SecretString, tier: &str) -> Option<String> {
+    let text = value.expose_secret();
+    if text.contains("{{") {
+        return Some(
+            "it contains `{{`, which Parameter Store takes for a reference to another parameter \
+             and refuses"
+                .to_owned(),
+        );
+    }
+    let (limit, advice) = if tier.eq_ignore_ascii_case("Standard") {
+        (MAX_STANDARD, "; an Advanced one holds 8192")
+    } else {
+        (MAX_ADVANCED, "")
+    };
+    (text.len() > limit).then(|| {
+        format!(
+            "it is {} bytes long, and a parameter of this tier holds {limit}{advice}",
+            text.len()
+        )
+    })
+}
+
+/// Shortest and longest `ClientRequestToken`,
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html>.
+const REQUEST_TOKEN: std::ops::RangeInclusive<usize> = 32..=64;
+
+/// The id of a notification as a `ClientRequestToken`, which Secrets Manager makes the id of
+/// the version: 32 to 64 characters, and the same for the same notification every time. Amazon's
+/// ids are UUIDs of 36 characters and stay as they are.
+pub fn request_token(notification: &str) -> String {
+    let mut token: String = notification
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(*REQUEST_TOKEN.end())
+        .collect();
+    while token.len() < *REQUEST_TOKEN.start() {
+        token.push('-');
+    }
+    token
+}
+
+/// Another token for the same notification, for a document that has changed since it was put
+/// under the first one. It changes with the version that is current, so that putting the same
+/// document again is no harm.
+pub fn request_token_after(notification: &str, current_version: &str) -> String {
+    let half = REQUEST_TOKEN.start() / 2;
+    let part = |text: &str| -> String { request_token(text).chars().take(half).collect() };
+    format!("{}-{}", part(notification), part(current_version))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::deadline::tag;
+    use crate::rotation::tags::NEW_SECRET_PENDING;
+
+    const NOW: &str = "2026-01-10T02:20:00Z";
+    const ID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn new() -> NewSecret {
+        NewSecret {
+            client_id: "id".into(),
+            secret: "new".into(),
+            expires_at: at("2026-07-09T02:15:10.045Z"),
+            old_expires_at: Some(at("2026-01-17T02:15:10.045Z")),
+            event_time: Some(at("2026-01-10T02:15:10.045Z")),
+            notification_id: Some(ID.into()),
+        }
+    }
+
+    fn check(tags: &[(&str, &str)], holds_the_new_one: bool, expected: Judgement) {
+        let tags: BTreeMap<String, String> = tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        let place = Place {
+            tags: RotationTags::from_map(&tags),
+            holds_the_new_one,
+        };
+        assert_eq!(
+            judge(&new(), ID, &place, 180, at(NOW)),
+            expected,
+            "{tags:?}"
+        );
+    }
+
+    #[test]
+    fn only_what_is_older_than_the_stored_date_is_stale() {
+        let expires = |text| [(tag::SECRET_EXPIRES_AT, text)];
+        check(&[], false, Judgement::Store);
+        check(&expires("2026-02-01T00:00:00Z"), false, Judgement::Store);
+        check(&expires("2026-07-09T02:15:10Z"), false, Judgement::Store);
+        let stored = at("2026-07-09T02:15:11Z");
+        check(
+            &expires("2026-07-09T02:15:11Z"),
+            false,
+            Judgement::Stale { stored },
+        );
+        // A mistyped year keeps nothing out.
+        check(&expires("2062-07-09T00:00:00Z"), false, Judgement::Store);
+    }
+
+    #[test]
+    fn what_is_stored_already_is_finished_or_done_and_never_stale() {
+        let done = [(tag::SECRET_EXPIRES_AT, "2026-07-09T02:15:10.045Z")];
+        check(&done, true, Judgement::Done);
+        check(&[], true, Judgement::Finish);
+        check(
+            &[(tag::SECRET_EXPIRES_AT, "2026-01-20T00:00:00Z")],
+            true,
+            Judgement::Finish,
+        );
+        check(
+            &[(tag::SECRET_EXPIRES_AT, "2026-12-20T00:00:00Z")],
+            true,
+            Judgement::Finish,
+        );
+        let untold = format!("2026-01-10T02:16:00Z {ID}");
+        check(
+            &[done[0], (NEW_SECRET_PENDING, &untold)],
+            true,
+            Judgement::Finish,
+        );
+        let other = "2026-01-10T02:16:00Z another";
+        check(
+            &[done[0], (NEW_SECRET_PENDING, other)],
+            true,
+            Judgement::Done,
+        );
+    }
+
+    #[test]
+    fn an_unverified_secret_is_stored_when_the_old_one_has_less_than_a_day() {
+        let refused = Err(LwaError::without_answer(LwaFailure::ClientRefused, "no"));
+        let ends = old_secret_ends(&new(), None, at(NOW));
+        let check = |tried: &Result<(), LwaError>, now, expected| {
+            assert_eq!(verdict(tried, ends, false, at(now)), expected, "{now}");
+        };
+        check(&Ok(()), "2026-01-10T02:20:00Z", Verdict::Verified);
+        check(&refused, "2026-01-16T02:15:10.045Z", Verdict::Wait);
+        check(
+            &refused,
+            "2026-01-16T02:15:10.046Z",
+            Verdict::StoreUnverified,
+        );
+        check(&refused, "2026-02-16T00:00:00Z", Verdict::StoreUnverified);
+        check(&Ok(()), "2026-02-16T00:00:00Z", Verdict::Verified);
+        let replaced = |now| verdict(&refused, ends, true, at(now));
+        assert_eq!(replaced("2026-01-17T02:15:10Z"), Verdict::StoreUnverified);
+        assert_eq!(replaced("2026-01-17T02:15:10.045Z"), Verdict::Wait);
+    }
+
+    #[test]
+    fn without_a_date_for_the_old_secret_it_lives_for_the_overlap() {
+        let mut new = new();
+        new.old_expires_at = None;
+        let ends =
+            |new: &NewSecret, sent: Option<&str>| old_secret_ends(new, sent.map(at), at(NOW));
+        assert_eq!(ends(&new, None), at("2026-01-17T02:15:10.045Z"));
+        new.event_time = None;
+        assert_eq!(
+            ends(&new, Some("2026-01-10T02:16:00Z")),
+            at("2026-01-17T02:16:00Z")
+        );
+        assert_eq!(ends(&new, None), at("2026-01-17T02:20:00Z"));
+    }
+
+    #[test]
+    fn what_a_parameter_cannot_hold_is_said_before_it_is_tried() {
+        let problem = |value: &str, tier| parameter_problem(&value.into(), tier);
+        assert_eq!(problem("a{b}\"\\\u{1f511}", "Standard"), None);
+        assert!(problem("a{{b", "Advanced").unwrap().contains("`{{`"));
+        assert_eq!(problem(&"x".repeat(4096), "Standard"), None);
+        assert!(
+            problem(&"x".repeat(4097), "Standard")
+                .unwrap()
+                .contains("4097 bytes")
+        );
+        assert_eq!(problem(&"x".repeat(8192), "Advanced"), None);
+        assert!(problem(&"\u{e9}".repeat(4097), "Intelligent-Tiering").is_some());
+    }
+
+    #[test]
+    fn a_request_token_is_always_legal_and_the_same_for_the_same_notification() {
+        for (id, expected) in [
+            (ID, ID.to_owned()),
+            ("n 1", format!("n-1{}", "-".repeat(29))),
+            (&"x".repeat(100), "x".repeat(64)),
+            ("", "-".repeat(32)),
+        ] {
+            assert_eq!(request_token(id), expected);
+            assert_eq!(request_token_after(id, "v1").len(), 33);
+        }
+        assert_ne!(request_token_after(ID, "v1"), request_token_after(ID, "v2"));
+    }
+}
