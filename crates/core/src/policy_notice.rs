@@ -232,12 +232,12 @@ impl<'a> Subject<'a> {
         let day = wording::date(deadline.at);
         let remaining = wording::remaining(&deadline, now);
         let passed = deadline.has_passed(now);
-        let stops = wording::stops_working(&deadline, now);
+        let ending = wording::stops_working(&deadline, now);
         let severity = deadline_severity(&deadline, now);
         let mut notice = self.base(severity, "secret-unchanged", action_facts(action));
-        notice.headline = format!("the client secret of {name} {stops}.{unchanged}");
+        notice.headline = format!("the client secret of {name} {ending}.{unchanged}");
         notice.subject = Line::new("Client secret of ", &name, format!(": {day}, {remaining}"));
-        notice.sms = Line::new("client secret of ", &name, format!(" {stops}."));
+        notice.sms = Line::new("client secret of ", &name, format!(" {ending}."));
         notice.sms_more = vec!["Rotate it in the SP-API developer console.".into()];
         notice.sections = vec![Section {
             title: if passed {
@@ -686,7 +686,10 @@ fn fields(detail: &Value) -> Vec<String> {
 }
 
 fn action_facts(action: &PolicyAction) -> Vec<Fact> {
-    let mut policy = vec![action.policy_type.as_str().to_owned()];
+    let mut policy = vec![match action.policy_type.as_str() {
+        "" => "of no known type".to_owned(),
+        name => name.to_owned(),
+    }];
     if let Some(span) = &action.span {
         policy.push(format!("{} {}", span.amount, span.unit.to_lowercase()));
     }
