@@ -87,7 +87,7 @@ fn every_sample_event_comes_out_as_expected() {
 #[test]
 fn what_people_receive_is_what_was_reviewed() {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("snapshots/scenarios");
+    settings.set_snapshot_path(root().join("tests/tests/it/snapshots/scenarios"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let _guard = settings.bind_to_scope();
