@@ -41,7 +41,7 @@ impl ParameterStoreVault {
         Self { client, layout }
     }
 
-    /// The values that exist, by the name, and selector if any, that each was asked for with.
+    /// The values that exist, by parameter name.
     async fn values(&self, names: &[String]) -> Result<BTreeMap<String, Value>, VaultError> {
         let mut values = BTreeMap::new();
         for batch in names.chunks(BATCH) {
@@ -113,12 +113,8 @@ impl CredentialVault for ParameterStoreVault {
             .rev()
             .take_while(|earlier| version - earlier <= MAX_VERSIONS_BACK)
         {
-            let selected = format!("{name}:{version}");
-            let Some(value) = self
-                .values(std::slice::from_ref(&selected))
-                .await?
-                .remove(&selected)
-            else {
+            let values = self.values(&[format!("{name}:{version}")]).await?;
+            let Some(value) = values.into_values().find(|value| value.version == version) else {
                 return Ok(None);
             };
             let earlier = stored(value);
@@ -138,13 +134,12 @@ fn stored(value: Value) -> StoredSecret {
     }
 }
 
-/// The name that a parameter was asked for with, and its value without the white space around
-/// it: no credential has any, and a file's last line break is easily stored along.
+/// The name of a parameter, and its value without the white space around it: no credential has
+/// any, and a file's last line break is easily stored along.
 fn value(parameter: Parameter) -> Result<Option<(String, Value)>, VaultError> {
-    let (Some(mut name), Some(text)) = (parameter.name, parameter.value) else {
+    let (Some(name), Some(text)) = (parameter.name, parameter.value) else {
         return Ok(None);
     };
-    name.push_str(parameter.selector.as_deref().unwrap_or_default());
     if text.trim().is_empty() {
         return Err(VaultError::Malformed {
             name,

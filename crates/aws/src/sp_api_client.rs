@@ -80,6 +80,9 @@ impl<C: Clock> SpApiClient<C> {
             )
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, "application/json")
+            // Hyper leaves it out when there is no body, and some gateways refuse a POST
+            // without it.
+            .header(header::CONTENT_LENGTH, 0)
             .body(Bytes::new())
             .map_err(|error| unusable(&format!("unusable URL: {error}")))?;
         let limits = Limits {

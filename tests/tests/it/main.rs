@@ -19,3 +19,7 @@ mod rules;
 mod runtime_api;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod token_exchanger;
+#[cfg(test)]
+mod token_exchanger_http;
