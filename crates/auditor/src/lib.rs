@@ -25,14 +25,14 @@ use lwa_core::audit::tally::{Limits, Tally};
 use lwa_core::audit::utc_date;
 use lwa_core::message::Notice;
 use lwa_core::metrics::{Metric, MetricSet, Unit};
-use lwa_core::ports::{CallError, Clock, Notifier};
+use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use serde_json::Value;
 
 pub use crate::continuation::Continuation;
 use crate::continuation::InvalidContinuation;
 use crate::response::DigestOutcome;
 pub use crate::response::Response;
-use crate::scan::{Budget, Observation, State};
+use crate::scan::{Budget, Observation, Observer, State};
 pub use crate::settings::Settings;
 
 /// Most invocations that one audit may take. The largest estate that AWS allows takes a
@@ -42,9 +42,6 @@ const MAX_INVOCATIONS: u32 = 100;
 /// How old a continuation may be, in hours: Parameter Store's page tokens are not for keeps,
 /// and tomorrow has an audit of its own.
 const MAX_AGE_HOURS: i64 = 24;
-
-/// Receives metrics, with the time that they are of.
-pub type MetricsSink = Box<dyn Fn(&MetricSet, Timestamp) + Send + Sync>;
 
 /// Why the function failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,17 +70,24 @@ impl AuditorError {
 }
 
 /// The function over its ports.
-pub struct Auditor<P, S, N, C> {
+pub struct Auditor<P, S, N, C, M> {
     settings: Settings,
     parameters: P,
     secrets: S,
     notifier: N,
     clock: C,
-    metrics: MetricsSink,
+    metrics: M,
     published: Mutex<Option<(Date, Notice)>>,
 }
 
-impl<P: ParameterEstate, S: SecretEstate, N: Notifier, C: Clock> Auditor<P, S, N, C> {
+impl<P, S, N, C, M> Auditor<P, S, N, C, M>
+where
+    P: ParameterEstate,
+    S: SecretEstate,
+    N: Notifier,
+    C: Clock,
+    M: Metrics,
+{
     /// An auditor that has published nothing yet.
     pub fn new(
         settings: Settings,
@@ -91,7 +95,7 @@ impl<P: ParameterEstate, S: SecretEstate, N: Notifier, C: Clock> Auditor<P, S, N
         secrets: S,
         notifier: N,
         clock: C,
-        metrics: MetricsSink,
+        metrics: M,
     ) -> Self {
         Self {
             settings,
@@ -262,7 +266,7 @@ impl<P: ParameterEstate, S: SecretEstate, N: Notifier, C: Clock> Auditor<P, S, N
             return;
         };
         if let Some(set) = days_to_deadline(assessment, &self.settings.metrics_namespace) {
-            (self.metrics)(&set, self.clock.now());
+            self.metrics.record(&set, self.clock.now());
         }
     }
 
@@ -273,9 +277,31 @@ impl<P: ParameterEstate, S: SecretEstate, N: Notifier, C: Clock> Auditor<P, S, N
             state.elapsed_ms,
             &self.settings.metrics_namespace,
         ) {
-            (self.metrics)(&set, now);
+            self.metrics.record(&set, now);
         }
     }
+}
+
+/// Audits everything in one go and keeps everything it finds, for a report to a person at a
+/// terminal. Publishes nothing and writes no metrics; [`Response::report`] is it as JSON.
+pub async fn survey<P: ParameterEstate, S: SecretEstate, C: Clock>(
+    settings: &Settings,
+    parameters: &P,
+    secrets: &S,
+    clock: &C,
+    observer: Observer<'_>,
+) -> State {
+    let began = clock.now();
+    let mut state = State::begin(settings, Limits::NONE, began);
+    let budget = Budget::UNLIMITED;
+    scan::scan(
+        &mut state, settings, parameters, secrets, clock, budget, observer,
+    )
+    .await;
+    let took = clock.now().duration_since(began).as_millis();
+    state.elapsed_ms = u64::try_from(took).unwrap_or_default();
+    state.invocations = 1;
+    state
 }
 
 /// The digest without the time of day that its last line tells.

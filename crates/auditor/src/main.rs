@@ -1,5 +1,7 @@
 //! The auditor function: wiring only.
 
+use std::io::Stdout;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use auditor::{Auditor, AuditorError, Settings};
@@ -7,12 +9,13 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
 use lwa_aws::environment;
+use lwa_aws::init_error;
 use lwa_aws::logging::{self, Format};
 use lwa_aws::metrics::MetricsWriter;
-use lwa_core::ports::Metrics;
 use lwa_aws::notifier::SnsTopic;
 use lwa_aws::parameter_store_estate::ParameterStoreEstate;
 use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
+use lwa_core::config::ConfigError;
 use lwa_core::ports::Clock;
 use serde_json::Value;
 
@@ -29,30 +32,50 @@ const PROMPT: Timeouts = Timeouts {
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     logging::init(environment::variable, Format::Json, std::io::stdout);
-    let lookup = environment::lookup();
-    let settings = Settings::from_lookup(&lookup)?;
-    let aws = Aws::from_environment(environment::variable, PATIENT)?;
-    let publishing = Aws::from_sdk_config(aws.sdk_config(), aws.http().clone(), PROMPT);
-    let metrics = MetricsWriter::stdout();
-    let auditor = Auditor::new(
-        settings,
-        ParameterStoreEstate::from_aws(&aws),
-        SecretsManagerEstate::from_aws(&aws),
-        SnsTopic::new(publishing.sns(), lookup.topic_arn()?),
-        SystemClock,
-        Box::new(move |set, at| metrics.record(set, at)),
-    );
+    let auditor = match wire() {
+        Ok(auditor) => auditor,
+        Err(error) => return init_error::report(&error).await,
+    };
     let auditor = &auditor;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+    let handler = service_fn(move |event: LambdaEvent<Value>| async move {
         let remaining = remaining(event.context.deadline);
         auditor
             .handle(event.payload, remaining)
             .await
             .map_err(|error| diagnostic(&error))
-    }))
-    .await
+    });
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the Lambda runtime ended: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Wired = Auditor<
+    ParameterStoreEstate,
+    SecretsManagerEstate,
+    SnsTopic,
+    SystemClock,
+    MetricsWriter<Stdout>,
+>;
+
+fn wire() -> Result<Wired, ConfigError> {
+    let lookup = environment::lookup();
+    let settings = Settings::from_lookup(&lookup)?;
+    let aws = Aws::from_environment(environment::variable, PATIENT)?;
+    let prompt = Aws::from_sdk_config(aws.sdk_config(), aws.http().clone(), PROMPT);
+    Ok(Auditor::new(
+        settings,
+        ParameterStoreEstate::from_aws(&aws),
+        SecretsManagerEstate::from_aws(&aws),
+        SnsTopic::new(prompt.sns(), lookup.topic_arn()?),
+        SystemClock,
+        MetricsWriter::stdout(),
+    ))
 }
 
 /// How long this invocation has left; Lambda tells its end in milliseconds since 1970.

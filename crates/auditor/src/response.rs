@@ -127,10 +127,21 @@ impl DigestOutcome {
 impl Response {
     /// The answer at the end of an audit.
     pub fn finished(state: &State, digest: DigestOutcome) -> Self {
+        let mut response = Self::ended(state, MAX_FINDING_BYTES);
+        response.digest = Some(digest);
+        response
+    }
+
+    /// A whole audit for a person, with every finding and every deadline.
+    pub fn report(state: &State) -> Self {
+        Self::ended(state, usize::MAX)
+    }
+
+    fn ended(state: &State, max_finding_bytes: usize) -> Self {
         let mut response = Self::so_far(state);
         let tally = &state.tally;
         response.complete = true;
-        response.findings = listed(tally);
+        response.findings = listed(tally, max_finding_bytes);
         let shown = response.findings.len() as u64;
         response.findings_omitted =
             (tally.findings.total() + tally.exempt.total()).saturating_sub(shown);
@@ -141,7 +152,6 @@ impl Response {
             .filter(|row| row.deadline.is_some())
             .map(deadline)
             .collect();
-        response.digest = Some(digest);
         response
     }
 
@@ -194,7 +204,7 @@ impl Response {
 }
 
 /// The worst findings that fit, and the muted ones after them.
-fn listed(tally: &Tally) -> Vec<Value> {
+fn listed(tally: &Tally, max_bytes: usize) -> Vec<Value> {
     let mut bytes = 0;
     tally
         .findings
@@ -204,7 +214,7 @@ fn listed(tally: &Tally) -> Vec<Value> {
         .map(finding)
         .take_while(|finding| {
             bytes += finding.to_string().len();
-            bytes <= MAX_FINDING_BYTES
+            bytes <= max_bytes
         })
         .collect()
 }

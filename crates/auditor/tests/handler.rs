@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auditor::{Auditor, AuditorError, Response, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::audit::estate::{ParameterEstate, ParameterPage};
 use lwa_core::config::Lookup;
-use lwa_core::metrics::MetricSet;
 use lwa_core::ports::{CallError, CallFailure, ParameterMetadata};
 use lwa_local::world::SecretVersion;
 use lwa_local::{Fault, FaultMode, Parameter, Secret, World};
@@ -63,8 +61,10 @@ fn settings(variables: &[(&str, &str)]) -> Settings {
 }
 
 struct Harness<P> {
-    auditor: Auditor<P, World, World, World>,
-    metrics: Arc<Mutex<Vec<MetricSet>>>,
+    auditor: Auditor<P, World, World, World, World>,
+    world: World,
+    /// How many metrics the world had before.
+    before: usize,
 }
 
 fn harness(world: &World, variables: &[(&str, &str)]) -> Harness<World> {
@@ -76,17 +76,19 @@ fn harness_over<P: ParameterEstate>(
     world: &World,
     variables: &[(&str, &str)],
 ) -> Harness<P> {
-    let metrics = Arc::new(Mutex::new(Vec::new()));
-    let sink = Arc::clone(&metrics);
     let auditor = Auditor::new(
         settings(variables),
         parameters,
         world.clone(),
         world.clone(),
         world.clone(),
-        Box::new(move |set: &MetricSet, _| sink.lock().unwrap().push(set.clone())),
+        world.clone(),
     );
-    Harness { auditor, metrics }
+    Harness {
+        auditor,
+        world: world.clone(),
+        before: world.state().metrics.len(),
+    }
 }
 
 impl<P: ParameterEstate> Harness<P> {
@@ -97,7 +99,7 @@ impl<P: ParameterEstate> Harness<P> {
     /// `Name{dimensions} = value` of every metric written.
     fn metrics(&self) -> Vec<String> {
         let mut all = Vec::new();
-        for set in self.metrics.lock().unwrap().iter() {
+        for set in self.world.state().metrics[self.before..].iter() {
             let dimensions: Vec<_> = set
                 .dimensions
                 .iter()
@@ -936,7 +938,7 @@ async fn the_metrics_are_those_that_the_alarms_are_made_from() {
     let harness = harness(&world, &[]);
     harness.audit().await;
     let mut found: Vec<String> = Vec::new();
-    for set in harness.metrics.lock().unwrap().iter() {
+    for set in world.state().metrics.iter() {
         let names: Vec<_> = set.dimensions.iter().map(|(name, _)| *name).collect();
         let written = set
             .metrics

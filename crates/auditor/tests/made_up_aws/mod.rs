@@ -157,9 +157,9 @@ impl Aws {
             Settings::from_lookup(&lookup).unwrap(),
             ParameterStoreEstate::new(aws_sdk_ssm::Client::new(&config)),
             SecretsManagerEstate::new(aws_sdk_secretsmanager::Client::new(&config)),
-            world,
+            world.clone(),
             FixedClock,
-            Box::new(|_, _| {}),
+            world,
         );
         auditor
             .handle(json!({}), Duration::from_secs(900))
