@@ -83,7 +83,7 @@ impl Budget {
     /// The budget of an invocation that is ended by force after `remaining`: the last third, a
     /// minute at most, is for the page under way, and half of that for handing over.
     pub fn of(now: Timestamp, remaining: Duration) -> Self {
-        let reserve = (remaining / 3).min(Duration::from_secs(60));
+        let reserve = (remaining / 3).min(Duration::from_mins(1));
         let after = |duration: Duration| {
             SignedDuration::try_from(duration)
                 .ok()

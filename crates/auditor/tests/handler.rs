@@ -1,5 +1,11 @@
 //! The auditor over an in-memory account.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -18,7 +24,7 @@ const NOW: &str = "2026-06-02T06:00:00Z";
 const ISSUED: &str = "2026-05-01T06:00:00Z";
 const EXPIRES: &str = "2026-10-28T06:00:00Z";
 const PLANTED: &str = "amzn1.oa2-cs.v1.planted-secret";
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -99,7 +105,7 @@ impl<P: ParameterEstate> Harness<P> {
     /// `Name{dimensions} = value` of every metric written.
     fn metrics(&self) -> Vec<String> {
         let mut all = Vec::new();
-        for set in self.world.state().metrics[self.before..].iter() {
+        for set in &self.world.state().metrics[self.before..] {
             let dimensions: Vec<_> = set
                 .dimensions
                 .iter()
@@ -302,7 +308,7 @@ fn troubled() -> World {
         "moves to another account",
     );
     change(&world, "/my-erp/muted/lwa/clientsecret", |p| {
-        p.key_id = Some("alias/aws/ssm".into())
+        p.key_id = Some("alias/aws/ssm".into());
     });
     change(&world, "/my-erp/open/refreshToken", |p| {
         p.parameter_type = "String".into();
@@ -370,7 +376,7 @@ async fn the_largest_numbers_come_first_in_the_digest_and_the_rest_is_counted() 
         let root = format!("/my-erp/{number:03}");
         put_application(&world, &root);
         change(&world, &format!("{root}/lwa/clientsecret"), |p| {
-            p.key_id = None
+            p.key_id = None;
         });
     }
     let response = audit(&world, &[]).await;
@@ -447,7 +453,7 @@ async fn an_estate_without_any_date_is_estimated_and_rewriting_moves_only_the_es
     put_application(&world, "/my-erp/reported");
     put_application(&world, "/my-erp/estimated");
     change(&world, "/my-erp/estimated/lwa/clientsecret", |p| {
-        p.tags.clear()
+        p.tags.clear();
     });
     let deadlines = async || {
         let response = audit(&world, &[]).await;
@@ -938,7 +944,7 @@ async fn the_metrics_are_those_that_the_alarms_are_made_from() {
     let harness = harness(&world, &[]);
     harness.audit().await;
     let mut found: Vec<String> = Vec::new();
-    for set in world.state().metrics.iter() {
+    for set in &world.state().metrics {
         let names: Vec<_> = set.dimensions.iter().map(|(name, _)| *name).collect();
         let written = set
             .metrics

@@ -1,5 +1,11 @@
 //! The memory of an audit, in a process of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 #[allow(dead_code, reason = "other tests use the rest")]
 mod made_up_aws;
 

@@ -1,5 +1,7 @@
 //! One audit in every form.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{Code, Exemption, Finding};
 use lwa_core::audit::tally::{ApplicationDeadline, Limits, Tally};

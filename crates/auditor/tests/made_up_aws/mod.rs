@@ -162,7 +162,7 @@ impl Aws {
             world,
         );
         auditor
-            .handle(json!({}), Duration::from_secs(900))
+            .handle(json!({}), Duration::from_mins(15))
             .await
             .unwrap()
     }
