@@ -63,7 +63,7 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
         lint()?;
     }
 
-    let mut arguments = vec!["test", "--workspace", "--locked"];
+    let mut arguments = vec!["test", "--workspace", "--locked", "--no-fail-fast"];
     if quick {
         arguments.extend(["--exclude", "lwa-tests"]);
     }
@@ -121,7 +121,7 @@ fn build_binaries() -> Result<()> {
 }
 
 /// A Cargo command in the workspace's root, as if typed in a shell there.
-fn cargo(arguments: &[&str]) -> Command {
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command.args(arguments).current_dir(tree::root());
