@@ -471,3 +471,115 @@ fn code_of(text: &str) -> Result<Code, InvalidContinuation> {
     text.parse::<Code>()
         .map_err(|error| InvalidContinuation(format!("is wrong: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heaviest() -> State {
+        let mut tally = Tally::new(Limits::FUNCTION);
+        let name = |number: usize| format!("{}{number:05}", "n".repeat(900));
+        let exemption = Exemption {
+            until: "2026-12-31".parse().unwrap(),
+            reason: "\u{1f980}".repeat(256),
+        };
+        tally.by_code.insert(Code::Lwa004, 1_000);
+        for number in 0..1_000 {
+            let application = ApplicationName::parse(&name(number)).unwrap();
+            let finding = Finding {
+                code: Code::Lwa004,
+                severity: Severity::Warning,
+                application: application.clone(),
+                vault: Vault::ParameterStore,
+                credential: format!("/{}/lwa/clientsecret", name(number)),
+                role: Some(Role::RefreshToken {
+                    seller: Some(SellerId::parse("A1").unwrap()),
+                }),
+                owner: Some("o".repeat(256)),
+                detail: "d".repeat(300),
+                days_left: Some(7),
+                exemption: None,
+            };
+            tally.exempt.push(Finding {
+                exemption: Some(exemption.clone()),
+                ..finding.clone()
+            });
+            tally.findings.push(finding);
+            tally.reminders.push(ApplicationDeadline {
+                application,
+                vault: Vault::SecretsManager,
+                credential: name(number),
+                owner: None,
+                deadline: Some(Deadline {
+                    at: "2026-10-28T06:00:00Z".parse().unwrap(),
+                    basis: Basis::Estimated,
+                }),
+                days_left: Some(7),
+                severity: Some(Severity::Critical),
+                exemption: Some(exemption.clone()),
+            });
+            tally.miss(format!("the tags of {}", name(number)), &"w".repeat(400));
+        }
+        let pending = (0..40).map(|number| {
+            let application = ApplicationName::parse(&name(number)).unwrap();
+            let parts = Parts {
+                client_id: true,
+                ..Parts::default()
+            };
+            (application, parts)
+        });
+        State {
+            started_at: "2026-06-02T06:00:00Z".parse().unwrap(),
+            invocations: 3,
+            elapsed_ms: 4,
+            position: Some(Position {
+                vault: Vault::ParameterStore,
+                prefix: "/my-erp".into(),
+                stage: Stage::Page(Some("token".into())),
+            }),
+            tally,
+            roster: Roster::resume(pending, 0..50_000),
+        }
+    }
+
+    #[test]
+    fn the_heaviest_audit_fits_and_keeps_exact_counts() {
+        let continuation = Continuation::of(heaviest()).unwrap();
+        let json = serde_json::to_string(&continuation).unwrap();
+        assert!(json.len() <= MAX_BYTES, "{}", json.len());
+        let read: Continuation = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, continuation);
+        let state = read.into_state(Limits::FUNCTION).unwrap();
+        assert_eq!(state.tally.findings.total(), 1_000);
+        assert_eq!(state.tally.exempt.total(), 1_000);
+        assert_eq!(state.tally.not_seen.total(), 1_000);
+        assert_eq!(state.roster.pending().len(), 40);
+        assert_eq!(state.roster.settled().len(), MAX_SETTLED);
+    }
+
+    #[test]
+    fn a_light_audit_comes_back_as_it_was() {
+        let mut state = heaviest();
+        state.tally = Tally::new(Limits::FUNCTION);
+        state.tally.credentials = 7;
+        state.tally.nearest_days = Some(-3);
+        state.roster = Roster::resume([], [1, u64::MAX]);
+        let stages = [
+            Stage::Page(None),
+            Stage::Page(Some("x".into())),
+            Stage::Settle,
+        ];
+        for stage in stages {
+            state.position.as_mut().unwrap().stage = stage;
+            let continuation = Continuation::of(state.clone()).unwrap();
+            assert_eq!(continuation.into_state(Limits::FUNCTION).unwrap(), state);
+        }
+    }
+
+    #[test]
+    fn an_audit_at_its_end_has_no_continuation() {
+        let mut state = heaviest();
+        state.position = None;
+        assert_eq!(Continuation::of(state), None);
+    }
+}

@@ -14,7 +14,7 @@ use crate::scan::State;
 /// Most bytes of JSON for the listed findings. Lambda answers with at most 6 MB, but Step
 /// Functions passes on only 256 KiB,
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>.
-const MAX_FINDING_BYTES: usize = 150_000;
+const MAX_FINDING_BYTES: usize = 120_000;
 
 /// What one invocation answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]

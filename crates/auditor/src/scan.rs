@@ -33,6 +33,9 @@ use crate::settings::Settings;
 /// How many look-ups are under way at once. More would only meet the service's throttling.
 const CONCURRENCY: usize = 5;
 
+/// How many bytes of applications that were seen in part one invocation hands to the next.
+const CARRIED_BYTES: usize = 40_000;
+
 /// An audit under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
@@ -158,11 +161,11 @@ pub async fn scan<P: ParameterEstate, S: SecretEstate, C: Clock>(
     };
     while let Some(position) = scan.state.position.clone() {
         if scan.progressed && clock.now() >= budget.pause_at {
-            return;
+            return scan.lighten(&position).await;
         }
         match scan.step(&position).await {
             Ok(()) => scan.progressed = true,
-            Err(OutOfTime) if scan.progressed => return,
+            Err(OutOfTime) if scan.progressed => return scan.lighten(&position).await,
             // A whole invocation was not enough for this one step, so another would not be.
             Err(OutOfTime) => scan.give_up(&position),
         }
@@ -199,7 +202,7 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
                 self.secret_page(prefix, token.as_deref()).await?
             }
             (_, Stage::Settle) => {
-                self.settle(position).await?;
+                self.settle_pending(prefix, 0).await?;
                 None
             }
         };
@@ -222,6 +225,25 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
         self.state
             .tally
             .miss(what, "it did not answer within a whole invocation");
+        self.forget_pending();
+        self.state.position = following(self.settings, position);
+    }
+
+    /// Makes a state that is handed over light enough: an order of listing that keeps many
+    /// applications waiting costs look-ups now instead of names to carry.
+    async fn lighten(&mut self, position: &Position) {
+        let settled = self.settle_pending(&position.prefix, CARRIED_BYTES).await;
+        if settled.is_err() {
+            let what = incomplete(&self.state.roster, &position.prefix);
+            self.state
+                .tally
+                .miss(what, "there was no time left to look them up");
+            self.forget_pending();
+        }
+    }
+
+    /// Claims nothing about applications that have been seen in part only.
+    fn forget_pending(&mut self) {
         let pending: Vec<_> = self
             .state
             .roster
@@ -231,7 +253,6 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
         for application in pending {
             self.state.roster.settle(&application);
         }
-        self.state.position = following(self.settings, position);
     }
 
     async fn parameter_page(
@@ -262,7 +283,7 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
         self.page_done(Vault::ParameterStore, prefix);
         if self.state.roster.pending().len() > PENDING_LIMIT {
             // The page is counted already; where time runs out, the next page tries again.
-            self.settle_pending(prefix).await.ok();
+            self.settle_pending(prefix, 0).await.ok();
         }
         Ok(Some(
             next.map_or(Stage::Settle, |token| Stage::Page(Some(token))),
@@ -371,13 +392,10 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
         ));
     }
 
-    /// Finds out about every application that the pages showed in part, a batch at a time.
-    async fn settle(&mut self, position: &Position) -> Result<(), OutOfTime> {
-        self.settle_pending(&position.prefix).await
-    }
-
-    async fn settle_pending(&mut self, prefix: &str) -> Result<(), OutOfTime> {
-        while self.state.roster.pending().len() > 0 {
+    /// Finds out about applications that the pages showed in part, a batch at a time, until no
+    /// more than so many bytes of them are left.
+    async fn settle_pending(&mut self, prefix: &str, weight: usize) -> Result<(), OutOfTime> {
+        while self.state.roster.pending_weight() > weight {
             let layout = &self.settings.layout;
             let mut names = Vec::new();
             let mut batch = Vec::new();
@@ -396,15 +414,7 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
                 Ok(found) => found,
                 Err(error) => {
                     self.miss(incomplete(&self.state.roster, prefix), &error);
-                    let all: Vec<_> = self
-                        .state
-                        .roster
-                        .pending()
-                        .map(|(name, _)| name.clone())
-                        .collect();
-                    for application in all {
-                        self.state.roster.settle(&application);
-                    }
+                    self.forget_pending();
                     return Ok(());
                 }
             };

@@ -73,3 +73,21 @@ async fn calls_are_the_pages_and_one_per_application_whatever_the_order() {
         assert_eq!(calls, 10_000 / 50 + 500, "{order:?}");
     }
 }
+
+#[tokio::test]
+async fn an_order_that_keeps_all_applications_waiting_costs_few_look_ups_when_handed_over() {
+    for order in [Order::Name, Order::RoleByRole, Order::Scattered] {
+        let aws = Aws::new(10_000, order);
+        let (response, invocations) = aws.audit_in_parts().await;
+        assert!(invocations > 3, "{invocations}");
+        assert!(!response.partial);
+        assert_eq!(
+            (response.summary.applications, response.summary.credentials),
+            (500, 10_000)
+        );
+        assert_eq!(response.findings, [] as [Value; 0], "{order:?}");
+        let calls: usize = aws.calls().values().sum();
+        let at_worst = 10_000 / 50 + 500 + 500 / 25;
+        assert!(calls <= at_worst, "{order:?}: {calls}");
+    }
+}

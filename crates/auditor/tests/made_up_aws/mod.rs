@@ -2,7 +2,7 @@
 //! knows no operation that returns a value.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use jiff::SignedDuration;
 use lwa_aws::parameter_store_estate::ParameterStoreEstate;
 use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::Timestamp;
@@ -146,34 +147,83 @@ impl Aws {
             .build()
     }
 
-    /// Audits it.
+    /// Audits it in one invocation.
     pub(crate) async fn audit(&self, vault: &str) -> Response {
-        let lookup = Lookup::new(|name: &str| (name == "LWA_VAULT").then(|| vault.to_owned()));
-        let config = self.config();
-        let world = World::new(FixedClock.now());
-        // As `from_aws` makes them, but without the adaptive mode's half minute of slow calls
-        // after the first that is throttled.
-        let auditor = Auditor::new(
-            Settings::from_lookup(&lookup).unwrap(),
-            ParameterStoreEstate::new(aws_sdk_ssm::Client::new(&config)),
-            SecretsManagerEstate::new(aws_sdk_secretsmanager::Client::new(&config)),
-            world.clone(),
-            FixedClock,
-            world,
-        );
+        let auditor = self.auditor(vault, TestClock::standing());
         auditor
             .handle(json!({}), Duration::from_mins(15))
             .await
             .unwrap()
     }
+
+    /// Audits it in as many invocations as it takes, each of about 20 pages, and gives the
+    /// last response and the number of invocations.
+    pub(crate) async fn audit_in_parts(&self) -> (Response, u32) {
+        let mut input = json!({});
+        for invocation in 1.. {
+            let auditor = self.auditor("parameter-store", TestClock::running());
+            let response = auditor
+                .handle(input, Duration::from_secs(90))
+                .await
+                .unwrap();
+            let answer = json!(response);
+            assert!(answer.to_string().len() < 256 * 1024);
+            if response.complete {
+                return (response, invocation);
+            }
+            input = json!({"continuation": answer["continuation"]});
+        }
+        unreachable!()
+    }
+
+    fn auditor(
+        &self,
+        vault: &str,
+        clock: TestClock,
+    ) -> Auditor<ParameterStoreEstate, SecretsManagerEstate, World, TestClock, World> {
+        let lookup = Lookup::new(|name: &str| (name == "LWA_VAULT").then(|| vault.to_owned()));
+        let config = self.config();
+        let world = World::new(clock.now());
+        // As `from_aws` makes them, but without the adaptive mode's half minute of slow calls
+        // after the first that is throttled.
+        Auditor::new(
+            Settings::from_lookup(&lookup).unwrap(),
+            ParameterStoreEstate::new(aws_sdk_ssm::Client::new(&config)),
+            SecretsManagerEstate::new(aws_sdk_secretsmanager::Client::new(&config)),
+            world.clone(),
+            clock,
+            world,
+        )
+    }
 }
 
-/// A day on which time passes only for those who wait.
-struct FixedClock;
+/// A clock that moves so many seconds each time somebody looks.
+struct TestClock {
+    step: i64,
+    looks: AtomicI64,
+}
 
-impl Clock for FixedClock {
+impl TestClock {
+    fn standing() -> Self {
+        Self {
+            step: 0,
+            looks: AtomicI64::new(0),
+        }
+    }
+
+    fn running() -> Self {
+        Self {
+            step: 1,
+            looks: AtomicI64::new(0),
+        }
+    }
+}
+
+impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        "2026-06-02T06:00:00Z".parse().unwrap()
+        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
+        "2026-06-02T06:00:00Z".parse::<Timestamp>().unwrap()
+            + SignedDuration::from_secs(looks * self.step)
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -59,6 +59,22 @@ impl Roster {
         self.pending.iter()
     }
 
+    /// About how many bytes the pending applications take as text.
+    pub fn pending_weight(&self) -> usize {
+        let text = |text: Option<&str>| text.map_or(0, str::len);
+        let parts = |parts: &Parts| {
+            let reason = parts
+                .exemption
+                .as_ref()
+                .map(|exemption| exemption.reason.as_str());
+            text(parts.owner.as_deref()) + text(reason)
+        };
+        // Field names and flags take about as much as a short name.
+        let weight =
+            |(name, known): (&ApplicationName, &Parts)| 150 + name.as_str().len() + parts(known);
+        self.pending.iter().map(weight).sum()
+    }
+
     /// The others, as opaque numbers.
     pub fn settled(&self) -> impl ExactSizeIterator<Item = u64> {
         self.settled.iter().copied()
