@@ -1,0 +1,150 @@
+//! What the function did, for its answer, its metrics and whoever calls it as a library.
+
+use lwa_core::application::ApplicationName;
+use lwa_core::metrics::{Metric, MetricSet};
+use lwa_core::rotation::queue::{BatchResponse, InvalidPayload, QueueMessage};
+use serde_json::Value;
+
+/// What was done with the messages of one invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// In the order in which they were handled: the newest secret first.
+    pub messages: Vec<MessageReport>,
+}
+
+/// What was done with one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageReport {
+    /// Its id.
+    pub message_id: String,
+    /// The applications it is about; none where nobody knows.
+    pub applications: Vec<String>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Why, where that is not plain.
+    pub detail: Option<String>,
+}
+
+/// What came of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The secret works and is stored.
+    Stored,
+    /// The secret is stored although LWA does not accept it, because the old one is dying.
+    StoredUnverified,
+    /// The secret had been stored before.
+    Duplicate,
+    /// A newer secret is stored.
+    Stale,
+    /// LWA does not accept the secret yet.
+    Waits,
+    /// Something outside does not work.
+    Failed,
+    /// The message can never be handled.
+    Rejected,
+    /// There was no time for it.
+    OutOfTime,
+}
+
+impl Outcome {
+    /// A stable word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::StoredUnverified => "stored-unverified",
+            Self::Duplicate => "duplicate",
+            Self::Stale => "stale",
+            Self::Waits => "waits",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::OutOfTime => "out-of-time",
+        }
+    }
+
+    /// Whether the message stays in the queue.
+    pub const fn is_returned(self) -> bool {
+        matches!(
+            self,
+            Self::Waits | Self::Failed | Self::Rejected | Self::OutOfTime
+        )
+    }
+}
+
+/// Why an invocation failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiverError {
+    /// The event is no batch of messages.
+    #[error(transparent)]
+    InvalidRequest(#[from] InvalidPayload),
+    /// The event has no messages.
+    #[error("the event holds no messages: this function is invoked by an SQS queue only")]
+    NoMessages,
+}
+
+impl ReceiverError {
+    /// The `errorType` of the function's error response; stable.
+    pub const fn error_type(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) | Self::NoMessages => "InvalidRequest",
+        }
+    }
+}
+
+impl MessageReport {
+    pub(crate) fn new(
+        message: &QueueMessage,
+        applications: &[ApplicationName],
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            message_id: message.message_id.clone(),
+            applications: applications.iter().map(ToString::to_string).collect(),
+            outcome,
+            detail: None,
+        }
+    }
+
+    pub(crate) fn because(self, detail: String) -> Self {
+        Self {
+            detail: Some(detail),
+            ..self
+        }
+    }
+
+    /// Whether the message stays in the queue.
+    pub const fn returned(&self) -> bool {
+        self.outcome.is_returned()
+    }
+}
+
+impl Report {
+    /// The function's answer.
+    pub fn to_json(&self) -> Value {
+        let returned = self.messages.iter().filter(|message| message.returned());
+        let ids = returned.map(|message| message.message_id.clone());
+        serde_json::to_value(BatchResponse::returning(ids)).unwrap_or_default()
+    }
+
+    /// How often each thing was done; none when nothing was.
+    pub(crate) fn metrics(&self, namespace: &str) -> Option<MetricSet> {
+        const NAMES: [(Outcome, &str); 6] = [
+            (Outcome::Stored, "SecretsStored"),
+            (Outcome::StoredUnverified, "SecretsStoredUnverified"),
+            (Outcome::Stale, "SecretsStale"),
+            (Outcome::Waits, "SecretsWaiting"),
+            (Outcome::Failed, "SecretsNotStored"),
+            (Outcome::Rejected, "SecretMessagesRejected"),
+        ];
+        let counts = NAMES.iter().filter_map(|(counted, name)| {
+            let outcomes = self.messages.iter().map(|message| message.outcome);
+            let count = outcomes.filter(|outcome| outcome == counted).count();
+            (count > 0).then(|| Metric::count(name, count))
+        });
+        let metrics: Vec<Metric> = counts.collect();
+        (!metrics.is_empty()).then(|| MetricSet {
+            namespace: namespace.to_owned(),
+            dimensions: vec![],
+            metrics,
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! The receiver in a world in memory, with a queue that behaves as SQS does.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod messages;
+mod stage;
+mod steps;
