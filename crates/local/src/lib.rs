@@ -6,6 +6,7 @@
 mod estate;
 pub mod lwa;
 mod parameter_directory;
+pub mod rotation;
 pub mod sp_api;
 pub mod vault;
 pub mod world;
