@@ -8,6 +8,7 @@
 
 mod dependencies;
 mod emulators;
+mod infra;
 mod python;
 mod screenshot;
 mod snapshots;

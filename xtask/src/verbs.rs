@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::emulators::Emulators;
-use crate::{dependencies, python, screenshot, snapshots, steps, tree};
+use crate::{dependencies, infra, python, screenshot, snapshots, steps, tree};
 
 /// `cargo xtask check`.
 pub(crate) fn check() -> Result<()> {
@@ -77,6 +77,10 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
     }
 
     let python = python::virtual_environment()?;
+    let templates = infra::templates()?;
+    if everything {
+        infra::check(&python, &templates)?;
+    }
     build_binaries()?;
     if everything {
         steps::time("screenshot", screenshot::check)?;
