@@ -172,6 +172,14 @@ fn functions(packages: &[Package]) -> impl Iterator<Item = &Package> {
     })
 }
 
+/// The names of the Lambda functions.
+pub(crate) fn function_names() -> Result<Vec<String>> {
+    let metadata = metadata()?;
+    Ok(functions(&metadata.packages)
+        .map(|package| package.name.clone())
+        .collect())
+}
+
 fn functions_on_functions(packages: &[Package]) -> Vec<String> {
     let names: BTreeSet<&str> = functions(packages)
         .map(|function| function.name.as_str())

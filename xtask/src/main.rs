@@ -6,6 +6,8 @@
     reason = "a command speaks on its standard output and standard error"
 )]
 
+mod bench;
+mod build;
 mod dependencies;
 mod emulators;
 mod infra;
@@ -48,6 +50,28 @@ enum Verb {
         /// Run only the tests whose names contain this, and nothing else
         filter: Option<String>,
     },
+    /// Build the functions as they are deployed: target/lambda/FUNCTION/bootstrap
+    #[command(after_help = "Examples:
+  cargo xtask build                 for x86-64
+  cargo xtask build --arch arm64    for Graviton
+  cargo xtask build --twice         also that a second build gives the same bytes; takes long")]
+    Build {
+        /// The architecture of the functions
+        #[arg(long, value_name = "ARCHITECTURE", default_value = "x86_64")]
+        arch: build::Architecture,
+        /// Write the sizes down in bench/sizes.toml
+        #[arg(long)]
+        record: bool,
+        /// Build everything a second time, and fail unless that gives the same bytes
+        #[arg(long)]
+        twice: bool,
+    },
+    /// Measure start-up, latency, memory and calls of the functions, on loopback
+    #[command(after_help = "Examples:
+  cargo xtask bench                         everything; takes minutes
+  cargo xtask bench --quick                 a first look
+  cargo xtask bench --only token-exchanger  one function, and the floor")]
+    Bench(bench::Options),
     /// Run the AWS emulators until Ctrl-C, for `cargo test -p lwa-tests` in another terminal
     #[command(after_help = "Example:
   cargo xtask emulators             prints the two `export` lines to paste elsewhere")]
@@ -61,6 +85,12 @@ fn main() -> ExitCode {
         Verb::Check => verbs::check(),
         Verb::Lint => verbs::lint(),
         Verb::Test { quick, filter } => verbs::test(quick, filter.as_deref()),
+        Verb::Build {
+            arch,
+            record,
+            twice,
+        } => build::build(arch, record, twice),
+        Verb::Bench(options) => bench::bench(&options),
         Verb::Emulators => verbs::emulators(),
         Verb::Screenshot => verbs::screenshot(),
     };

@@ -1,0 +1,25 @@
+//! The time, for measuring it.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+/// Now, for durations.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Now, for events that lie in the future or the past.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the functions compare what they are told with the real time"
+)]
+pub(crate) fn timestamp() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Now, in milliseconds since 1970.
+pub(crate) fn unix_time_ms() -> u128 {
+    timestamp().as_duration().unsigned_abs().as_millis()
+}
