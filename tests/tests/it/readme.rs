@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use lwa_core::audit::findings::EXPLANATIONS;
 use lwa_core::config::VARIABLES;
 
 fn readme() -> String {
@@ -43,6 +44,27 @@ fn the_configuration_table_lists_every_variable_as_the_code_has_it() {
         .collect();
     let text = readme();
     let found = table(&text, "<!-- configuration:");
+    assert_eq!(
+        found,
+        expected,
+        "the table should be:\n{}",
+        expected.join("\n")
+    );
+}
+
+#[test]
+fn the_findings_table_lists_every_finding_as_the_code_has_it() {
+    let expected: Vec<String> = EXPLANATIONS
+        .iter()
+        .map(|finding| {
+            format!(
+                "| `{}` | {} | {} | {} | {} |",
+                finding.code, finding.title, finding.severity, finding.meaning, finding.remedy
+            )
+        })
+        .collect();
+    let text = readme();
+    let found = table(&text, "<!-- findings:");
     assert_eq!(
         found,
         expected,
