@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod adapters;
 #[cfg(test)]
+mod auditor;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod emulators;
