@@ -276,6 +276,9 @@ impl SecretStore for SecretsManagerRotation {
                     problem: error.to_string(),
                 }),
             })?;
+        if is_same_secret(&document, &current.document) {
+            return Ok(SecretVersion::new(current.version));
+        }
         let mut token = request_token(notification);
         if let Err(error) = self.put(application, &document, &token).await {
             // A token that was used for another document is refused. That is the case when an
@@ -288,18 +291,16 @@ impl SecretStore for SecretsManagerRotation {
             token = request_token_after(notification, &current.version);
             self.put(application, &document, &token).await?;
         }
-        if token != current.version {
-            let request = self
-                .client
-                .update_secret_version_stage()
-                .secret_id(application.as_str())
-                .version_stage(CURRENT)
-                .move_to_version_id(&token)
-                .remove_from_version_id(&current.version);
-            Box::pin(request.send())
-                .await
-                .map_err(|error| call_error("UpdateSecretVersionStage", &error))?;
-        }
+        let request = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(application.as_str())
+            .version_stage(CURRENT)
+            .move_to_version_id(&token)
+            .remove_from_version_id(&current.version);
+        Box::pin(request.send())
+            .await
+            .map_err(|error| call_error("UpdateSecretVersionStage", &error))?;
         Ok(SecretVersion::new(token))
     }
 }
@@ -356,6 +357,14 @@ mod tests {
             json!({"SecretId": "my-erp", "VersionStage": "AWSCURRENT", "MoveToVersionId": ID,
                    "RemoveFromVersionId": "v1"})
         );
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_current_already_is_left_alone() {
+        let canned = Canned::answers([(200, version("v1", NEW).as_str())]);
+        let stored = rotation(&canned).store(&my_erp(), &"new".into(), ID).await;
+        assert_eq!(stored.unwrap().as_str(), "v1");
+        assert_eq!(canned.bodies().len(), 1);
     }
 
     #[tokio::test]

@@ -10,7 +10,9 @@ use lwa_core::rotation::ports::{
     MessageQueue, RotationLedger, SecretStore, StoreError, StoredApplication,
 };
 use lwa_core::rotation::queue::QueueMessage;
-use lwa_core::rotation::receive::{parameter_problem, request_token, request_token_after};
+use lwa_core::rotation::receive::{
+    is_same_secret, parameter_problem, request_token, request_token_after,
+};
 use lwa_core::vault::{KEY_CLIENT_ID, KEY_CLIENT_SECRET, SecretVersion, VaultError, VaultKind};
 use lwa_core::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -209,6 +211,9 @@ impl LocalRotation {
                 problem: error.to_string(),
             }),
         })?;
+        if is_same_secret(&document, &current.value) {
+            return Ok(SecretVersion::new(current.id));
+        }
         let mut token = request_token(notification);
         if let Err(error) = self.put(application, &document, &token).await {
             if error.failure != CallFailure::Refused {
@@ -217,9 +222,7 @@ impl LocalRotation {
             token = request_token_after(notification, &current.id);
             self.put(application, &document, &token).await?;
         }
-        if token != current.id {
-            self.promote(application, &current.id, &token).await?;
-        }
+        self.promote(application, &current.id, &token).await?;
         Ok(SecretVersion::new(token))
     }
 

@@ -16,6 +16,10 @@ mod readme;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
+mod rotation_story;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod runtime_api;
