@@ -93,6 +93,8 @@ struct Subject<'a> {
     parameter_name: &'a str,
     place: Option<Place>,
     metadata: Option<&'a ParameterMetadata>,
+    /// Whether it was looked for and is not there.
+    is_gone: bool,
     tags: SecretTags,
     deadline: Option<Deadline>,
     missing: Vec<String>,
@@ -111,6 +113,7 @@ impl<'a> Subject<'a> {
             .is_some_and(|place| place.role == Role::ClientSecret);
         let mut missing = Vec::new();
         let mut metadata = None;
+        let is_gone = findings.is_some_and(|findings| findings.metadata == Ok(None));
         let mut tags = SecretTags::default();
         if let Some(findings) = findings {
             match &findings.metadata {
@@ -139,6 +142,7 @@ impl<'a> Subject<'a> {
             parameter_name,
             place,
             metadata,
+            is_gone,
             tags,
             deadline,
             missing,
@@ -397,13 +401,13 @@ impl<'a> Subject<'a> {
             } else {
                 "Store the value again, as a SecureString under the customer key:"
             };
-            notice.steps = vec![
-                Step::at(again, link),
-                Step::new(
-                    "Find out who did it: CloudTrail, event name DeleteParameter or \
-                     DeleteParameters.",
-                ),
-            ];
+            let who = if kind == "parameter-expired" {
+                "Store it without an Expiration policy. Who had set that one is in CloudTrail, \
+                 event name PutParameter."
+            } else {
+                "Find out who did it: CloudTrail, event name DeleteParameter or DeleteParameters."
+            };
+            notice.steps = vec![Step::at(again, link), Step::new(who)];
             notice.steps.extend(runbook);
         }
         notice
@@ -425,20 +429,25 @@ impl<'a> Subject<'a> {
             .unwrap_or_default();
         let runbook = wording::runbook_step(self.context.runbook_url);
         let mut notice = self.base(severity, "policy-failed", action_facts(action));
-        notice.headline = format!(
-            "the {policy} policy of the {what} {name} failed, so reminders from it may not come. \
-             The daily audit does not depend on it."
-        );
+        let deletes = action.policy_type == PolicyType::Expiration;
+        let consequence = if deletes {
+            "It would have deleted a credential in use."
+        } else {
+            "Reminders from it may not come; the daily audit does not depend on it."
+        };
+        notice.headline = format!("the {policy} policy of the {what} {name} failed. {consequence}");
         notice.subject = Line::new(format!("{policy} policy failed: {what} "), &name, "");
         notice.sms = Line::new(
             format!("the {} policy of the {what} ", short(&policy)),
             &name,
             format!(" failed.{distance}"),
         );
-        notice.steps = vec![Step::at(
-            "Open the parameter, read the policy's status, and save its policies again:",
-            link,
-        )];
+        let step = if deletes {
+            "Remove the Expiration policy and keep the NoChangeNotification ones:"
+        } else {
+            "Open the parameter, read the policy's status, and save its policies again:"
+        };
+        notice.steps = vec![Step::at(step, link)];
         notice.steps.extend(runbook);
         notice
     }
@@ -456,7 +465,7 @@ impl<'a> Subject<'a> {
         notice.headline = format!("a policy of type {policy} acted on the {what} {name}.");
         notice.subject = Line::new(format!("{policy} policy acted: {what} "), &name, "");
         notice.sms = Line::new(
-            format!("a {} policy acted on the {what} ", short(&policy)),
+            format!("a policy of type {} acted on the {what} ", short(&policy)),
             &name,
             ".",
         );
@@ -541,6 +550,9 @@ impl<'a> Subject<'a> {
         if let Some(deadline) = &self.deadline {
             let lifetime = self.context.secret_lifetime_days;
             fact("Deadline", wording::deadline(deadline, now, lifetime));
+        }
+        if self.is_gone {
+            fact("State", "the parameter does not exist any more".into());
         }
         if let Some(metadata) = self.metadata {
             fact("Last change", last_change(metadata, now));

@@ -4,29 +4,32 @@ use std::collections::BTreeMap;
 
 use lwa_core::ports::{CallError, ParameterDirectory, ParameterMetadata};
 
-use crate::world::{Parameter, World};
+use crate::world::{Parameter, State, World};
 
 impl ParameterDirectory for World {
     async fn describe(&self, name: &str) -> Result<Option<ParameterMetadata>, CallError> {
         self.call("DescribeParameters", name, |state| {
-            Ok(state
-                .parameters
-                .get(name)
-                .map(|parameter| metadata(name, parameter)))
+            Ok(find(state, name).map(|parameter| metadata(name, parameter)))
         })
         .await
     }
 
     async fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, CallError> {
         self.call("ListTagsForResource", name, |state| {
-            Ok(state
-                .parameters
-                .get(name)
+            Ok(find(state, name)
                 .map(|parameter| parameter.tags.clone())
                 .unwrap_or_default())
         })
         .await
     }
+}
+
+/// The parameter of a name, which events may give without its leading slash.
+fn find<'a>(state: &'a State, name: &str) -> Option<&'a Parameter> {
+    let parameters = &state.parameters;
+    parameters
+        .get(name)
+        .or_else(|| parameters.get(&format!("/{name}")))
 }
 
 /// What DescribeParameters tells about a parameter.
