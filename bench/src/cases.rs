@@ -1,9 +1,10 @@
 //! What is measured: programs with their settings and events.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clock;
 use crate::services::CLIENT_ID;
@@ -24,6 +25,8 @@ pub(crate) struct Case {
     pub(crate) over_tls: bool,
     /// How many warm invocations there are, in percent of those of the others.
     pub(crate) warm_percent: usize,
+    /// How long LWA takes to answer while the throughput is measured.
+    pub(crate) lwa_delay: Duration,
     event: fn(u64) -> Result<Value>,
 }
 
@@ -31,6 +34,8 @@ pub(crate) struct Case {
 pub(crate) const FLOOR: &str = "floor";
 /// The function that hands out tokens.
 pub(crate) const TOKEN_EXCHANGER: &str = "token-exchanger";
+/// The same with another seller's token each time, so that every invocation waits for LWA.
+pub(crate) const EXCHANGES: &str = "token-exchanger, exchanges";
 /// The same over TLS.
 pub(crate) const OVER_TLS: &str = "token-exchanger over TLS";
 /// The function that scans the estate.
@@ -61,6 +66,7 @@ impl Case {
             variables: variables.to_vec(),
             over_tls: false,
             warm_percent: 100,
+            lwa_delay: Duration::ZERO,
             event,
         }
     }
@@ -68,7 +74,6 @@ impl Case {
 
 /// All cases. The functions are at `functions/NAME/bootstrap`.
 pub(crate) fn all(functions: &Path, floor: &Path, python: Option<(&Path, &Path)>) -> Vec<Case> {
-    let nothing = |_| Ok(Value::Object(serde_json::Map::new()));
     let mut cases = vec![
         Case {
             program: floor.to_owned(),
@@ -102,6 +107,32 @@ pub(crate) fn all(functions: &Path, floor: &Path, python: Option<(&Path, &Path)>
         });
     }
     cases
+}
+
+/// Those whose throughput is measured: what takes several events at once.
+pub(crate) fn concurrent(functions: &Path, floor: &Path) -> Vec<Case> {
+    vec![
+        Case {
+            program: floor.to_owned(),
+            ..Case::function(functions, FLOOR, &[], nothing)
+        },
+        Case::function(functions, TOKEN_EXCHANGER, &[], nothing),
+        Case {
+            name: EXCHANGES,
+            lwa_delay: Duration::from_millis(20),
+            ..Case::function(functions, TOKEN_EXCHANGER, &[], another_seller)
+        },
+    ]
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "other events are read from files")]
+fn nothing(_: u64) -> Result<Value> {
+    Ok(json!({}))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "other events are read from files")]
+fn another_seller(number: u64) -> Result<Value> {
+    Ok(json!({"seller": format!("A{number:012}")}))
 }
 
 fn policy_event(number: u64) -> Result<Value> {

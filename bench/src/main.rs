@@ -32,7 +32,7 @@ use clap::Parser;
 use serde::Serialize;
 use tokio::task::LocalSet;
 
-use crate::cases::{AUDITOR, Case, FLOOR, TOKEN_EXCHANGER};
+use crate::cases::{AUDITOR, Case, FLOOR};
 use crate::report::{AuditReport, CaseReport, Report, Throughput};
 use crate::services::Services;
 use crate::targets::Target;
@@ -125,8 +125,11 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         &arguments.floor,
         python.zip(arguments.python_sample.as_deref()),
     );
+    let mut concurrent = cases::concurrent(&arguments.functions, &arguments.floor);
     if let Some(only) = &arguments.only {
-        cases.retain(|case| case.name == FLOOR || case.name.contains(only.as_str()));
+        let wanted = |case: &Case| case.name == FLOOR || case.name.contains(only.as_str());
+        cases.retain(wanted);
+        concurrent.retain(wanted);
     }
     require_programs(&cases)?;
 
@@ -135,7 +138,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         warm_invocations: effort.warm_invocations,
         cases: lives(&cases, &services, authority, &effort).await?,
         order: cases.iter().map(|case| case.name).collect(),
-        throughput: throughput(&cases, &services, authority, &effort).await?,
+        throughput: throughput(&concurrent, &services, authority, &effort).await?,
         audits: audits(&cases, &services, authority, &effort).await?,
     };
     let targets = targets::targets(&report);
@@ -174,11 +177,8 @@ async fn throughput(
     authority: &Path,
     effort: &Effort,
 ) -> Result<Vec<Throughput>> {
-    // Those that take several events at once.
-    let cases = cases
-        .iter()
-        .filter(|case| [FLOOR, TOKEN_EXCHANGER].contains(&case.name));
     let mut runs: Vec<_> = cases
+        .iter()
         .flat_map(|case| [(case, 1, Vec::new()), (case, POLLERS, Vec::new())])
         .collect();
     for round in 1..=effort.throughput_rounds {

@@ -76,7 +76,7 @@ pub(crate) async fn life(
 ) -> Result<Life> {
     services.hold(3);
     services.take_calls();
-    process::use_one_processor(true)?;
+    process::run_on(0)?;
     let mut running = Running::start(case, services, authority, 1).await?;
 
     let poll = running.poll().await?;
@@ -121,8 +121,8 @@ pub(crate) async fn life(
     })
 }
 
-/// Invokes a warm function for `duration` as fast as it goes, with so many events at once, on all
-/// processors.
+/// Invokes a warm function for `duration` as fast as it goes, with so many events at once. The
+/// function has one processor, and the benchmark another.
 pub(crate) async fn throughput(
     case: &Case,
     services: &Services,
@@ -131,12 +131,13 @@ pub(crate) async fn throughput(
     duration: Duration,
 ) -> Result<Rate> {
     services.hold(3);
-    process::use_one_processor(false)?;
+    services.delay_lwa(case.lwa_delay);
+    process::run_on(1)?;
     let mut running = Running::start(case, services, authority, pollers).await?;
+    process::run_on(0)?;
     for number in 0..WARM_UP {
         running.invoke(number, &case.event(number)?).await?;
     }
-    let event = case.event(WARM_UP)?;
     let (cpu, own_cpu) = (running.process.cpu()?, process::own_cpu()?);
     let start = crate::clock::now();
     let mut number = WARM_UP;
@@ -145,7 +146,7 @@ pub(crate) async fn throughput(
         tokio::select! {
             Some(poll) = running.api.polls.recv() => {
                 number += 1;
-                poll.give(number, &event);
+                poll.give(number, &case.event(number)?);
             }
             Some(answer) = running.api.answers.recv() => {
                 if answer.outcome.is_err() {
@@ -160,6 +161,7 @@ pub(crate) async fn throughput(
     let elapsed = start.elapsed().as_secs_f64();
     let cpu = running.process.cpu()?.saturating_sub(cpu);
     let own_cpu = process::own_cpu()?.saturating_sub(own_cpu);
+    services.delay_lwa(Duration::ZERO);
     running.check(services)?;
     Ok(Rate {
         per_second: to_float(answered) / elapsed,
@@ -177,8 +179,9 @@ pub(crate) async fn audit(
 ) -> Result<Audit> {
     services.hold(parameters);
     services.take_calls();
-    process::use_one_processor(false)?;
+    process::run_on(1)?;
     let mut running = Running::start(case, services, authority, 1).await?;
+    process::run_on(0)?;
     let mut event = case.event(0)?;
     let mut poll = running.poll().await?;
     let before = running.process.cpu_when_idle().await?;

@@ -149,22 +149,19 @@ pub(crate) fn own_cpu() -> Result<Duration> {
     ))
 }
 
-/// Lets this thread, and processes that it starts from now on, run on the first processor only,
-/// or again on all.
+/// Lets this thread, and the processes that it starts from now on, run on one processor only.
 #[cfg(target_os = "linux")]
-pub(crate) fn use_one_processor(one: bool) -> Result<()> {
+pub(crate) fn run_on(processor: usize) -> Result<()> {
     use rustix::thread::{CpuSet, sched_setaffinity};
     let mut set = CpuSet::new();
-    let count = if one { 1 } else { CpuSet::MAX_CPU };
-    for processor in 0..count {
-        set.set(processor);
-    }
-    sched_setaffinity(None, &set).context("the processors cannot be chosen")
+    set.set(processor);
+    sched_setaffinity(None, &set)
+        .with_context(|| format!("processor {processor} cannot be chosen; is there one?"))
 }
 
 /// Only Linux can.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn use_one_processor(_: bool) -> Result<()> {
+pub(crate) fn run_on(_: usize) -> Result<()> {
     bail!("the benchmark reads /proc and needs Linux")
 }
 

@@ -213,7 +213,7 @@ pub(crate) fn print(report: &Report) {
         }
     }
     if !report.throughput.is_empty() {
-        println!("\nInvocations per second, on all processors");
+        println!("\nInvocations per second, function and benchmark on a processor each");
     }
     for rate in &report.throughput {
         println!(

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -36,6 +37,8 @@ pub(crate) struct Services {
 struct State {
     /// How many parameters there are.
     parameters: Cell<usize>,
+    /// How long LWA takes.
+    lwa_delay: Cell<Duration>,
     calls: RefCell<Calls>,
     /// What nothing here knows the answer to.
     unexpected: RefCell<Vec<String>>,
@@ -56,6 +59,7 @@ impl Services {
     pub(crate) async fn start(tls: TlsAcceptor) -> Result<Self> {
         let state = Rc::new(State {
             parameters: Cell::new(0),
+            lwa_delay: Cell::default(),
             calls: RefCell::default(),
             unexpected: RefCell::default(),
             now: clock::timestamp().as_second(),
@@ -64,7 +68,13 @@ impl Services {
         for (list, tls) in servers.iter_mut().zip([None, Some(tls)]) {
             for (service, _, _) in SERVICES {
                 let state = Rc::clone(&state);
-                let respond = async move |request: Request| state.respond(service, &request);
+                let respond = async move |request: Request| {
+                    let delay = state.lwa_delay.get();
+                    if service == "lwa" && !delay.is_zero() {
+                        tokio::time::sleep(delay).await;
+                    }
+                    state.respond(service, &request)
+                };
                 list.push(Server::start(tls.clone(), respond).await?);
             }
         }
@@ -93,6 +103,11 @@ impl Services {
     /// application.
     pub(crate) fn hold(&self, parameters: usize) {
         self.state.parameters.set(parameters);
+    }
+
+    /// From now on LWA takes so long to answer.
+    pub(crate) fn delay_lwa(&self, delay: Duration) {
+        self.state.lwa_delay.set(delay);
     }
 
     /// The calls since this was asked last.

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cases::{AUDITOR, FLOOR, OVER_TLS, PYTHON, TOKEN_EXCHANGER};
+use crate::POLLERS;
+use crate::cases::{AUDITOR, EXCHANGES, FLOOR, OVER_TLS, PYTHON, TOKEN_EXCHANGER};
+use crate::measure::to_float;
 use crate::report::{CaseReport, Report};
 
 /// One number and what it should be.
@@ -30,112 +32,119 @@ pub(crate) enum Bound {
     Exactly(f64),
 }
 
+/// One of the numbers of a case.
+type Number = fn(&CaseReport) -> f64;
+
 /// All targets whose numbers the report has.
 pub(crate) fn targets(report: &Report) -> Vec<Target> {
     let mut targets = Vec::new();
-    let mut add = |what: String, found: Option<f64>, bound| {
-        if let Some(found) = found {
-            targets.push(Target {
-                what,
-                found,
-                bound,
-                is_met: bound.is_met_by(found),
-            });
-        }
-    };
-    let ratio = |case: &str, to: &str, of: fn(&CaseReport) -> f64| {
-        Some(of(report.cases.get(case)?) / of(report.cases.get(to)?))
-    };
-    let cpu = |case: &CaseReport| case.first_response_cpu_ms.median;
-    let peak = |case: &CaseReport| case.peak_mib.median;
-    let zipped = |case: &str| report.cases.get(case)?.zipped_mib;
-    let name = TOKEN_EXCHANGER;
-
-    let what = format!("{name}: CPU to first response, × floor");
-    add(what, ratio(name, FLOOR, cpu), Bound::AtMost(2.0));
-    let what = format!("{name}: CPU to first response, × Python sample");
-    add(what, ratio(name, PYTHON, cpu), Bound::AtMost(1.0 / 80.0));
-    let what = format!("{name}: peak memory, × floor");
-    add(what, ratio(name, FLOOR, peak), Bound::AtMost(2.0));
-    let what = format!("{name}: peak memory, × Python sample");
-    add(what, ratio(name, PYTHON, peak), Bound::AtMost(1.0 / 9.0));
-    let both = ratio(name, FLOOR, |case| case.init_and_cold_ms.median);
-    add(
-        format!("{name}: init and cold, × floor"),
-        both,
-        Bound::AtMost(2.5),
-    );
-    let p50 = ratio(name, FLOOR, |case| case.warm_p50_us.median);
-    add(
-        format!("{name}: warm p50, × floor"),
-        p50,
-        Bound::AtMost(1.5),
-    );
-    let p99 = ratio(name, FLOOR, |case| case.warm_p99_us.median);
-    add(
-        format!("{name}: warm p99, × floor"),
-        p99,
-        Bound::AtMost(3.0),
-    );
-    add(
-        format!("{name}: zipped, MiB"),
-        zipped(name),
-        Bound::AtMost(2.0),
-    );
-    for (service, service_name) in [("ssm ", "vault"), ("lwa ", "LWA")] {
-        let cold = report.cases.get(name).map(|case| {
-            let calls = case.cold_calls.iter();
-            let calls = calls.filter(|(call, _)| call.starts_with(service));
-            calls
-                .map(|(_, count)| crate::measure::to_float(*count))
-                .sum()
-        });
-        let what = format!("{name}: {service_name} calls, cold");
-        add(what, cold, Bound::Exactly(1.0));
-    }
-    let warm = report.cases.get(name);
-    let warm = warm.map(|case| case.warm_calls.values().fold(0.0, |sum, count| sum + count));
-    add(format!("{name}: calls, warm"), warm, Bound::Exactly(0.0));
-    let what = format!("{OVER_TLS}: CPU to first response, × plain");
-    add(what, ratio(OVER_TLS, name, cpu), Bound::AtMost(2.0));
-
+    exchanger(report, &mut targets);
     for (name, limit) in [
         ("policy-formatter", 2.5),
         ("rotation-requester", 2.5),
         ("secret-receiver", 2.5),
         (AUDITOR, 3.0),
     ] {
+        let cpu = ratio(report, name, FLOOR, cpu);
         let what = format!("{name}: CPU to first response, × floor");
-        add(what, ratio(name, FLOOR, cpu), Bound::AtMost(limit));
-        add(
-            format!("{name}: zipped, MiB"),
-            zipped(name),
-            Bound::AtMost(2.2),
-        );
+        add(&mut targets, what, cpu, Bound::AtMost(limit));
+        let what = format!("{name}: zipped, MiB");
+        add(&mut targets, what, zipped(report, name), Bound::AtMost(2.2));
     }
-
-    let rate = |pollers| {
-        let mut rates = report.throughput.iter();
-        rates.find(|rate| rate.case == TOKEN_EXCHANGER && rate.pollers == pollers)
-    };
-    let gain = rate(1).zip(rate(8));
-    let gain = gain.map(|(one, eight)| eight.per_second.median / one.per_second.median);
-    let what = format!("{name}: throughput of eight pollers, × one");
-    add(what, gain, Bound::AtLeast(2.5));
-
-    if let (Some(small), Some(large)) = (report.audits.first(), report.audits.last())
-        && large.parameters > small.parameters
-    {
-        let growth = large.parameters / small.parameters;
-        let time = large.seconds.median / small.seconds.median;
-        let what = format!("{AUDITOR}: time for {growth} × the parameters, ×");
-        #[expect(clippy::cast_precision_loss, reason = "it is a small number")]
-        add(what, Some(time), Bound::AtMost(growth as f64));
-        let memory = large.peak_mib.median / small.peak_mib.median;
-        let what = format!("{AUDITOR}: memory for {growth} × the parameters, ×");
-        add(what, Some(memory), Bound::AtMost(1.5));
-    }
+    throughput(report, &mut targets);
+    audits(report, &mut targets);
     targets
+}
+
+fn exchanger(report: &Report, targets: &mut Vec<Target>) {
+    let name = TOKEN_EXCHANGER;
+    let peak = |case: &CaseReport| case.peak_mib.median;
+    let both = |case: &CaseReport| case.init_and_cold_ms.median;
+    let p50 = |case: &CaseReport| case.warm_p50_us.median;
+    let p99 = |case: &CaseReport| case.warm_p99_us.median;
+    let ratios: [(&str, &str, Number, f64); 7] = [
+        ("CPU to first response", FLOOR, cpu, 2.0),
+        ("CPU to first response", PYTHON, cpu, 1.0 / 80.0),
+        ("peak memory", FLOOR, peak, 2.0),
+        ("peak memory", PYTHON, peak, 1.0 / 9.0),
+        ("init and cold", FLOOR, both, 2.5),
+        ("warm p50", FLOOR, p50, 1.5),
+        ("warm p99", FLOOR, p99, 3.0),
+    ];
+    for (number, to, of, limit) in ratios {
+        let what = format!("{name}: {number}, × {to}");
+        let found = ratio(report, name, to, of);
+        add(targets, what, found, Bound::AtMost(limit));
+    }
+    let what = format!("{name}: zipped, MiB");
+    add(targets, what, zipped(report, name), Bound::AtMost(2.0));
+
+    if let Some(case) = report.cases.get(name) {
+        for service in ["ssm", "lwa"] {
+            let calls = case.cold_calls.iter();
+            let count = calls
+                .filter(|(call, _)| call.starts_with(service))
+                .fold(0.0, |sum, (_, count)| sum + to_float(*count));
+            let what = format!("{name}: calls of {service}, cold");
+            add(targets, what, Some(count), Bound::Exactly(1.0));
+        }
+        let count = case.warm_calls.values().fold(0.0, |sum, count| sum + count);
+        let what = format!("{name}: calls, warm");
+        add(targets, what, Some(count), Bound::Exactly(0.0));
+    }
+    let what = format!("{OVER_TLS}: CPU to first response, × plain");
+    let found = ratio(report, OVER_TLS, name, cpu);
+    add(targets, what, found, Bound::AtMost(2.0));
+}
+
+fn throughput(report: &Report, targets: &mut Vec<Target>) {
+    let rate = |case: &str, pollers| {
+        let mut rates = report.throughput.iter();
+        let rate = rates.find(|rate| rate.case == case && rate.pollers == pollers)?;
+        Some(rate.per_second.median)
+    };
+    for case in [TOKEN_EXCHANGER, EXCHANGES] {
+        let gain = rate(case, 1)
+            .zip(rate(case, POLLERS))
+            .map(|(one, many)| many / one);
+        let what = format!("{case}: throughput of eight pollers, × one");
+        add(targets, what, gain, Bound::AtLeast(2.5));
+    }
+}
+
+fn audits(report: &Report, targets: &mut Vec<Target>) {
+    let (Some(small), Some(large)) = (report.audits.first(), report.audits.last()) else {
+        return;
+    };
+    let growth = to_float((large.parameters / small.parameters) as u64);
+    let time = large.seconds.median / small.seconds.median;
+    let what = format!("{AUDITOR}: time for {growth} × the parameters, ×");
+    add(targets, what, Some(time), Bound::AtMost(growth));
+    let memory = large.peak_mib.median / small.peak_mib.median;
+    let what = format!("{AUDITOR}: memory for {growth} × the parameters, ×");
+    add(targets, what, Some(memory), Bound::AtMost(1.5));
+}
+
+fn cpu(case: &CaseReport) -> f64 {
+    case.first_response_cpu_ms.median
+}
+
+fn zipped(report: &Report, case: &str) -> Option<f64> {
+    report.cases.get(case)?.zipped_mib
+}
+
+fn ratio(report: &Report, case: &str, to: &str, of: Number) -> Option<f64> {
+    Some(of(report.cases.get(case)?) / of(report.cases.get(to)?))
+}
+
+/// Adds a target, if its number was measured.
+fn add(targets: &mut Vec<Target>, what: String, found: Option<f64>, bound: Bound) {
+    targets.extend(found.map(|found| Target {
+        what,
+        found,
+        bound,
+        is_met: bound.is_met_by(found),
+    }));
 }
 
 /// Prints the targets, and says whether all are met.
