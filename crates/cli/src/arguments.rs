@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use lwa_core::ApplicationName;
+use lwa_core::audit::findings::Code;
 
 use crate::replay::Function;
 
@@ -23,8 +25,9 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "lwa", version, styles = STYLES, max_term_width = 80, after_help = "\
 Examples:
-  lwa replay events                 every sample event of the repository
-  lwa replay my-event.json --json   one event, for a program to read
+  lwa replay events               every sample event of the repository
+  lwa audit --prefix /my-erp      what is wrong with the stored credentials
+  lwa token --application my-erp  whether they give an access token
 
 Exit code: 0 all is well, 1 findings or failures, 2 wrong usage.
 Colour only on a terminal, and not if NO_COLOR is set.")]
@@ -36,6 +39,12 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Replay(ReplayOptions),
+    Audit(AuditOptions),
+    Explain(ExplainOptions),
+    Token(TokenOptions),
+    Rotate(RotateOptions),
+    Completions(CompletionsOptions),
+    Man(ManOptions),
 }
 
 impl Command {
@@ -43,6 +52,12 @@ impl Command {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Replay(_) => "replay",
+            Self::Audit(_) => "audit",
+            Self::Explain(_) => "explain",
+            Self::Token(_) => "token",
+            Self::Rotate(_) => "rotate",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 }
@@ -60,15 +75,18 @@ impl Command {
 #[command(after_long_help = "\
 A scenario is a folder with an event.json and, where they matter, a world.json
 (what the vault and the services answer, the time, the functions' variables) and
-an expected.json (what has to come out). Any other JSON file is an event by
-itself; its functions take their variables, such as LWA_PARAMETER_PREFIX, from
-the environment.
+an expected.json (what has to come out). A story is a folder with a world.json
+and a folder for each event, which happen to one world in the order of their
+names. Any other JSON file is an event by itself; its functions take their
+variables, such as LWA_PARAMETER_PREFIX, from the environment.
 
 Examples:
   lwa replay events
       every sample event of the repository
   lwa replay events/parameter-store/client-secret-unchanged-150-days
       one scenario
+  lwa replay events/sp-api/rotation/from-notice-to-new-secret
+      a story: a client secret is rotated while services ask for tokens
   lwa replay my-event.json --now 2026-06-24T08:00:00Z
       an event of your own, as if it arrived then
   aws sqs receive-message … | jq … | lwa replay - --function secret-receiver
@@ -115,6 +133,14 @@ pub(crate) struct ReplayOptions {
     #[arg(long, value_name = "NAME", requires = "live")]
     pub(crate) profile: Option<String>,
 
+    /// With --live: the region to call instead of the configured one
+    #[arg(long, value_name = "NAME", requires = "live")]
+    pub(crate) region: Option<String>,
+
+    /// With --live: the URL to call instead of AWS's, such as an emulator's
+    #[arg(long, value_name = "URL", requires = "live")]
+    pub(crate) endpoint_url: Option<String>,
+
     /// One JSON object per event and line instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -122,6 +148,359 @@ pub(crate) struct ReplayOptions {
     /// One line per event, without the messages
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) quiet: bool,
+}
+
+impl ReplayOptions {
+    /// The account of `--live`.
+    pub(crate) fn aws(&self) -> AwsOptions {
+        AwsOptions {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+        }
+    }
+}
+
+/// Judge the stored credentials of every application, without decrypting any
+///
+/// The auditor function's work, from a terminal: it reads names, dates, keys, policies and tags,
+/// never a value, and publishes nothing.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+What the findings mean: lwa explain. How they are found is set by the variables
+of the auditor function, such as SECRET_LIFETIME_DAYS and EXPECTED_WRITER_ARN.
+
+Examples:
+  lwa audit
+      the applications of LWA_PARAMETER_PREFIX, /my-erp unless it is set
+  lwa audit --prefix /my-erp --prefix /other --vault both
+      two prefixes, in Parameter Store and in Secrets Manager
+  lwa audit --output report.html --profile production --region eu-west-1
+      a page to look at, to sort and to print
+  lwa audit --fail-on critical --format csv > findings.csv
+      one line per finding; exit code 1 only for critical ones
+  lwa audit --json | jq -r '.next_deadlines[0].deadline'
+      for a program to read
+
+Exit code: 0 no finding at or above --fail-on, 1 there is one, or something
+could not be looked at, or there was nothing to look at, 2 wrong usage.")]
+pub(crate) struct AuditOptions {
+    #[arg(
+        long,
+        value_name = "PATH",
+        value_parser = application,
+        help = "A root path to look below, may be repeated; LWA_PARAMETER_PREFIX unless given"
+    )]
+    pub(crate) prefix: Vec<ApplicationName>,
+
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "Where to look; LWA_VAULT unless given"
+    )]
+    pub(crate) vault: Option<AuditedVault>,
+
+    /// How to write it; told by FILE's ending unless given, and a table without one
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<ReportFormat>,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+
+    /// Write it into FILE instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// From which severity on a finding makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    pub(crate) fail_on: Threshold,
+
+    /// The time it is; now unless given
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub(crate) now: Option<Timestamp>,
+
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+}
+
+/// Where an audit looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditedVault {
+    ParameterStore,
+    SecretsManager,
+    Both,
+}
+
+/// How an audit is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a person at a terminal
+    Table,
+    /// One object, for a program
+    Json,
+    /// One line per finding, for a spreadsheet
+    Csv,
+    /// One page with everything in it, for a browser
+    Html,
+}
+
+/// What makes the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Threshold {
+    Info,
+    Warning,
+    Critical,
+    /// No finding does
+    Never,
+}
+
+/// Say what a finding means, why it matters and how to fix it
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  lwa explain LWA005
+      one finding
+  lwa explain
+      all of them
+  lwa explain LWA005 --json | jq -r .remedy
+      for a program to read")]
+pub(crate) struct ExplainOptions {
+    /// The finding's code; every finding unless given
+    pub(crate) code: Option<Code>,
+
+    /// A JSON object, or without CODE an array of them
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Exchange the stored credentials for an access token, and show all about it but itself
+///
+/// Runs the token-exchanger function on this machine: the same vault, the same exchange at Login
+/// with Amazon (LWA), the same errors. Nothing is kept, so every run asks LWA.
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that a person types"
+)]
+#[command(after_long_help = "\
+Examples:
+  lwa token --application my-erp
+      does the application still get tokens?
+  lwa token --application my-erp --check
+      and does the Selling Partner API take them?
+  lwa token --application my-erp --seller A2EXAMPLE
+      a token for one seller's account
+  lwa token --scope sellingpartnerapi::notifications
+      a grantless token
+  lwa token --show | sed 's/^/x-amz-access-token: /' | curl -H @- …
+      the token itself, for a call by hand that no process list shows
+  AWS_ENDPOINT_URL=http://127.0.0.1:5000 LWA_TOKEN_URL=http://127.0.0.1:8080/ \\
+      lwa token
+      against emulators
+
+Exit code: 0 there is a token, or the check went well, 1 not, 2 wrong usage.")]
+pub(crate) struct TokenOptions {
+    /// The application; the only configured one unless given
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) application: Option<String>,
+
+    /// The seller whose account the token is for; the application's own unless given
+    #[arg(long, value_name = "ID", conflicts_with = "scope")]
+    pub(crate) seller: Option<String>,
+
+    /// The OAuth grant; told by the other options unless given
+    #[arg(long, value_name = "GRANT")]
+    pub(crate) grant: Option<GrantType>,
+
+    /// What a grantless token may be used for
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: Option<String>,
+
+    /// Ask for a token that was not handed out before, as a caller of the function can
+    #[arg(long)]
+    pub(crate) force_refresh: bool,
+
+    /// Call the Selling Partner API with it, once and harmlessly, and say what came of it
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Print the token, and nothing else
+    #[arg(long, conflicts_with_all = ["check", "json"])]
+    pub(crate) show: bool,
+
+    /// A JSON object instead of text, without the token
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "Where the credentials are; LWA_VAULT unless given"
+    )]
+    pub(crate) vault: Option<CredentialsVault>,
+
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+}
+
+/// The grants of OAuth 2.0 that LWA knows, as it spells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GrantType {
+    #[value(name = "refresh_token")]
+    RefreshToken,
+    #[value(name = "client_credentials")]
+    ClientCredentials,
+}
+
+/// Where credentials are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CredentialsVault {
+    ParameterStore,
+    SecretsManager,
+}
+
+/// Ask Amazon for a new client secret now, after showing what will happen
+///
+/// Does what the rotation-requester function does when a deadline is near, whatever the
+/// deadline. The new secret comes by the queue that is registered in the developer console, and
+/// secret-receiver stores it; this command waits until it has.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Nothing is asked for if a rotation was requested within the last 24 hours: run
+again, this command then goes on waiting for the answer. Waiting can be
+interrupted at any time; the rotation goes on without it.
+
+Examples:
+  lwa rotate --application my-erp --dry-run
+      what would happen
+  lwa rotate --application my-erp
+      shows that, asks for confirmation, and waits for the new secret
+  lwa rotate --application my-erp --yes --no-wait
+      from a script
+
+Exit code: 0 the new secret is stored, or with --no-wait asked for, 1 not,
+2 wrong usage.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that a person types"
+)]
+pub(crate) struct RotateOptions {
+    /// The application; the only configured one unless given
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) application: Option<String>,
+
+    /// Show what would happen, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// Do not wait for the new secret
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+
+    /// How long to wait for the new secret
+    #[arg(long, value_name = "MINUTES", default_value_t = 30, conflicts_with = "no_wait",
+        value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub(crate) timeout: u32,
+
+    /// A JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "Where the credentials are; LWA_VAULT unless given"
+    )]
+    pub(crate) vault: Option<CredentialsVault>,
+
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+}
+
+/// Print the script with which a shell completes this command's words
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  lwa completions bash > ~/.local/share/bash-completion/completions/lwa
+      for bash, in every new shell
+  lwa completions zsh > \"${fpath[1]}/_lwa\"
+      for zsh
+  lwa completions fish > ~/.config/fish/completions/lwa.fish
+      for fish")]
+pub(crate) struct CompletionsOptions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write the manual pages of this command and its subcommands
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  lwa man ~/.local/share/man/man1
+      man lwa and man lwa-replay work from then on
+  lwa man . && man -l lwa-audit.1
+      a look at one")]
+pub(crate) struct ManOptions {
+    /// The folder to write them into; made if it is not there
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
+/// The options that every AWS tool has.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "AWS")]
+pub(crate) struct AwsOptions {
+    /// The profile of the AWS configuration to use
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// The region to call instead of the configured one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+
+    /// The URL to call instead of AWS's, such as an emulator's
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+}
+
+impl AuditedVault {
+    /// As `LWA_VAULT` spells it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ParameterStore => "parameter-store",
+            Self::SecretsManager => "secrets-manager",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl CredentialsVault {
+    /// As `LWA_VAULT` spells it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ParameterStore => "parameter-store",
+            Self::SecretsManager => "secrets-manager",
+        }
+    }
+}
+
+impl GrantType {
+    /// As LWA spells it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+}
+
+fn application(text: &str) -> Result<ApplicationName, String> {
+    ApplicationName::parse(text.trim_end_matches('/')).map_err(|error| error.to_string())
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

@@ -4,13 +4,24 @@
 //! Results go to standard output, everything else to standard error. The exit code is 0 when
 //! all is well, 1 for findings and failures, and 2 for wrong usage.
 
+mod account;
 mod arguments;
+mod audit;
+mod completions;
+mod explain;
+mod man;
 pub mod replay;
+mod rotate;
 mod terminal;
+mod token;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser};
+use lwa_core::config::ConfigError;
+use tokio::runtime::Runtime;
 
 pub use arguments::Arguments;
 use arguments::Command;
@@ -20,6 +31,12 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Command::Replay(options) => replay::main(options),
+        Command::Audit(options) => audit::main(options),
+        Command::Explain(options) => explain::main(options),
+        Command::Token(options) => token::main(options),
+        Command::Rotate(options) => rotate::main(options),
+        Command::Completions(options) => completions::main(options),
+        Command::Man(options) => man::main(options),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -50,10 +67,30 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::Other(error.into())
     }
+}
+
+/// Where a subcommand's asynchronous work runs.
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime did not start")
+}
+
+/// The future behind a pointer, because the compiler gives up on the layout of futures that
+/// are nested as deep as the handlers' over real clients.
+fn boxed<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    Box::pin(future)
 }
 
 /// The clap command of a subcommand, for its usage line.

@@ -1,6 +1,7 @@
 //! `lwa replay`: sample events through the same handlers as the Lambda functions.
 
 mod arrival;
+mod changes;
 mod event_rule;
 mod expectation;
 mod function;
@@ -12,9 +13,7 @@ mod setting;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::Context;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::environment;
 use lwa_core::ports::Clock;
@@ -28,12 +27,9 @@ pub use live::Live;
 pub use outcome::{Failed, Outcome, Verdict};
 pub use setting::{Environment, Options, replay};
 
-use crate::Failure;
 use crate::arguments::ReplayOptions;
-use crate::terminal::Progress;
-
-/// After this long a person wants to know that something is going on.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::terminal::{PATIENCE, Progress, patiently};
+use crate::{Failure, runtime};
 
 /// Runs the subcommand; whether every event came out as expected.
 pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
@@ -44,13 +40,9 @@ pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
         .map(read_rules)
         .transpose()
         .map_err(Failure::Usage)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the asynchronous runtime did not start")?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let live = if options.live {
-            Some(Live::connect(options.profile.as_deref(), options.publish).await?)
+            Some(Live::connect(&options.aws(), options.publish).await?)
         } else {
             None
         };
@@ -96,7 +88,8 @@ async fn replay_all(
             progress.show(&format!("Replaying {number} of {}", inputs.len()));
         }
         let replayed = replay(input, replay_options, environment::variable);
-        let outcome = patiently(replayed, &mut progress, input).await;
+        let waiting = format!("Waiting for {}", input.name);
+        let outcome = patiently(replayed, &mut progress, &waiting).await;
         progress.clear();
         if options.json {
             writeln!(out, "{}", outcome.to_json())?;
@@ -117,19 +110,4 @@ async fn replay_all(
     }
     out.flush()?;
     Ok(good == verdicts.len())
-}
-
-/// Says what is being waited for, once it takes long.
-async fn patiently(
-    replayed: impl Future<Output = Outcome>,
-    progress: &mut Progress,
-    input: &Input,
-) -> Outcome {
-    let mut replayed = std::pin::pin!(replayed);
-    tokio::select! {
-        biased;
-        outcome = &mut replayed => return outcome,
-        () = tokio::time::sleep(PATIENCE) => progress.show(&format!("Waiting for {}", input.name)),
-    }
-    replayed.await
 }

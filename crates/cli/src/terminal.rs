@@ -1,10 +1,12 @@
 //! Colours, errors and progress.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use lwa_core::text::printable;
+use textwrap::{Options, WordSplitter};
 
 use crate::arguments::Command;
 
@@ -17,10 +19,74 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Widest line that is written, except for a link, which would not work if it were broken.
 pub(crate) const COLUMNS: usize = 80;
 
-/// Shows an error with its causes, on standard error.
+/// After this long a person wants to know that something is going on.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Waits, and says what for once it takes long.
+pub(crate) async fn patiently<T>(
+    work: impl Future<Output = T>,
+    progress: &mut Progress,
+    waiting: &str,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    let done = tokio::select! {
+        biased;
+        done = &mut work => return done,
+        () = tokio::time::sleep(PATIENCE) => {
+            progress.show(waiting);
+            work.await
+        }
+    };
+    progress.clear();
+    done
+}
+
+/// Text in lines of at most [`COLUMNS`], those after the first below the first one's text.
+pub(crate) fn paragraph(
+    out: &mut impl Write,
+    style: Style,
+    opening: &str,
+    text: &str,
+) -> io::Result<()> {
+    for line in wrap(&printable(text), opening, COLUMNS) {
+        writeln!(out, "{style}{line}{style:#}")?;
+    }
+    Ok(())
+}
+
+/// Names and what they stand for, below each other.
+pub(crate) fn fields(out: &mut impl Write, fields: &[(&str, String)]) -> io::Result<()> {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in fields {
+        let opening = format!("  {name:width$}  ");
+        paragraph(out, Style::new(), &opening, value)?;
+    }
+    Ok(())
+}
+
+/// Lines of at most `columns`; those after the first begin below the text's first character.
+pub(crate) fn wrap(text: &str, opening: &str, columns: usize) -> Vec<String> {
+    let indent = " ".repeat(opening.chars().count());
+    let options = Options::new(columns)
+        .initial_indent(opening)
+        .subsequent_indent(&indent)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options)
+        .into_iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+/// Shows an error with its causes, on standard error: in lines that a person can read, or in
+/// one that a program can.
 pub(crate) fn error(error: &anyhow::Error) {
     let text = format!("{error:#}");
-    let lines: Vec<String> = text.lines().map(printable).collect();
+    let lines: Vec<String> = if io::stderr().is_terminal() {
+        let wrapped = |line| wrap(&printable(line), "", COLUMNS - "error: ".len());
+        text.lines().flat_map(wrapped).collect()
+    } else {
+        text.lines().map(printable).collect()
+    };
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(
         anstream::stderr(),
@@ -41,8 +107,8 @@ pub(crate) fn usage_error(command: &Command, problem: &str) -> ExitCode {
 /// Whether the reader of our output went away, as `head` does.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// One line on standard error that comes and goes; none where no person sees it.
@@ -54,7 +120,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new() -> Self {
         Self {
-            enabled: std::io::stderr().is_terminal(),
+            enabled: io::stderr().is_terminal(),
             shown: false,
         }
     }
@@ -63,7 +129,7 @@ impl Progress {
         if self.enabled {
             self.shown = true;
             let text: String = printable(text).chars().take(COLUMNS - 2).collect();
-            let mut stderr = std::io::stderr();
+            let mut stderr = io::stderr();
             let _ = write!(stderr, "\r\x1b[K{text} …").and_then(|()| stderr.flush());
         }
     }
@@ -71,7 +137,7 @@ impl Progress {
     pub(crate) fn clear(&mut self) {
         if self.shown {
             self.shown = false;
-            let mut stderr = std::io::stderr();
+            let mut stderr = io::stderr();
             let _ = write!(stderr, "\r\x1b[K").and_then(|()| stderr.flush());
         }
     }

@@ -37,6 +37,16 @@ pub struct WorldFile {
     pub faults: Vec<FaultFile>,
 }
 
+/// What happens between two events of a story: `meanwhile.json` of a step.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MeanwhileFile {
+    /// The instant that it is now.
+    pub now: Option<Timestamp>,
+    /// What goes wrong from now on, in place of what went wrong before.
+    pub faults: Option<Vec<FaultFile>>,
+}
+
 /// What LWA knows, and what it says out of turn.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -262,6 +272,19 @@ impl WorldFile {
             state.faults = self.faults.into_iter().map(FaultFile::build).collect();
         }
         world
+    }
+}
+
+impl MeanwhileFile {
+    /// Lets it happen in `world`.
+    pub fn happen(self, world: &World) {
+        let mut state = world.state();
+        if let Some(now) = self.now {
+            state.now = now;
+        }
+        if let Some(faults) = self.faults {
+            state.faults = faults.into_iter().map(FaultFile::build).collect();
+        }
     }
 }
 

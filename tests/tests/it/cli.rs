@@ -43,6 +43,13 @@ fn help_is_complete_and_fits_into_80_columns() {
         ("help_short", &["-h"]),
         ("help_replay", &["replay", "--help"]),
         ("help_replay_short", &["replay", "-h"]),
+        ("help_audit", &["audit", "--help"]),
+        ("help_audit_short", &["audit", "-h"]),
+        ("help_explain", &["explain", "--help"]),
+        ("help_token", &["token", "--help"]),
+        ("help_token_short", &["token", "-h"]),
+        ("help_rotate", &["rotate", "--help"]),
+        ("help_rotate_short", &["rotate", "-h"]),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(0));

@@ -4,17 +4,23 @@
 #[cfg(test)]
 mod adapters;
 #[cfg(test)]
+mod audit_command;
+#[cfg(test)]
 mod auditor;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod emulators;
 #[cfg(test)]
+mod explain_command;
+#[cfg(test)]
 mod policy_formatter;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod rotate_command;
 #[cfg(test)]
 mod rotation;
 #[cfg(test)]
@@ -25,6 +31,8 @@ mod rules;
 mod runtime_api;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod token_command;
 #[cfg(test)]
 mod token_exchanger;
 #[cfg(test)]

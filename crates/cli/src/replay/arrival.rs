@@ -69,6 +69,14 @@ pub(super) fn detect(
     if fields.is_empty() {
         return (Some(Arrival::Schedule), Ok(Function::Auditor));
     }
+    for (key, function) in [
+        ("dry_run", Function::RotationRequester),
+        ("continuation", Function::Auditor),
+    ] {
+        if fields.len() == 1 && fields.contains_key(key) {
+            return (Some(Arrival::Invocation), Ok(function));
+        }
+    }
     if fields
         .keys()
         .all(|key| TOKEN_REQUEST.contains(&key.as_str()))
@@ -172,6 +180,8 @@ mod tests {
     fn the_shape_tells_the_function() {
         check(&json!({}), Some(Function::Auditor));
         check(&json!({"action": "check"}), Some(Function::TokenExchanger));
+        check(&json!({"dry_run": true}), Some(Function::RotationRequester));
+        check(&json!({"continuation": {}}), Some(Function::Auditor));
         check(&json!({"application": "a", "unknown": 1}), None);
         check(
             &json!({"source": "aws.ec2", "detail-type": "x", "detail": {}}),

@@ -24,6 +24,8 @@ pub struct Expectation {
     response: Option<Value>,
     /// As many as are sent, and parts of each.
     notifications: Option<Vec<Value>>,
+    /// What is different afterwards, exactly.
+    changes: Option<Vec<String>>,
 }
 
 /// Tells a `null` from a key that is not there.
@@ -57,6 +59,15 @@ impl Expectation {
             "notifications",
             notifications.as_ref(),
             &found["notifications"],
+        );
+        let changes = self
+            .changes
+            .as_ref()
+            .map(|changes| Value::from(changes.clone()));
+        compare(
+            "changes",
+            changes.as_ref(),
+            &Value::from(outcome.changes.clone()),
         );
         differences
     }

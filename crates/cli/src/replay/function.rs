@@ -1,16 +1,33 @@
-//! The functions, by name, and how each is called on a world in memory.
+//! The functions, by name, and how each is called on a world in memory or a real account.
 
 use std::fmt;
+use std::time::Duration;
 
+use auditor::Auditor;
 use clap::ValueEnum;
+use lwa_aws::parameter_store_estate::ParameterStoreEstate;
+use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
+use lwa_core::audit::estate::{ParameterEstate, SecretEstate};
 use lwa_core::config::{ConfigError, Lookup};
+use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::{Clock, Metrics, Notifier, ParameterDirectory};
+use lwa_core::rotation::queue::Payload;
+use lwa_core::sp_api::SellingPartnerApi;
+use lwa_core::vault::CredentialVault;
 use lwa_local::World;
+use lwa_local::rotation::LocalRotation;
+use lwa_local::vault::LocalVault;
 use policy_formatter::PolicyFormatter;
+use rotation_requester::RotationRequester;
+use secret_receiver::SecretReceiver;
 use serde_json::Value;
+use token_exchanger::{Response, TokenExchanger, TokenResponse};
 
-use super::live::{LiveRun, NoMetrics};
+use super::live::LiveRun;
 use super::outcome::Failed;
+use super::setting::AWS_REGION;
+use crate::account::{self, NoMetrics};
+use crate::boxed;
 
 /// One of the deployed functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,38 +82,137 @@ impl Function {
     where
         F: Fn(&str) -> Option<String>,
     {
-        match (self, stage) {
-            (Self::PolicyFormatter, Stage::Memory(world)) => {
+        match stage {
+            Stage::Memory(world) => self.in_memory(event, world, lookup).await,
+            Stage::Live(live) => self.live(event, live, lookup).await,
+        }
+    }
+
+    async fn in_memory<F>(
+        self,
+        event: Value,
+        world: &World,
+        lookup: &Lookup<F>,
+    ) -> Result<Value, Failed>
+    where
+        F: Fn(&str) -> Option<String>,
+    {
+        let copy = || world.clone();
+        match self {
+            Self::PolicyFormatter => {
                 let settings = policy_formatter::Settings::from_lookup(lookup)?;
-                let world = || world.clone();
-                let formatter = PolicyFormatter::new(settings, world(), world(), world(), world());
+                let formatter = PolicyFormatter::new(settings, copy(), copy(), copy(), copy());
                 format(event, formatter).await
             }
-            (Self::PolicyFormatter, Stage::Live(live)) => {
+            Self::TokenExchanger => {
+                let settings = token_exchanger::Settings::from_lookup(lookup)?;
+                let ports = token_exchanger::Ports {
+                    vault: LocalVault::new(copy(), settings.vault, settings.layout.clone()),
+                    lwa: copy(),
+                    sp_api: copy(),
+                    clock: copy(),
+                    metrics: copy(),
+                };
+                exchange(event, TokenExchanger::new(settings, ports)).await
+            }
+            Self::Auditor => {
+                let settings = auditor::Settings::from_lookup(lookup)?;
+                let auditor = Auditor::new(settings, copy(), copy(), copy(), copy(), copy());
+                audit(event, auditor).await
+            }
+            Self::RotationRequester => {
+                let settings = rotation_requester::Settings {
+                    region: lookup.get(AWS_REGION),
+                    ..rotation_requester::Settings::from_lookup(lookup)?
+                };
+                let (vault, layout) = (settings.vault, settings.layout.clone());
+                let ports = rotation_requester::Ports {
+                    ledger: LocalRotation::new(copy(), vault, layout.clone()),
+                    vault: LocalVault::new(copy(), vault, layout),
+                    lwa: copy(),
+                    sp_api: copy(),
+                    notifier: copy(),
+                    clock: copy(),
+                    metrics: copy(),
+                };
+                let requester = RotationRequester::new(settings, ports);
+                let payload = Payload::new(event.to_string());
+                match boxed(requester.handle(payload)).await {
+                    Ok(report) => Ok(report.to_json()),
+                    Err(error) => Err(Failed::new(error.error_type(), error)),
+                }
+            }
+            Self::SecretReceiver => {
+                let settings = secret_receiver::Settings {
+                    region: lookup.get(AWS_REGION),
+                    ..secret_receiver::Settings::from_lookup(lookup)?
+                };
+                let (vault, layout) = (settings.vault, settings.layout.clone());
+                let ports = secret_receiver::Ports {
+                    rotation: LocalRotation::new(copy(), vault, layout.clone()),
+                    vault: LocalVault::new(copy(), vault, layout),
+                    lwa: copy(),
+                    queue: copy(),
+                    notifier: copy(),
+                    clock: copy(),
+                    metrics: copy(),
+                };
+                let receiver = SecretReceiver::new(settings, ports);
+                let payload = Payload::new(event.to_string());
+                match boxed(receiver.handle(payload, None)).await {
+                    Ok(report) => Ok(report.to_json()),
+                    Err(error) => Err(Failed::new(error.error_type(), error)),
+                }
+            }
+        }
+    }
+
+    async fn live<F>(
+        self,
+        event: Value,
+        live: &LiveRun,
+        lookup: &Lookup<F>,
+    ) -> Result<Value, Failed>
+    where
+        F: Fn(&str) -> Option<String>,
+    {
+        match self {
+            Self::PolicyFormatter => {
                 let settings = policy_formatter::Settings::from_lookup(lookup)?;
                 let (directory, notifier) = (live.directory(), live.notifier());
                 let formatter =
                     PolicyFormatter::new(settings, directory, notifier, live.clock(), NoMetrics);
                 format(event, formatter).await
             }
-            (_, Stage::Live(_)) => Err(Failed::new(
+            Self::TokenExchanger => {
+                let settings = token_exchanger::Settings::from_lookup(lookup)?;
+                exchange(
+                    event,
+                    account::token_exchanger(live.aws(), settings, NoMetrics)?,
+                )
+                .await
+            }
+            Self::Auditor => {
+                let settings = auditor::Settings {
+                    region: live.aws().region().unwrap_or_default().to_owned(),
+                    ..auditor::Settings::from_lookup(lookup)?
+                };
+                let auditor = Auditor::new(
+                    settings,
+                    ParameterStoreEstate::from_aws(live.aws()),
+                    SecretsManagerEstate::from_aws(live.aws()),
+                    live.notifier(),
+                    live.clock(),
+                    NoMetrics,
+                );
+                audit(event, auditor).await
+            }
+            Self::RotationRequester | Self::SecretReceiver => Err(Failed::new(
                 "FunctionNotLive",
                 format_args!(
-                    "the {self} changes what it finds, or costs money, so it is not replayed \
-                     against a real account; leave `--live` out"
-                ),
-            )),
-            (
-                Self::TokenExchanger
-                | Self::Auditor
-                | Self::RotationRequester
-                | Self::SecretReceiver,
-                Stage::Memory(_),
-            ) => Err(Failed::new(
-                "FunctionNotBuilt",
-                format_args!(
-                    "the {self} is not part of this build yet, so nothing was run; the event and \
-                     how it arrives were understood"
+                    "the {self} changes the vault, or asks Amazon for a new secret, so it is not \
+                     replayed against a real account; leave `--live` out, or see `lwa rotate \
+                     --help`"
                 ),
             )),
         }
@@ -111,6 +227,15 @@ pub(super) enum Stage {
     Live(Box<LiveRun>),
 }
 
+/// How long an invocation of the exchanger may take on AWS.
+const EXCHANGER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long an invocation of the auditor may take on AWS.
+const AUDITOR_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// What stands in the place of an access token.
+const HIDDEN: &str = "(hidden)";
+
 async fn format<D, N, C, M>(
     event: Value,
     formatter: PolicyFormatter<D, N, C, M>,
@@ -121,7 +246,46 @@ where
     C: Clock,
     M: Metrics,
 {
-    match formatter.handle(event).await {
+    match boxed(formatter.handle(event)).await {
+        Ok(response) => to_value(&response),
+        Err(error) => Err(Failed::new(error.error_type(), error)),
+    }
+}
+
+async fn exchange<V, L, S, C, M>(
+    event: Value,
+    exchanger: TokenExchanger<V, L, S, C, M>,
+) -> Result<Value, Failed>
+where
+    V: CredentialVault,
+    L: TokenEndpoint,
+    S: SellingPartnerApi,
+    C: Clock,
+    M: Metrics,
+{
+    match boxed(exchanger.handle(event, EXCHANGER_TIMEOUT)).await {
+        Ok(Response::Token(token)) => Ok(Response::Token(TokenResponse {
+            access_token: HIDDEN.into(),
+            ..token
+        })
+        .to_json()),
+        Ok(check) => Ok(check.to_json()),
+        Err(error) => Err(Failed::new(error.error_type(), error)),
+    }
+}
+
+async fn audit<P, S, N, C, M>(
+    event: Value,
+    auditor: Auditor<P, S, N, C, M>,
+) -> Result<Value, Failed>
+where
+    P: ParameterEstate,
+    S: SecretEstate,
+    N: Notifier,
+    C: Clock,
+    M: Metrics,
+{
+    match boxed(auditor.handle(event, AUDITOR_TIMEOUT)).await {
         Ok(response) => to_value(&response),
         Err(error) => Err(Failed::new(error.error_type(), error)),
     }

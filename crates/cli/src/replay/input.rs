@@ -1,5 +1,6 @@
 //! Finding events: files, scenario folders, and folders of them.
 
+use std::fs::FileType;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,9 @@ const WORLD: &str = "world.json";
 
 /// What has to come out of a scenario.
 const EXPECTED: &str = "expected.json";
+
+/// What happens before a step of a story.
+const MEANWHILE: &str = "meanwhile.json";
 
 /// The longest event that is read, in bytes: the most that a function can be invoked with,
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
@@ -29,36 +33,73 @@ pub struct Input {
     pub world: Option<PathBuf>,
     /// The scenario's expectation.
     pub expected: Option<PathBuf>,
+    /// What happens before it, in a story.
+    pub meanwhile: Option<PathBuf>,
+    /// The steps of the story before it, which happen to the same world first.
+    pub earlier: Vec<Input>,
 }
 
 impl Input {
-    /// The event in the scenario folder `folder`.
-    fn scenario(folder: &Path) -> Self {
-        let present = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+    /// An event that depends on nothing.
+    fn alone(name: String, event: Option<PathBuf>) -> Self {
         Self {
-            name: folder.display().to_string(),
-            event: Some(folder.join(EVENT)),
-            world: present(WORLD),
-            expected: present(EXPECTED),
+            name,
+            event,
+            world: None,
+            expected: None,
+            meanwhile: None,
+            earlier: Vec::new(),
+        }
+    }
+
+    /// The event in the scenario folder `folder`, which may be a step of a story: a folder with
+    /// a world and no event, whose folders with events happen to it one after the other.
+    fn scenario(folder: &Path) -> std::io::Result<Self> {
+        let full = std::fs::canonicalize(folder)?;
+        let story = full.parent().filter(|story| is_story(story));
+        let Some(story) = story else {
+            return Ok(Self {
+                world: present(folder, WORLD),
+                ..Self::step(folder)
+            });
+        };
+        let mut earlier = Vec::new();
+        for step in steps(story)? {
+            if step.file_name() < full.file_name() {
+                earlier.push(Self::step(&step));
+            }
+        }
+        Ok(Self {
+            world: present(story, WORLD),
+            earlier,
+            ..Self::step(folder)
+        })
+    }
+
+    fn step(folder: &Path) -> Self {
+        Self {
+            expected: present(folder, EXPECTED),
+            meanwhile: present(folder, MEANWHILE),
+            ..Self::alone(folder.display().to_string(), Some(folder.join(EVENT)))
         }
     }
 
     /// The event in a file.
-    fn file(path: &Path) -> Self {
+    fn file(path: &Path) -> std::io::Result<Self> {
+        let name = path.display().to_string();
         if path.file_name().is_some_and(|name| name == EVENT) {
-            let scenario = Self::scenario(path.parent().unwrap_or(Path::new("")));
-            return Self {
-                name: path.display().to_string(),
-                event: Some(path.to_owned()),
-                ..scenario
+            let folder = match path.parent() {
+                Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+                Some(folder) => folder,
+                None => Path::new("."),
             };
+            return Ok(Self {
+                name,
+                event: Some(path.to_owned()),
+                ..Self::scenario(folder)?
+            });
         }
-        Self {
-            name: path.display().to_string(),
-            event: Some(path.to_owned()),
-            world: None,
-            expected: None,
-        }
+        Ok(Self::alone(name, Some(path.to_owned())))
     }
 
     /// Whether it has a world or an expectation of its own, and so depends on nothing else.
@@ -112,12 +153,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<Input>, NotFound> {
     for path in paths {
         let before = inputs.len();
         if path.as_os_str() == "-" {
-            inputs.push(Input {
-                name: "standard input".into(),
-                event: None,
-                world: None,
-                expected: None,
-            });
+            inputs.push(Input::alone("standard input".into(), None));
         } else {
             let unreadable = |source| NotFound::Unreadable {
                 path: path.display().to_string(),
@@ -126,7 +162,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<Input>, NotFound> {
             if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
                 search(path, &mut inputs).map_err(unreadable)?;
             } else {
-                inputs.push(Input::file(path));
+                inputs.push(Input::file(path).map_err(unreadable)?);
             }
         }
         if inputs.len() == before {
@@ -140,24 +176,50 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<Input>, NotFound> {
 
 fn search(folder: &Path, inputs: &mut Vec<Input>) -> std::io::Result<()> {
     if folder.join(EVENT).is_file() {
-        inputs.push(Input::scenario(folder));
+        inputs.push(Input::scenario(folder)?);
         return Ok(());
     }
-    let mut entries = std::fs::read_dir(folder)?
-        .map(|entry| entry.map(|entry| (entry.path(), entry.file_type())))
-        .collect::<Result<Vec<_>, _>>()?;
-    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (path, kind) in entries {
-        let kind = kind?;
+    for (path, kind) in sorted(folder)? {
         // A link to a folder is not followed: it may lead back here.
         if kind.is_dir() {
             search(&path, inputs)?;
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            inputs.push(Input::file(&path));
+        } else if is_event(&path, folder) {
+            inputs.push(Input::file(&path)?);
         }
     }
     Ok(())
+}
+
+/// Whether a file may hold an event by itself; the world of a story is none.
+fn is_event(path: &Path, folder: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "json")
+        && !(path.file_name().is_some_and(|name| name == WORLD) && is_story(folder))
+}
+
+fn is_story(folder: &Path) -> bool {
+    present(folder, WORLD).is_some()
+        && present(folder, EVENT).is_none()
+        && steps(folder).is_ok_and(|steps| !steps.is_empty())
+}
+
+/// The steps of a story, in their order.
+fn steps(story: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = sorted(story)?.into_iter();
+    Ok(entries
+        .filter(|(path, kind)| kind.is_dir() && path.join(EVENT).is_file())
+        .map(|(path, _)| path)
+        .collect())
+}
+
+fn sorted(folder: &Path) -> std::io::Result<Vec<(PathBuf, FileType)>> {
+    let mut entries = std::fs::read_dir(folder)?
+        .map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))))
+        .collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(entries)
+}
+
+fn present(folder: &Path, name: &str) -> Option<PathBuf> {
+    Some(folder.join(name)).filter(|path| path.is_file())
 }

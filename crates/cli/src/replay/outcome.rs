@@ -33,6 +33,9 @@ pub struct Outcome {
     pub result: Result<Value, Failed>,
     /// What people receive.
     pub notifications: Vec<Message>,
+    /// What is different in the vault, at Amazon and in the queue afterwards, one line for each;
+    /// none against a real account, where nothing is changed.
+    pub changes: Vec<String>,
     /// Whether that is as it should be.
     pub verdict: Verdict,
 }

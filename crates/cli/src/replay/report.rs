@@ -6,11 +6,10 @@ use anstyle::Style;
 use lwa_core::Severity;
 use lwa_core::message::{Message, SMS_LIMIT};
 use lwa_core::text::printable;
-use textwrap::{Options, WordSplitter};
 
 use super::arrival::Arrival;
 use super::outcome::{Outcome, Verdict};
-use crate::terminal::{BAD, BOLD, COLUMNS, DIM, GOOD, WARNING};
+use crate::terminal::{BAD, BOLD, COLUMNS, DIM, GOOD, WARNING, paragraph, wrap};
 
 /// How far everything about one event is indented below its path.
 const INDENT: &str = "  ";
@@ -44,6 +43,12 @@ pub(super) fn event(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
     let mut frame = Frame::new(out);
     for message in &outcome.notifications {
         shown_to_people(&mut frame, message)?;
+    }
+    if !outcome.changes.is_empty() {
+        frame.section("Changed")?;
+        for change in &outcome.changes {
+            frame.wrapped(Style::new(), "", change)?;
+        }
     }
     answer(&mut frame, outcome)?;
     frame.close()?;
@@ -250,24 +255,4 @@ const fn mark(verdict: &Verdict) -> (Style, &'static str) {
     } else {
         (BAD, "FAILED")
     }
-}
-
-fn paragraph(out: &mut impl Write, style: Style, opening: &str, text: &str) -> io::Result<()> {
-    for line in wrap(&printable(text), opening, COLUMNS) {
-        writeln!(out, "{style}{line}{style:#}")?;
-    }
-    Ok(())
-}
-
-/// Lines of at most `columns`; those after the first begin below the text's first character.
-fn wrap(text: &str, opening: &str, columns: usize) -> Vec<String> {
-    let indent = " ".repeat(opening.chars().count());
-    let options = Options::new(columns)
-        .initial_indent(opening)
-        .subsequent_indent(&indent)
-        .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options)
-        .into_iter()
-        .map(|line| line.trim_end().to_owned())
-        .collect()
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use lwa_aws::clock::SystemClock;
 use lwa_core::Timestamp;
-use lwa_core::config::Lookup;
+use lwa_core::config::{Lookup, Variable};
 use lwa_core::ports::Clock;
 use lwa_core::text::quotable;
-use lwa_local::world_file::WorldFile;
+use lwa_local::World;
+use lwa_local::world_file::{MeanwhileFile, WorldFile};
 use serde_json::Value;
 
 use super::arrival::{self, Arrival};
+use super::changes::Snapshot;
 use super::event_rule::RuleSet;
 use super::expectation::Expectation;
 use super::function::{Function, Stage};
@@ -41,7 +43,7 @@ pub type Environment = fn(&str) -> Option<String>;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest run of a function against a real account.
-const LIVE_TIMEOUT: Duration = Duration::from_mins(1);
+const LIVE_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Stands for the topic: every function that sends messages must have one, and in memory none
 /// of them leaves the process.
@@ -49,6 +51,17 @@ const TOPIC: (&str, &str) = (
     "TOPIC_ARN",
     "arn:aws:sns:us-east-1:111122223333:lwa-reminders",
 );
+
+/// The region of an event that tells none: the topic's.
+const REGION: &str = "us-east-1";
+
+/// The platform sets it for every function.
+pub(super) const AWS_REGION: Variable = Variable {
+    name: "AWS_REGION",
+    used_by: "all",
+    default: None,
+    meaning: "The region.",
+};
 
 /// Replays one event. `environment` holds the functions' variables for an event that is no
 /// scenario; a scenario brings its own, so that it comes out the same everywhere.
@@ -64,6 +77,7 @@ pub async fn replay(input: &Input, options: &Options, environment: Environment) 
         unmatched: None,
         result: Ok(Value::Null),
         notifications: Vec::new(),
+        changes: Vec::new(),
         verdict: Verdict::Good,
     };
     let mut expectation = None;
@@ -109,7 +123,12 @@ async fn run(
         None => world_file.environment.clone(),
     };
     let from_process = options.live.is_some() || !input.is_scenario();
-    let lookup = lookup(own_environment, from_process, environment);
+    let lookup = lookup(
+        own_environment,
+        from_process,
+        environment,
+        region_of(&event),
+    );
     let layout = lookup.layout()?;
     let rules = match &options.rules {
         Some(text) => RuleSet::parse(text, &layout),
@@ -138,9 +157,13 @@ async fn run(
     };
     outcome.function = Some(function);
 
+    let meanwhile = read_meanwhile(input)?;
+    // The world of a story is at the time of its beginning.
+    let of_world = world_file.now.filter(|_| input.earlier.is_empty());
     let now = options
         .now
-        .or(world_file.now)
+        .or(meanwhile.now)
+        .or(of_world)
         .or_else(|| time_of(&event))
         .unwrap_or_else(|| SystemClock.now());
     outcome.now = Some(now);
@@ -148,8 +171,17 @@ async fn run(
         Stage::Live(Box::new(live.at(now)))
     } else {
         let world = world_file.build(now);
+        for step in &input.earlier {
+            live_through(step, &world, &rules, &lookup).await?;
+        }
+        meanwhile.happen(&world);
         world.set_now(now);
+        world.state().published.clear();
         Stage::Memory(world)
+    };
+    let before = match &stage {
+        Stage::Memory(world) => Some(Snapshot::of(world)),
+        Stage::Live(_) => None,
     };
     let invocation = function.invoke(event, &stage, &lookup);
     let limit = if options.live.is_some() {
@@ -165,24 +197,75 @@ async fn run(
                 format_args!("the {function} did not finish, because a service never answered it"),
             ))
         });
-    outcome.notifications = match &stage {
-        Stage::Memory(world) => world.published(),
-        Stage::Live(live) => live.sent(),
-    };
+    match &stage {
+        Stage::Memory(world) => {
+            outcome.notifications = world.published();
+            outcome.changes = before.map_or_else(Vec::new, |before| before.changes(world));
+        }
+        Stage::Live(live) => outcome.notifications = live.sent(),
+    }
     result
+}
+
+/// Lets an earlier step of a story happen to the world. How it ends is for its own outcome to
+/// tell.
+async fn live_through<F>(
+    step: &Input,
+    world: &World,
+    rules: &RuleSet,
+    lookup: &Lookup<F>,
+) -> Result<(), Failed>
+where
+    F: Fn(&str) -> Option<String>,
+{
+    let event = read_event(step)?;
+    let meanwhile = read_meanwhile(step)?;
+    let now = meanwhile.now.or_else(|| time_of(&event));
+    meanwhile.happen(world);
+    if let Some(now) = now {
+        world.set_now(now);
+    }
+    if let (_, Ok(function)) = arrival::detect(&event, &rules.matching(&event)) {
+        let stage = Stage::Memory(world.clone());
+        let _ = tokio::time::timeout(TIMEOUT, function.invoke(event, &stage, lookup)).await;
+    }
+    Ok(())
+}
+
+fn read_meanwhile(input: &Input) -> Result<MeanwhileFile, Failed> {
+    match &input.meanwhile {
+        Some(path) => read_json(path, |text| serde_json::from_slice(text)),
+        None => Ok(MeanwhileFile::default()),
+    }
 }
 
 fn lookup(
     own: BTreeMap<String, String>,
     from_process: bool,
     environment: Environment,
+    region: String,
 ) -> Lookup<impl Fn(&str) -> Option<String>> {
     Lookup::new(move |name| {
         own.get(name)
             .cloned()
             .or_else(|| environment(name).filter(|_| from_process))
             .or_else(|| (name == TOPIC.0).then(|| TOPIC.1.to_owned()))
+            .or_else(|| (name == AWS_REGION.name).then(|| region.clone()))
     })
+}
+
+/// The region that an event comes from: every function runs where its events are.
+fn region_of(event: &Value) -> String {
+    let region = event["region"]
+        .as_str()
+        .or_else(|| event["Records"][0]["awsRegion"].as_str());
+    let is_region = |text: &&str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    region.filter(is_region).unwrap_or(REGION).to_owned()
 }
 
 fn read_event(input: &Input) -> Result<Value, Failed> {
