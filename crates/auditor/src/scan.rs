@@ -338,11 +338,15 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
         else {
             return Ok(None);
         };
-        // The service's filter takes any name that only begins alike. A name that Parameter
-        // Store could not hold is nobody's application.
+        // The service's filter takes any name that only begins alike, and that may lie below
+        // another prefix. A name that Parameter Store could not hold is nobody's application.
+        let is_below = |name: &str| {
+            name.strip_prefix(name_prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         let applications: Vec<(ApplicationName, SecretMetadata)> = secrets
             .into_iter()
-            .filter(|secret| self.settings.layout.contains(&secret.name))
+            .filter(|secret| is_below(&secret.name))
             .filter_map(|secret| Some((ApplicationName::parse(&secret.name).ok()?, secret)))
             .collect();
         let undated = applications
