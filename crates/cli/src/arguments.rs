@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Explain(ExplainOptions),
     Token(TokenOptions),
     Rotate(RotateOptions),
+    Store(StoreOptions),
     Completions(CompletionsOptions),
     Man(ManOptions),
 }
@@ -56,6 +57,7 @@ impl Command {
             Self::Explain(_) => "explain",
             Self::Token(_) => "token",
             Self::Rotate(_) => "rotate",
+            Self::Store(_) => "store",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
         }
@@ -451,6 +453,117 @@ pub(crate) struct ManOptions {
     pub(crate) folder: PathBuf,
 }
 
+/// Put an application's credentials into the vault, the right way
+///
+/// Encrypted under a customer key, the client secret with reminders and with its dates as tags;
+/// in Secrets Manager as one JSON document. Shows what it is going to write, and asks LWA for a
+/// token first, so that a mistyped value is not stored.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Values are typed when asked for (nothing is shown), or come from standard input
+or a file; never from the command line, where every process could read them.
+All at once they are a JSON document with the keys of Amazon's own sample:
+  {\"AppClientId\": …, \"AppClientSecret\": …, \"refreshToken\": …,
+   \"sellers\": {\"A2EXAMPLE\": …}}
+What is not given stays; what is stored is brought up to standard with it.
+Where a run was interrupted, the same one again goes on from there.
+
+Examples:
+  lwa store --application my-erp
+      a new application: asks for its values
+  lwa store --application my-erp --only client-secret
+      a new secret, after a rotation by hand
+  lwa store --application my-erp --seller A2EXAMPLE
+      the refresh token of one more seller
+  lwa store --application my-erp --keep --key alias/lwa/credentials
+      no new values: key, type, tier, reminders and tags as they should be
+  lwa store --application my-erp --keep --expires-at 2027-05-20
+      the day on which the stored secret stops working, if you know it
+  lwa store --application my-erp --from credentials.json --dry-run
+      what would be written
+  pass show my-erp | lwa store --application my-erp --only client-secret --yes
+      from a password manager
+
+Exit code: 0 everything is stored, 1 not, 2 wrong usage.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that a person types"
+)]
+pub(crate) struct StoreOptions {
+    /// The application; the only configured one unless given
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) application: Option<String>,
+
+    /// Store this one value, given as plain text
+    #[arg(long, value_name = "VALUE", conflicts_with = "keep")]
+    pub(crate) only: Option<OneValue>,
+
+    /// Store the refresh token of this seller, given as plain text
+    #[arg(long, value_name = "ID", conflicts_with = "keep")]
+    pub(crate) seller: Option<String>,
+
+    /// Take no new values; bring what is stored up to standard
+    #[arg(long)]
+    pub(crate) keep: bool,
+
+    /// Read values from FILE; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "keep")]
+    pub(crate) from: Option<PathBuf>,
+
+    /// When the client secret stops working; a new one after 180 days unless given
+    #[arg(long, value_name = "DATE", value_parser = day_or_instant)]
+    pub(crate) expires_at: Option<Timestamp>,
+
+    /// The KMS key to encrypt with; the one in use, or alias/lwa/credentials, unless given
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+
+    /// Do not ask LWA for a token first
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// A JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "Where the credentials are; LWA_VAULT unless given"
+    )]
+    pub(crate) vault: Option<CredentialsVault>,
+
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+}
+
+/// One value out of an application's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OneValue {
+    ClientId,
+    ClientSecret,
+    RefreshToken,
+}
+
+impl OneValue {
+    /// As it is typed.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientId => "client-id",
+            Self::ClientSecret => "client-secret",
+            Self::RefreshToken => "refresh-token",
+        }
+    }
+}
+
 /// The options that every AWS tool has.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "AWS")]
@@ -506,4 +619,11 @@ fn application(text: &str) -> Result<ApplicationName, String> {
 fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse()
         .map_err(|_| "write an instant like 2026-06-24T08:00:00Z".to_owned())
+}
+
+/// A day means its first instant, so that nobody relies on a secret for longer than it works.
+fn day_or_instant(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .or_else(|_| format!("{text}T00:00:00Z").parse())
+        .map_err(|_| "write a day like 2027-05-20, or an instant like 2027-05-20T08:00:00Z".into())
 }

@@ -12,6 +12,7 @@ mod explain;
 mod man;
 pub mod replay;
 mod rotate;
+mod store;
 mod terminal;
 mod token;
 
@@ -19,7 +20,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use lwa_core::config::ConfigError;
 use tokio::runtime::Runtime;
 
@@ -28,13 +29,17 @@ use arguments::Command;
 
 /// Parses the process's arguments and runs the command they name.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match store::parse_arguments() {
+        Ok(arguments) => arguments,
+        Err(exit_code) => return exit_code,
+    };
     let outcome = match &arguments.command {
         Command::Replay(options) => replay::main(options),
         Command::Audit(options) => audit::main(options),
         Command::Explain(options) => explain::main(options),
         Command::Token(options) => token::main(options),
         Command::Rotate(options) => rotate::main(options),
+        Command::Store(options) => store::main(options),
         Command::Completions(options) => completions::main(options),
         Command::Man(options) => man::main(options),
     };

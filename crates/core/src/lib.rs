@@ -22,6 +22,7 @@ pub mod rotation;
 pub mod rules;
 pub mod severity;
 pub mod sp_api;
+pub mod store;
 pub mod text;
 pub mod vault;
 pub mod wording;

@@ -8,6 +8,7 @@ pub mod lwa;
 mod parameter_directory;
 pub mod rotation;
 pub mod sp_api;
+pub mod store;
 pub mod vault;
 pub mod world;
 pub mod world_file;

@@ -1,0 +1,101 @@
+//! Where values come from: a hidden prompt, standard input, or a file.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use anyhow::Context;
+use lwa_core::application::Role;
+use lwa_core::store::input::{MAX_INPUT, document, value};
+use lwa_core::store::{Credentials, Extent, Order};
+use lwa_core::{ExposeSecret, SecretString};
+use secrecy::zeroize::Zeroizing;
+
+use crate::Failure;
+use crate::arguments::StoreOptions;
+
+/// Everything that was given; empty with `--keep`.
+pub(super) fn read(options: &StoreOptions, order: &Order) -> Result<Credentials, Failure> {
+    if options.keep {
+        return Ok(Credentials::new());
+    }
+    let role = match &order.extent {
+        Extent::Application => None,
+        Extent::Only(roles) => roles.first(),
+    };
+    let file = options.from.as_deref();
+    if file.is_none() && io::stdin().is_terminal() {
+        return ask(order, role);
+    }
+    let (text, source) = match file {
+        Some(file) if file != Path::new("-") => {
+            let opened = File::open(file).and_then(bounded);
+            (opened, format!("`{}`", file.display()))
+        }
+        _ => (bounded(io::stdin().lock()), "standard input".to_owned()),
+    };
+    let text = text.with_context(|| format!("nothing was stored: {source} cannot be read"))?;
+    let read = match role {
+        None => document(&text),
+        Some(role) => value(role, &text).map(|value| [(role.clone(), value)].into()),
+    };
+    Ok(read.with_context(|| format!("nothing was stored: {source} cannot be used"))?)
+}
+
+/// The whole of an input, in memory that is wiped.
+fn bounded(source: impl Read) -> io::Result<SecretString> {
+    let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
+    // Never grows, because growing would leave copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_INPUT + 64));
+    let limit = u64::try_from(MAX_INPUT + 1).unwrap_or(u64::MAX);
+    source.take(limit).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_INPUT {
+        return Err(invalid(format!("it is longer than {MAX_INPUT} bytes")));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| invalid("it is no UTF-8".to_owned()))?;
+    Ok(text.into())
+}
+
+/// Asks a person, who does not see what is typed.
+fn ask(order: &Order, role: Option<&Role>) -> Result<Credentials, Failure> {
+    let name = &order.application;
+    let all = [
+        Role::ClientId,
+        Role::ClientSecret,
+        Role::RefreshToken { seller: None },
+    ];
+    let mut credentials = Credentials::new();
+    if let Some(role) = role {
+        let typed = prompt(&format!("{role} of {name} (not shown): "))?;
+        credentials.insert(role.clone(), checked(role, &typed)?);
+        return Ok(credentials);
+    }
+    for role in all {
+        let question = format!("{role} of {name} (not shown; Enter keeps what is stored): ");
+        let typed = prompt(&question)?;
+        if !typed.expose_secret().trim().is_empty() {
+            let value = checked(&role, &typed)?;
+            credentials.insert(role, value);
+        }
+    }
+    Ok(credentials)
+}
+
+fn prompt(question: &str) -> Result<SecretString, Failure> {
+    let typed = rpassword::prompt_password(upper(question))
+        .map(Zeroizing::new)
+        .context("nothing was stored: nothing was typed")?;
+    Ok(typed.as_str().into())
+}
+
+fn checked(role: &Role, typed: &SecretString) -> Result<SecretString, Failure> {
+    Ok(value(role, typed).context("nothing was stored: what was typed cannot be used")?)
+}
+
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
