@@ -138,7 +138,7 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize, look: Look) {
             line += &pad(&fit(&text, owner), owner);
         }
         line += GAP;
-        line += &fit(&code_list(row), codes);
+        line += &code_list(row, codes);
         let _ = writeln!(out, "{}", line.trim_end());
     }
     if rows
@@ -149,8 +149,9 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize, look: Look) {
     }
 }
 
-/// The codes of a row, each once: `LWA004×18` where there are several.
-fn code_list(row: &Row<'_>) -> String {
+/// The codes of a row, each once, the worst first: `LWA004×18` where there are several, and
+/// `+2` for those that the width has no room for.
+fn code_list(row: &Row<'_>, width: usize) -> String {
     let mut codes: Vec<(&str, usize)> = Vec::new();
     for finding in &row.findings {
         let code = finding.code.as_str();
@@ -159,11 +160,25 @@ fn code_list(row: &Row<'_>) -> String {
             None => codes.push((code, 1)),
         }
     }
-    let shown = codes.into_iter().map(|(code, count)| match count {
-        1 => code.to_owned(),
-        count => format!("{code}\u{d7}{count}"),
-    });
-    shown.collect::<Vec<_>>().join(" ")
+    let shown: Vec<String> = codes
+        .into_iter()
+        .map(|(code, count)| match count {
+            1 => code.to_owned(),
+            count => format!("{code}\u{d7}{count}"),
+        })
+        .collect();
+    let list = |kept: usize| {
+        let mut words = shown[..kept].to_vec();
+        if kept < shown.len() {
+            words.push(format!("+{}", shown.len() - kept));
+        }
+        words.join(" ")
+    };
+    (0..=shown.len())
+        .rev()
+        .map(list)
+        .find(|text| display_width(text) <= width)
+        .unwrap_or_default()
 }
 
 fn findings(out: &mut String, report: &Report<'_>, width: usize, look: Look) {
