@@ -190,6 +190,26 @@ fn a_rule_with_a_glob_in_a_plain_string_is_told_what_to_write_instead() {
 }
 
 #[test]
+fn a_story_happens_to_one_world_and_each_step_can_be_replayed_alone() {
+    let story = "events/sp-api/rotation/from-notice-to-new-secret";
+    let versions = |path: &str| -> Vec<Value> {
+        let output = run(&["replay", path, "--json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let objects = text(&output.stdout).lines().map(|line| {
+            let object: Value = serde_json::from_str(line).unwrap();
+            object["response"]["secret_version"].clone()
+        });
+        objects.filter(|version| !version.is_null()).collect()
+    };
+    assert_eq!(versions(story), ["3", "3", "4"]);
+    let last = format!("{story}/6-token-by-the-new-secret");
+    assert_eq!(versions(&last), ["4"]);
+    assert_eq!(versions(&format!("{last}/event.json")), ["4"]);
+    let output = run(&["replay", &format!("{story}/5-new-secret-again")]);
+    insta::assert_snapshot!("replay_step", shown(&output));
+}
+
+#[test]
 fn an_event_of_ones_own_takes_its_time_prefix_and_function_from_outside() {
     let folder = tempfile::tempdir().unwrap();
     let mut event = flagship_event();
