@@ -4,7 +4,8 @@
 //! A line on standard output costs no call and no permission, and cannot fail a function.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 use crate::text::{ascii, elide_end};
 
@@ -95,44 +96,83 @@ pub fn emf_lines(set: &MetricSet, at: Timestamp) -> Vec<String> {
         .collect();
     metrics
         .chunks(MAX_METRICS)
-        .map(|metrics| line(&set.namespace, &dimensions, metrics, at))
+        .map(|metrics| {
+            let line = Line {
+                namespace: &set.namespace,
+                dimensions: &dimensions,
+                metrics,
+                at,
+            };
+            // Nothing in it can fail: its keys are strings and its numbers finite.
+            serde_json::to_string(&line).unwrap_or_default()
+        })
         .collect()
 }
 
-fn line(
-    namespace: &str,
-    dimensions: &[(&str, String)],
-    metrics: &[&Metric],
+/// One line. It is written out as it is, without a tree of values in between: a warm invocation
+/// that is answered from a cache would spend most of its time on that.
+struct Line<'a> {
+    namespace: &'a str,
+    dimensions: &'a [(&'a str, String)],
+    metrics: &'a [&'a Metric],
     at: Timestamp,
-) -> String {
-    let names: Vec<_> = dimensions.iter().map(|(name, _)| name).collect();
-    let directives: Vec<_> = metrics
-        .iter()
-        .map(|metric| json!({"Name": metric.name, "Unit": metric.unit.as_str()}))
-        .collect();
-    let mut line = Map::new();
-    line.insert(
-        "_aws".to_owned(),
-        json!({
-            "Timestamp": at.as_millisecond(),
-            "CloudWatchMetrics": [{
-                "Namespace": namespace,
-                "Dimensions": [names],
-                "Metrics": directives,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: i64,
+    cloud_watch_metrics: [Directive<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'a str,
+    dimensions: [Vec<&'a str>; 1],
+    metrics: Vec<Definition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: &'static str,
+    unit: &'static str,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let metadata = Metadata {
+            timestamp: self.at.as_millisecond(),
+            cloud_watch_metrics: [Directive {
+                namespace: self.namespace,
+                dimensions: [self.dimensions.iter().map(|(name, _)| *name).collect()],
+                metrics: self
+                    .metrics
+                    .iter()
+                    .map(|metric| Definition {
+                        name: metric.name,
+                        unit: metric.unit.as_str(),
+                    })
+                    .collect(),
             }],
-        }),
-    );
-    for (name, value) in dimensions {
-        line.insert((*name).to_owned(), json!(value));
+        };
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("_aws", &metadata)?;
+        for (name, value) in self.dimensions {
+            line.serialize_entry(name, value)?;
+        }
+        for metric in self.metrics {
+            line.serialize_entry(metric.name, &metric.value)?;
+        }
+        line.end()
     }
-    for metric in metrics {
-        line.insert(metric.name.to_owned(), json!(metric.value));
-    }
-    Value::Object(line).to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn set(dimensions: Vec<(&'static str, String)>, metrics: Vec<Metric>) -> MetricSet {
