@@ -92,7 +92,7 @@ impl Run<'_> {
             let asking = boxed(verify(lwa, &SystemClock, &trials));
             patiently(asking, &mut progress, "Asking LWA for a token")
                 .await
-                .context("nothing was stored: LWA gave no token for the")?;
+                .context("nothing was stored")?;
             if trials.is_empty() {
                 Verified::NothingNew
             } else {

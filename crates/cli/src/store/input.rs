@@ -71,7 +71,7 @@ fn ask(order: &Order, role: Option<&Role>) -> Result<Credentials, Failure> {
         return Ok(credentials);
     }
     for role in all {
-        let question = format!("{role} of {name} (not shown; Enter keeps what is stored): ");
+        let question = format!("{role} of {name} (not shown; Enter leaves it as it is): ");
         let typed = prompt(&question)?;
         if !typed.expose_secret().trim().is_empty() {
             let value = checked(&role, &typed)?;

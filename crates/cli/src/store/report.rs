@@ -83,18 +83,16 @@ impl Report<'_> {
             None => "not shown: it does not begin like a client id".to_owned(),
         };
         let lwa = match self.verified {
-            Verified::ByLwa => "gave a token for what is new",
+            Verified::ByLwa => "gave a token",
             Verified::NotAsked => "was not asked (--no-verify)",
             Verified::NothingNew => "was not asked: no value is new",
         };
-        fields(
-            &mut out,
-            &[
-                ("client id", id),
-                ("deadline", self.deadline()),
-                ("LWA", lwa.to_owned()),
-            ],
-        )?;
+        let mut facts = vec![("client id", id)];
+        if let Some(deadline) = self.deadline() {
+            facts.push(("deadline", deadline));
+        }
+        facts.push(("LWA", lwa.to_owned()));
+        fields(&mut out, &facts)?;
         if !self.plan.steps.is_empty() {
             writeln!(out, "\n{BOLD}To be written:{BOLD:#}")?;
         }
@@ -118,22 +116,14 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn deadline(&self) -> String {
-        match &self.plan.deadline {
-            None => "not looked at".to_owned(),
-            Some(deadline) => {
-                let now = SystemClock.now();
-                let basis = match deadline.basis {
-                    Basis::Reported => String::new(),
-                    Basis::Estimated => ", an estimate".to_owned(),
-                };
-                format!(
-                    "{}, {}{basis}",
-                    wording::date(deadline.at),
-                    wording::remaining(deadline, now)
-                )
-            }
-        }
+    fn deadline(&self) -> Option<String> {
+        let deadline = self.plan.deadline.as_ref()?;
+        let basis = match deadline.basis {
+            Basis::Reported => "",
+            Basis::Estimated => ", an estimate",
+        };
+        let left = wording::remaining(deadline, SystemClock.now());
+        Some(format!("{}, {left}{basis}", wording::date(deadline.at)))
     }
 
     /// What became of one step, as soon as it is known.
