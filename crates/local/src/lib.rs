@@ -13,4 +13,4 @@ pub mod vault;
 pub mod world;
 pub mod world_file;
 
-pub use world::{Fault, FaultMode, Parameter, ParameterVersion, Secret, World};
+pub use world::{Blow, Fate, Fault, FaultMode, Parameter, ParameterVersion, Secret, World};

@@ -26,6 +26,7 @@ pub struct Lwa {
     /// Answers that are given before anything is looked at, each once.
     pub answers: VecDeque<LwaError>,
     tokens: BTreeMap<String, IssuedToken>,
+    issued: u64,
 }
 
 /// One application, as LWA knows it.
@@ -79,6 +80,7 @@ impl Default for Lwa {
             expires_in: Duration::from_hours(1),
             answers: VecDeque::new(),
             tokens: BTreeMap::new(),
+            issued: 0,
         }
     }
 }
@@ -118,6 +120,17 @@ impl Lwa {
         self.tokens.get(token.value.expose_secret())
     }
 
+    /// The client id that a token was issued for; none where it is none of LWA's.
+    pub fn client_id_of(&self, token: &AccessToken) -> Option<&str> {
+        Some(&self.issued(token)?.client_id)
+    }
+
+    /// Forgets the tokens that have expired by `now`, so that memory does not grow with the time
+    /// that passes. From then on they are unknown rather than expired.
+    pub fn forget_tokens_expired(&mut self, now: Timestamp) {
+        self.tokens.retain(|_, token| token.expires_at > now);
+    }
+
     fn issue(&mut self, request: &TokenRequest, now: Timestamp) -> Result<AccessToken, LwaError> {
         if let Some(answer) = self.answers.pop_front() {
             return Err(answer);
@@ -154,7 +167,8 @@ impl Lwa {
                 }
             }
         }
-        let number = self.tokens.len() + 1;
+        self.issued += 1;
+        let number = self.issued;
         let value = match &request.grant {
             Grant::RefreshToken(_) => format!("Atza|local-{number:08}"),
             Grant::ClientCredentials(scope) => {

@@ -33,6 +33,8 @@ pub struct State {
     pub sp_api: SpApi,
     /// What goes wrong, in the order in which it is looked up.
     pub faults: Vec<Fault>,
+    /// Who decides about calls that no fault strikes; nobody unless set.
+    pub fate: Option<Box<dyn Fate>>,
     /// Every message published, oldest first.
     pub published: Vec<Message>,
     /// All metrics recorded, oldest first.
@@ -110,6 +112,24 @@ pub struct Fault {
     pub times: Option<u32>,
 }
 
+/// Decides about every call as it is made, for a harness that does not know them beforehand.
+pub trait Fate: Send {
+    /// What becomes of a call. It may move the time, which is how long the call takes.
+    fn strike(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Blow>;
+}
+
+/// What a [`Fate`] has in store for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blow {
+    /// It goes wrong, and its caller lives to see that.
+    Fault(FaultMode),
+    /// Its caller dies before it: nothing has happened, and no answer ever comes. Whoever drives
+    /// the caller has to drop it.
+    DieBefore,
+    /// Its caller dies after it: it had its effect, and no answer ever comes.
+    DieAfter,
+}
+
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultMode {
@@ -131,6 +151,7 @@ impl World {
             lwa: Lwa::default(),
             sp_api: SpApi::default(),
             faults: Vec::new(),
+            fate: None,
             published: Vec::new(),
             metrics: Vec::new(),
             calls: Vec::new(),
@@ -185,12 +206,17 @@ impl World {
         };
         match struck {
             None => effect(&mut self.state()),
-            Some(FaultMode::Before(failure)) => Err(failed(failure)),
-            Some(FaultMode::After(failure)) => {
+            Some(Blow::Fault(FaultMode::Before(failure))) => Err(failed(failure)),
+            Some(Blow::Fault(FaultMode::After(failure))) => {
                 effect(&mut self.state())?;
                 Err(failed(failure))
             }
-            Some(FaultMode::Hang) => std::future::pending().await,
+            Some(Blow::Fault(FaultMode::Hang) | Blow::DieBefore) => std::future::pending().await,
+            Some(Blow::DieAfter) => {
+                // Whether it was refused is no matter: nobody hears of it.
+                drop(effect(&mut self.state()));
+                std::future::pending().await
+            }
         }
     }
 
@@ -244,14 +270,18 @@ impl Parameter {
 }
 
 impl State {
-    fn strike(&mut self, operation: &str, target: &str) -> Option<FaultMode> {
+    fn strike(&mut self, operation: &str, target: &str) -> Option<Blow> {
         let fault = self.faults.iter_mut().find(|fault| {
             fault.operation == operation && target.contains(&fault.target) && fault.times != Some(0)
-        })?;
+        });
+        let Some(fault) = fault else {
+            let fate = self.fate.as_mut()?;
+            return fate.strike(&mut self.now, operation, target);
+        };
         if let Some(times) = &mut fault.times {
             *times -= 1;
         }
-        Some(fault.mode)
+        Some(Blow::Fault(fault.mode))
     }
 }
 

@@ -1,0 +1,59 @@
+//! Many simulations, on all processors: `cargo xtask simulate`.
+//!
+//! Arguments: the first seed, and how many seeds. Each is lived through twice, with and without
+//! rotation by the system.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command speaks on its standard output and standard error"
+)]
+
+use std::process::ExitCode;
+
+use lwa_simulation::{Settings, shrink, simulate_many};
+
+fn main() -> ExitCode {
+    let numbers: Vec<Option<u64>> = std::env::args()
+        .skip(1)
+        .map(|argument| argument.parse().ok())
+        .collect();
+    let [Some(from), Some(count)] = numbers[..] else {
+        eprintln!("error: give the first seed and how many, as in: 1 100");
+        return ExitCode::from(2);
+    };
+    let all: Vec<Settings> = (from..from.saturating_add(count))
+        .flat_map(|seed| {
+            [true, false].map(|auto_rotate| Settings {
+                seed,
+                auto_rotate,
+                ..Settings::default()
+            })
+        })
+        .collect();
+    match simulate_many(&all) {
+        Ok(counts) => {
+            println!(
+                "{} application-years, {} calls, {} of them failed; {} rotations, {} reminders: \
+                 every invariant held",
+                counts.application_days / 365,
+                counts.calls,
+                counts.faults,
+                counts.rotations + counts.console_rotations,
+                counts.reminders
+            );
+            ExitCode::SUCCESS
+        }
+        Err(outcome) => {
+            eprintln!(
+                "seed {} fails; looking for a shorter story",
+                outcome.settings.seed
+            );
+            if let Some(violation) = &outcome.violation {
+                let shortest = shrink::shrink(&outcome.settings, violation);
+                println!("{}", shrink::explain(&shortest).unwrap_or_default());
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

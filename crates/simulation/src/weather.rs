@@ -1,0 +1,246 @@
+//! What becomes of each call: how long it takes, and whether it or its caller survives.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use lwa_core::ports::CallFailure;
+use lwa_local::{Blow, Fate, FaultMode};
+
+use crate::settings::{FaultKind, Faults};
+
+/// The five functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Function {
+    TokenExchanger,
+    PolicyFormatter,
+    Auditor,
+    RotationRequester,
+    SecretReceiver,
+}
+
+impl Function {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokenExchanger => "token-exchanger",
+            Self::PolicyFormatter => "policy-formatter",
+            Self::Auditor => "auditor",
+            Self::RotationRequester => "rotation-requester",
+            Self::SecretReceiver => "secret-receiver",
+        }
+    }
+
+    /// How often one call kills its caller, in a million. Those that change something make few
+    /// calls, and are what crashes are for.
+    const fn deaths(self) -> u32 {
+        match self {
+            Self::TokenExchanger | Self::PolicyFormatter => 2_000,
+            Self::Auditor => 300,
+            Self::RotationRequester => 1_500,
+            Self::SecretReceiver => 20_000,
+        }
+    }
+}
+
+/// A service that can be down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    ParameterStore,
+    Sns,
+    Sqs,
+    Lwa,
+    SpApi,
+}
+
+impl Service {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::ParameterStore,
+        Self::Sns,
+        Self::Sqs,
+        Self::Lwa,
+        Self::SpApi,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::ParameterStore => "Parameter Store",
+            Self::Sns => "SNS",
+            Self::Sqs => "SQS",
+            Self::Lwa => "LWA",
+            Self::SpApi => "SP-API",
+        }
+    }
+
+    fn of(operation: &str) -> Self {
+        match operation {
+            "Publish" => Self::Sns,
+            "ChangeMessageVisibility" => Self::Sqs,
+            "ExchangeToken" => Self::Lwa,
+            "getMarketplaceParticipations"
+            | "getDestinations"
+            | "rotateApplicationClientSecret" => Self::SpApi,
+            _ => Self::ParameterStore,
+        }
+    }
+
+    /// Whether it is Amazon's, where a denied call means a refused credential.
+    const fn is_amazons(self) -> bool {
+        matches!(self, Self::Lwa | Self::SpApi)
+    }
+}
+
+/// Operations of which a role may lack the permission for a while.
+pub(crate) const DENIABLE: [&str; 6] = [
+    "PutParameter",
+    "AddTagsToResource",
+    "ListTagsForResource",
+    "DescribeParameters",
+    "GetParameters",
+    "Publish",
+];
+
+/// The state of everything that can go wrong with a call.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something else about one invocation"
+)]
+pub(crate) struct Weather {
+    rng: Rng,
+    faults: Faults,
+    /// Who is calling.
+    pub(crate) function: Function,
+    /// Nothing happens to calls of the model itself.
+    pub(crate) suspended: bool,
+    /// Services that are down.
+    pub(crate) down: Vec<Service>,
+    /// Operations that are denied.
+    pub(crate) denied: Vec<&'static str>,
+    /// Whether the caller is dead.
+    pub(crate) died: bool,
+    /// Whether a call of this invocation failed or was not answered.
+    pub(crate) struck: bool,
+    pub(crate) calls: u64,
+    pub(crate) blows: u64,
+    /// The last call that went wrong, in words, where a story is told.
+    pub(crate) last: Option<String>,
+    pub(crate) telling: bool,
+}
+
+/// One weather for everybody who needs it.
+#[derive(Clone)]
+pub(crate) struct SharedWeather(Arc<Mutex<Weather>>);
+
+impl SharedWeather {
+    pub(crate) fn new(rng: Rng, faults: Faults, telling: bool) -> Self {
+        Self(Arc::new(Mutex::new(Weather {
+            rng,
+            faults,
+            function: Function::Auditor,
+            suspended: false,
+            down: Vec::new(),
+            denied: Vec::new(),
+            died: false,
+            struck: false,
+            calls: 0,
+            blows: 0,
+            last: None,
+            telling,
+        })))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Weather> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fate for SharedWeather {
+    fn strike(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Blow> {
+        let mut weather = self.lock();
+        if weather.suspended {
+            return None;
+        }
+        weather.calls += 1;
+        let took = 20 + i64::from(weather.rng.u8(..64));
+        *now = now
+            .saturating_add(SignedDuration::from_millis(took))
+            .unwrap_or(*now);
+        let blow = weather.blow(operation);
+        if let Some(blow) = blow {
+            weather.blows += 1;
+            weather.struck = true;
+            weather.died |= matches!(blow, Blow::DieBefore | Blow::DieAfter);
+            if weather.telling {
+                weather.last = Some(format!("{} {operation} {target}", words(blow)));
+            }
+        }
+        blow
+    }
+}
+
+impl Weather {
+    fn blow(&mut self, operation: &str) -> Option<Blow> {
+        let service = Service::of(operation);
+        let fault = |mode| Some(Blow::Fault(mode));
+        if self.down.contains(&service) {
+            return fault(match self.rng.u8(..8) {
+                0 => FaultMode::Hang,
+                1 => FaultMode::Before(CallFailure::TimedOut),
+                2 => FaultMode::Before(CallFailure::Throttled),
+                _ => FaultMode::Before(CallFailure::Unavailable),
+            });
+        }
+        if self.denied.contains(&operation) {
+            return fault(FaultMode::Before(CallFailure::Denied));
+        }
+        let mut dice = self.rng.u32(..1_000_000);
+        let mut falls = |share: u32, kind| {
+            if !self.faults.contains(kind) {
+                return false;
+            }
+            let hit = dice < share;
+            dice = dice.wrapping_sub(share);
+            hit
+        };
+        // A request for a rotation is the one call that must not be repeated.
+        let times = if operation == "rotateApplicationClientSecret" {
+            100
+        } else {
+            1
+        };
+        if falls(self.function.deaths(), FaultKind::Crashes) {
+            return Some(if self.rng.bool() {
+                Blow::DieBefore
+            } else {
+                Blow::DieAfter
+            });
+        }
+        if falls(300 * times, FaultKind::Throttling) {
+            return fault(FaultMode::Before(CallFailure::Throttled));
+        }
+        if falls(600 * times, FaultKind::Timeouts) {
+            return fault(match self.rng.u8(..6) {
+                0 => FaultMode::Hang,
+                1 | 2 => FaultMode::After(CallFailure::TimedOut),
+                3 => FaultMode::After(CallFailure::Unavailable),
+                4 => FaultMode::Before(CallFailure::TimedOut),
+                _ => FaultMode::Before(CallFailure::Unavailable),
+            });
+        }
+        if !service.is_amazons() && falls(60, FaultKind::Denials) {
+            return fault(FaultMode::Before(CallFailure::Denied));
+        }
+        None
+    }
+}
+
+fn words(blow: Blow) -> &'static str {
+    match blow {
+        Blow::DieBefore => "the invocation died before",
+        Blow::DieAfter => "the invocation died after",
+        Blow::Fault(FaultMode::Hang) => "no answer to",
+        Blow::Fault(FaultMode::Before(CallFailure::Denied)) => "denied:",
+        Blow::Fault(FaultMode::Before(CallFailure::Throttled)) => "throttled:",
+        Blow::Fault(FaultMode::Before(_)) => "failed without effect:",
+        Blow::Fault(FaultMode::After(_)) => "failed after its effect:",
+    }
+}
