@@ -129,6 +129,7 @@ pub struct RotationRequester<L, V, T, S, N, C, M> {
     ports: Ports<L, V, T, S, N, C, M>,
     client_ids: Mutex<Option<ClientIds>>,
     rejected: Memory,
+    reminded: Memory,
 }
 
 /// A rotation that somebody asks for, before it is done.
@@ -233,6 +234,7 @@ where
             ports,
             client_ids: Mutex::new(None),
             rejected: Memory::default(),
+            reminded: Memory::default(),
         }
     }
 
@@ -509,22 +511,42 @@ where
             Decision::AlreadyRequested { deadline, at } if is_repeated => {
                 notices::rotation_requested(context, &names, deadline.as_ref(), *at, None)
             }
-            Decision::Remind(deadline)
-                if matches!(asker, Asker::Notice { .. })
-                    || is_scheduled_reminder_day(deadline, policy, now) =>
-            {
-                notices::rotation_due(context, &names, deadline)
+            Decision::Remind(deadline) => {
+                // A notice of a date that is known says nothing new: the schedule reminds of it.
+                let is_due = match asker {
+                    Asker::Notice { .. } => is_news || is_repeated,
+                    Asker::Schedule | Asker::Person => {
+                        is_scheduled_reminder_day(deadline, policy, now)
+                    }
+                };
+                return if is_due {
+                    self.remind(members, deadline, asker).await
+                } else {
+                    Acted::done(Outcome::Nothing)
+                };
             }
             Decision::Request { deadline, .. } => {
                 return self.request(members, *deadline, asker).await;
             }
             _ => return Acted::done(Outcome::Nothing),
         };
-        let outcome = match decision {
-            Decision::Remind(_) => Outcome::Reminded,
-            _ => Outcome::Nothing,
-        };
-        self.told(&notice, Acted::done(outcome)).await
+        self.told(&notice, Acted::done(Outcome::Nothing)).await
+    }
+
+    /// Tells people to rotate; once, where the schedule or the queue delivers twice.
+    async fn remind(&self, members: &[Member], deadline: &Deadline, asker: Asker) -> Acted {
+        let now = self.ports.clock.now();
+        let names = names(members);
+        let key = format!("{} {}", names[0], deadline.at);
+        if self.reminded.contains(&key, now) {
+            return Acted::done(Outcome::Nothing);
+        }
+        let notice = notices::rotation_due(self.context(asker, now), &names, deadline);
+        let acted = self.told(&notice, Acted::done(Outcome::Reminded)).await;
+        if !acted.again {
+            self.reminded.insert(key, now);
+        }
+        acted
     }
 
     /// Asks Amazon for a new secret.

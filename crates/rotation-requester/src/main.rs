@@ -83,7 +83,7 @@ fn wire() -> Result<Requester, ConfigError> {
             &settings.sp_api_endpoint,
             SP_API_TIMEOUT,
         ),
-        notifier: SnsTopic::new(aws.sns(), lookup.topic_arn()?),
+        notifier: SnsTopic::from_aws(&aws, lookup.topic_arn()?),
         clock: SystemClock,
         metrics: MetricsWriter::stdout(),
     };

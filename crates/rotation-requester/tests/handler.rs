@@ -395,6 +395,30 @@ async fn without_leave_to_rotate_people_are_reminded_and_nothing_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reminder_comes_once_however_often_its_cause_is_delivered() {
+    for vault in VAULTS {
+        let mut stage = Stage::new(vault);
+        stage.variables = vec![("AUTO_ROTATE", "false")];
+        let requester = stage.requester();
+        assert_eq!(
+            send(&requester, &due(), 1).await,
+            (Outcome::Reminded, false)
+        );
+        // A copy of the notice, here and in an environment that knows of nothing.
+        for requester in [&requester, &stage.requester()] {
+            assert_eq!(send(requester, &due(), 1).await, (Outcome::Nothing, false));
+        }
+        assert_eq!(stage.kinds(), ["rotation-due"]);
+        // The schedule, twice within two minutes.
+        stage.world.set_now(at("2026-06-14T05:00:00Z"));
+        schedule(&requester).await.unwrap();
+        stage.world.set_now(at("2026-06-14T05:02:00Z"));
+        schedule(&requester).await.unwrap();
+        assert_eq!(stage.kinds(), ["rotation-due", "rotation-due"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dry_run_decides_and_reports_and_touches_nothing() {
     for vault in VAULTS {
         let stage = Stage::new(vault);

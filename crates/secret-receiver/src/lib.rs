@@ -54,7 +54,8 @@ use lwa_core::rotation::ports::{
 };
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger, is_failure_told, retry_after};
 use lwa_core::rotation::receive::{
-    Judgement, Place, Verdict, is_same_secret, is_waiting_told, judge, old_secret_ends, verdict,
+    Judgement, Place, Verdict, is_answer, is_same_secret, is_waiting_told, judge, old_secret_ends,
+    verdict,
 };
 use lwa_core::rotation::tags::{
     NEW_SECRET_PENDING, RotationTags, notification_key, pending, stored,
@@ -369,7 +370,7 @@ where
         };
         self.publish(&notice).await?;
         for member in &members {
-            self.finish(&member.application, delivery.begun_at(member, now))
+            self.finish(member, new, delivery.begun_at(member, now))
                 .await?;
         }
         Ok(if tried.is_ok() {
@@ -521,9 +522,20 @@ where
     /// Removes the tags of a rotation that is over. If that cannot be done, or not within half
     /// an hour `since` they were written, they are left: the secret is stored and people know,
     /// and every further try would tell them again.
-    async fn finish(&self, application: &ApplicationName, since: Timestamp) -> Result<(), Trouble> {
-        let keys = [tag::ROTATION_REQUESTED_AT, NEW_SECRET_PENDING];
-        match self.ports.rotation.remove_tags(application, &keys).await {
+    async fn finish(
+        &self,
+        member: &Member,
+        new: &NewSecret,
+        since: Timestamp,
+    ) -> Result<(), Trouble> {
+        let application = &member.application;
+        let keys: &[&'static str] = if is_answer(new, &member.tags) {
+            &[tag::ROTATION_REQUESTED_AT, NEW_SECRET_PENDING]
+        } else {
+            // What was requested since is still to come.
+            &[NEW_SECRET_PENDING]
+        };
+        match self.ports.rotation.remove_tags(application, keys).await {
             Err(error)
                 if error.failure.is_transient()
                     && self.ports.clock.now().duration_since(since) < FINISH_WITHIN =>

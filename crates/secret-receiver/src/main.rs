@@ -81,7 +81,7 @@ fn wire() -> Result<Receiver, ConfigError> {
         vault: Vault::new(settings.vault, &aws, settings.layout.clone()),
         lwa,
         queue: SqsQueue::new(aws.sqs()),
-        notifier: SnsTopic::new(aws.sns(), lookup.topic_arn()?),
+        notifier: SnsTopic::from_aws(&aws, lookup.topic_arn()?),
         clock: SystemClock,
         metrics: MetricsWriter::stdout(),
     };

@@ -14,6 +14,9 @@ pub const STORE_UNVERIFIED_BEFORE_END: SignedDuration = SignedDuration::from_hou
 /// How often people are told that a new secret still waits.
 const TELL_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
+/// How far our clock and Amazon's may be apart.
+const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_mins(5);
+
 /// Longest value of a Standard parameter, in bytes,
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>.
 const MAX_STANDARD: usize = 4096;
@@ -131,6 +134,17 @@ pub fn is_waiting_told(tags: &RotationTags, now: Timestamp) -> bool {
     tags.pending
         .as_ref()
         .is_none_or(|pending| now.duration_since(pending.told_at).abs() >= TELL_EVERY)
+}
+
+/// Whether a new secret answers the request that the tags tell of. One that Amazon made before
+/// the request does not: what was asked for is still to come, and the stored secret dies seven
+/// days after the request, whatever its date says.
+pub fn is_answer(new: &NewSecret, tags: &RotationTags) -> bool {
+    new.event_time
+        .zip(tags.secret.rotation_requested_at)
+        .is_none_or(|(made_at, requested_at)| {
+            requested_at.duration_since(made_at) <= CLOCKS_DIFFER_BY
+        })
 }
 
 /// Whether a secret that LWA does not accept has simply not spread yet, as far as can be told.
@@ -298,6 +312,19 @@ mod tests {
         let replaced = |now| verdict(&refused, ends, true, at(now));
         assert_eq!(replaced("2026-01-17T02:15:10Z"), Verdict::StoreUnverified);
         assert_eq!(replaced("2026-01-17T02:15:10.045Z"), Verdict::Wait);
+    }
+
+    #[test]
+    fn a_secret_from_before_the_request_does_not_answer_it() {
+        let check = |requested: &str, expected| {
+            let map = BTreeMap::from([(tag::ROTATION_REQUESTED_AT.into(), requested.into())]);
+            let tags = RotationTags::from_map(&map);
+            assert_eq!(is_answer(&new(), &tags), expected, "{requested}");
+        };
+        check("2026-01-10T02:15:00Z", true);
+        check("2026-01-10T02:17:00Z", true);
+        check("2026-01-11T02:15:00Z", false);
+        assert!(is_answer(&new(), &RotationTags::default()));
     }
 
     #[test]

@@ -110,12 +110,30 @@ impl Decision {
 pub fn deadline(members: &[Member], lifetime_days: u32, now: Timestamp) -> Option<Deadline> {
     members
         .iter()
-        .filter_map(|member| {
+        .flat_map(|member| {
             let mut tags = member.tags.secret.clone();
             tags.expires_at = member.tags.reported_deadline(lifetime_days, now);
-            Deadline::of(&tags, member.written_at, lifetime_days)
+            let known = Deadline::of(&tags, member.written_at, lifetime_days);
+            [known, end_if_replaced(member, now)].into_iter().flatten()
         })
         .min_by_key(|deadline| deadline.at)
+}
+
+/// When the stored secret stops working if a request that came to nothing so far did make
+/// another one, whose message was lost or has not arrived: whatever date is stored was true only
+/// before that request.
+fn end_if_replaced(member: &Member, now: Timestamp) -> Option<Deadline> {
+    let tags = &member.tags.secret;
+    let requested_at = tags.rotation_requested_at?;
+    let is_unanswered = now.duration_since(requested_at) >= QUIET_AFTER_REQUEST;
+    let is_stored_since = tags
+        .issued_at
+        .or(member.written_at)
+        .is_some_and(|since| since >= requested_at);
+    (is_unanswered && !is_stored_since).then(|| Deadline {
+        at: end_of_overlap(requested_at),
+        basis: Basis::Estimated,
+    })
 }
 
 /// Decides from what is stored, whoever asks: a notice whose deadline has been stored, or the
@@ -210,7 +228,8 @@ pub fn reported(
 }
 
 /// On how many days before the deadline people are reminded when rotating is left to them and
-/// only the schedule asks: weekly, and daily in the last week. A notice always reminds.
+/// only the schedule asks: weekly, and daily in the last week. A notice reminds only of a date
+/// that was not known before.
 pub fn is_scheduled_reminder_day(deadline: &Deadline, policy: &Policy, now: Timestamp) -> bool {
     let left = deadline.days_left(now);
     left <= 7 || (i64::from(policy.rotate_within_days) - left) % 7 == 0
@@ -370,6 +389,25 @@ mod tests {
                 ..
             }
         ));
+    }
+
+    #[test]
+    fn a_request_that_nothing_came_of_may_have_begun_the_overlap() {
+        let expires = (tag::SECRET_EXPIRES_AT, "2026-11-01T00:00:00Z");
+        let requested = (tag::ROTATION_REQUESTED_AT, "2026-05-30T05:00:00Z");
+        let check = |issued: &str, now: &str, expected| {
+            let member = member(&[expires, requested, (tag::SECRET_ISSUED_AT, issued)], None);
+            let found = decide(&[member], &policy(), at(now));
+            assert_eq!(found.as_str(), expected, "{issued} {now}");
+            found.deadline().map(|deadline| deadline.at)
+        };
+        // The stored secret was made before the request: another may be on its way.
+        let before = "2026-05-29T00:00:00Z";
+        check(before, "2026-05-31T04:00:00Z", "not-due");
+        let ends = check(before, "2026-05-31T05:00:00Z", "request");
+        assert_eq!(ends, Some(at("2026-06-06T05:00:00Z")));
+        // It was made upon the request, and the tag was left behind.
+        check("2026-05-30T05:00:01Z", "2026-05-31T05:00:00Z", "not-due");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use crate::stage::{
     CLIENT_ID, EXPIRES, Ending, NEW, OLD, Queue, Stage, Story, at, event, new_secret,
 };
+use lwa_core::deadline::tag;
 use lwa_core::ports::CallFailure;
 use lwa_core::rotation::queue::Payload;
+use lwa_core::rotation::tags::NEW_SECRET_PENDING;
 use lwa_core::vault::VaultKind;
 use lwa_local::FaultMode;
 use lwa_local::lwa::{ClientSecret, OAuthClient};
@@ -347,5 +349,33 @@ async fn an_old_message_brought_back_late_does_not_push_out_what_works() {
         let mut queue = stage.queue();
         assert_eq!(queue.run(&stage).await, Ending::DeadLetters);
         assert_eq!(stage.stored("my-erp"), OLD);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_from_before_the_last_request_leaves_the_request_open() {
+    // A message came a day late, and a second secret was asked for meanwhile: that one is still
+    // to come, and ends the life of this one within the week.
+    for vault in VAULTS {
+        let stage = Stage::new(Story::Plain, vault);
+        let requested = "2026-01-11T05:00:00Z";
+        stage.world.set_now(at("2026-01-11T06:00:00Z"));
+        {
+            let mut world = stage.world.state();
+            let request = || (tag::ROTATION_REQUESTED_AT.into(), requested.into());
+            for parameter in world.parameters.values_mut() {
+                parameter.tags.extend([request()]);
+            }
+            for secret in world.secrets.values_mut() {
+                secret.tags.extend([request()]);
+            }
+        }
+        let mut queue = stage.queue();
+        assert_eq!(queue.run(&stage).await, Ending::Acknowledged);
+        assert_eq!(stage.stored("my-erp"), NEW);
+        let tags = stage.tags("my-erp");
+        assert_eq!(tags[tag::ROTATION_REQUESTED_AT], requested);
+        assert_eq!(tags[tag::SECRET_EXPIRES_AT], EXPIRES);
+        assert!(!tags.contains_key(NEW_SECRET_PENDING));
     }
 }
