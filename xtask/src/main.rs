@@ -76,6 +76,18 @@ enum Verb {
     #[command(after_help = "Example:
   cargo xtask emulators             prints the two `export` lines to paste elsewhere")]
     Emulators,
+    /// Live through many simulated years, each with and without rotation by the system
+    #[command(after_help = "Example:
+  cargo xtask simulate --seeds 500 --from 1000
+                                    about 54,000 application-years")]
+    Simulate {
+        /// How many seeds
+        #[arg(long, default_value_t = 100)]
+        seeds: u64,
+        /// The first seed; one that is not used by the tests unless given
+        #[arg(long, default_value_t = 1_000)]
+        from: u64,
+    },
     /// Draw docs/replay.svg again, from what `lwa replay` prints
     Screenshot,
 }
@@ -92,6 +104,7 @@ fn main() -> ExitCode {
         } => build::build(arch, record, twice),
         Verb::Bench(options) => bench::bench(&options),
         Verb::Emulators => verbs::emulators(),
+        Verb::Simulate { seeds, from } => verbs::simulate(from, seeds),
         Verb::Screenshot => verbs::screenshot(),
     };
     match outcome {

@@ -112,6 +112,40 @@ pub(crate) fn emulators() -> Result<()> {
     emulators.wait()
 }
 
+/// `cargo xtask simulate`.
+pub(crate) fn simulate(from: u64, seeds: u64) -> Result<()> {
+    let (from, seeds) = (from.to_string(), seeds.to_string());
+    let build = [
+        "build",
+        "--package",
+        "lwa-simulation",
+        "--example",
+        "many",
+        "--locked",
+    ];
+    steps::run("simulation", cargo(&build), &rerun(&build))?;
+    let run = [
+        "run",
+        "--quiet",
+        "--package",
+        "lwa-simulation",
+        "--example",
+        "many",
+        "--locked",
+        "--",
+        &from,
+        &seeds,
+    ];
+    // Its story is what this verb is for, so it speaks for itself.
+    let status = cargo(&run)
+        .status()
+        .context("the simulation did not start")?;
+    if !status.success() {
+        bail!("the simulation failed ({status})");
+    }
+    Ok(())
+}
+
 /// `cargo xtask screenshot`.
 pub(crate) fn screenshot() -> Result<()> {
     build_binaries()?;

@@ -10,6 +10,7 @@ use lwa_core::ApplicationName;
 use lwa_core::audit::findings::Code;
 
 use crate::replay::Function;
+use crate::simulate::SimulateOptions;
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Explain(ExplainOptions),
     Token(TokenOptions),
     Rotate(RotateOptions),
+    Simulate(SimulateOptions),
     Store(StoreOptions),
     Completions(CompletionsOptions),
     Man(ManOptions),
@@ -57,6 +59,7 @@ impl Command {
             Self::Explain(_) => "explain",
             Self::Token(_) => "token",
             Self::Rotate(_) => "rotate",
+            Self::Simulate(_) => "simulate",
             Self::Store(_) => "store",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",

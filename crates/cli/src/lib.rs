@@ -12,6 +12,7 @@ mod explain;
 mod man;
 pub mod replay;
 mod rotate;
+mod simulate;
 mod store;
 mod terminal;
 mod token;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::main(options),
         Command::Token(options) => token::main(options),
         Command::Rotate(options) => rotate::main(options),
+        Command::Simulate(options) => simulate::main(options),
         Command::Store(options) => store::main(options),
         Command::Completions(options) => completions::main(options),
         Command::Man(options) => man::main(options),

@@ -34,6 +34,8 @@ mod scenarios;
 #[cfg(test)]
 mod token_command;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod token_exchanger;
 #[cfg(test)]
 mod token_exchanger_http;

@@ -1,0 +1,170 @@
+//! Years in the life of the whole system, and handlers broken on purpose.
+
+use lwa_simulation::{
+    Breakage, Counts, FaultKind, Faults, Invariant, Outcome, Settings, shrink, simulate,
+    simulate_and_tell, simulate_many,
+};
+
+/// Fails with the shortest story that fails in the same way.
+fn must_hold(result: Result<Counts, Box<Outcome>>) -> Counts {
+    result.unwrap_or_else(|outcome| {
+        let violation = outcome.violation.as_ref().unwrap();
+        let shortest = shrink::shrink(&outcome.settings, violation);
+        panic!(
+            "lwa simulate {}\nfails: {violation}\n\nShorter:\n{}",
+            outcome.settings,
+            shrink::explain(&shortest).unwrap_or_default()
+        )
+    })
+}
+
+fn with_seed(seed: u64, auto_rotate: bool) -> Settings {
+    Settings {
+        seed,
+        auto_rotate,
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn every_invariant_holds_for_ten_thousand_application_years() {
+    // Each run is 50 applications for 400 days.
+    let fixed = 1..=180;
+    let random = std::iter::repeat_with(|| fastrand::u64(1_000..)).take(6);
+    let all: Vec<Settings> = fixed
+        .chain(random)
+        // Rotating is left to people in a quarter of them.
+        .map(|seed| with_seed(seed, seed % 4 != 0))
+        .collect();
+    let counts = must_hold(simulate_many(&all));
+    let years = counts.application_days / 365;
+    assert!(years >= 10_000, "only {years}");
+    assert!(counts.rotations > 10_000 && counts.deaths > 10_000 && counts.dead_letters > 500);
+}
+
+/// What the simulation found, each with the settings that it was found with.
+#[test]
+fn what_was_found_before_is_not_there_again() {
+    let all = [
+        // A secret that was late was taken for the answer to a later request, whose own secret
+        // was lost: nobody asked again, and the stored secret died within the week.
+        with_seed(7, true),
+        with_seed(25, true),
+        with_seed(29, true),
+        // A schedule that ran twice, and a notice that was delivered twice, reminded twice.
+        with_seed(2, false),
+        with_seed(4, false),
+        with_seed(11, false),
+    ];
+    must_hold(simulate_many(&all));
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story_byte_for_byte() {
+    let settings = Settings {
+        applications: 8,
+        days: 220,
+        ..with_seed(7, true)
+    };
+    let (first, second) = (simulate_and_tell(&settings), simulate_and_tell(&settings));
+    assert!(first.story.text().len() > 10_000);
+    assert_eq!(first.story.text(), second.story.text());
+    assert_eq!(first, second);
+    // Telling changes nothing.
+    assert_eq!(simulate(&settings).counts, first.counts);
+    let other = simulate_and_tell(&Settings {
+        seed: 8,
+        ..settings
+    });
+    assert_ne!(first.story.text(), other.story.text());
+}
+
+#[test]
+fn no_notice_and_no_event_is_needed() {
+    // With nothing but the schedules left, everything still holds.
+    let faults = Faults::NONE.with(FaultKind::LostEvents);
+    for auto_rotate in [true, false] {
+        let settings = Settings {
+            faults,
+            ..with_seed(3, auto_rotate)
+        };
+        must_hold(simulate_many(&[settings]));
+    }
+}
+
+/// Simulates with a defect until it is noticed.
+fn noticed(breakage: Breakage, auto_rotate: bool) -> Outcome {
+    (1..=12)
+        .map(|seed| Settings {
+            breakage: Some(breakage),
+            ..with_seed(seed, auto_rotate)
+        })
+        .map(|settings| simulate(&settings))
+        .find(|outcome| outcome.violation.is_some())
+        .unwrap_or_else(|| panic!("nobody notices that a handler {}", breakage.as_str()))
+}
+
+#[test]
+fn every_defect_is_noticed_for_what_it_is() {
+    for (breakage, expected) in [
+        (
+            Breakage::SkipsTheIntent,
+            Invariant::RotationsAreRequestedOnce,
+        ),
+        (
+            Breakage::RepeatsUnansweredRequests,
+            Invariant::RotationsAreRequestedOnce,
+        ),
+        (
+            Breakage::AcknowledgesBeforeStoring,
+            Invariant::NoSecretIsLost,
+        ),
+        (Breakage::ReportsNoFailures, Invariant::NoSecretIsLost),
+        (
+            Breakage::StoresWithoutVerifying,
+            Invariant::StoredSecretsWork,
+        ),
+        (
+            Breakage::ForgetsTheStoredDeadline,
+            Invariant::NothingOlderIsStored,
+        ),
+        (Breakage::ForgetsTheDates, Invariant::BeliefsAreTrue),
+        (Breakage::PretendsToStore, Invariant::NoSecretIsLost),
+        (Breakage::ForgetsDuplicates, Invariant::NoMessageComesTwice),
+        (Breakage::ForgetsTheDigest, Invariant::NoReminderComesTwice),
+        (Breakage::DropsAPage, Invariant::EveryApplicationIsSeen),
+        (Breakage::SwallowsMessages, Invariant::EveryReminderComes),
+        (Breakage::QuotesTheSecret, Invariant::NothingSecretIsSaid),
+        (Breakage::CountsFromAWrongDay, Invariant::BeliefsAreTrue),
+        (Breakage::KeepsCredentialsForever, Invariant::ServicesWork),
+        (Breakage::WatchesNoDeadLetters, Invariant::DeadLettersAlarm),
+    ] {
+        let violation = noticed(breakage, true).violation.unwrap();
+        assert_eq!(
+            violation.invariant,
+            expected,
+            "{}: {violation}",
+            breakage.as_str()
+        );
+    }
+}
+
+#[test]
+fn a_failure_is_made_shorter_and_told_with_its_seed() {
+    let outcome = noticed(Breakage::AcknowledgesBeforeStoring, true);
+    let violation = outcome.violation.as_ref().unwrap();
+    let shortest = shrink::shrink(&outcome.settings, violation);
+    let found = shortest.violation.as_ref().unwrap();
+    assert_eq!(found.invariant, violation.invariant);
+    assert_eq!(shortest.settings.applications, 1);
+    assert_eq!(shortest.settings.sellers, 0);
+    assert!(shortest.settings.faults.kinds().count() <= 2);
+    let text = shrink::explain(&shortest).unwrap();
+    assert!(
+        text.contains("\"no secret is lost\" does not hold"),
+        "{text}"
+    );
+    assert!(text.contains(&format!("seed {}", shortest.settings.seed)));
+    assert!(text.contains("the system requests a new secret"), "{text}");
+    assert!(text.lines().count() < 60, "{text}");
+}
