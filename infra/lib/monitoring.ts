@@ -132,7 +132,6 @@ export class Monitoring extends Construct {
     const namespace = settings.metricsNamespace;
     const graph = (title: string, width: number, left: IMetric[], label?: string, min = 0) =>
       new GraphWidget({ title, width, height: 6, left, leftYAxis: { min, label, showUnits: false } });
-    const rotation = functions.filter(({ name }) => ["rotation-requester", "secret-receiver"].includes(name));
 
     new Dashboard(this, "Dashboard", {
       dashboardName: settings.stackName,
@@ -165,6 +164,7 @@ export class Monitoring extends Construct {
             total(namespace, "TokenExchanges", "Sum", FIVE_MINUTES).with({ label: "exchanged at LWA" }),
             total(namespace, "CacheHits", "Sum", FIVE_MINUTES).with({ label: "from the cache" }),
             total(namespace, "PreviousSecretUsed", "Sum", FIVE_MINUTES).with({ label: "with the previous secret" }),
+            total(namespace, "Retries", "Sum", FIVE_MINUTES).with({ label: "tried again" }),
           ]),
           graph(
             "Latency of LWA",
@@ -181,10 +181,11 @@ export class Monitoring extends Construct {
               queue.metricNumberOfMessagesSent({ label, statistic: "Sum", period: DAY }),
             ),
           ]),
-          graph("Rotation: invocations", 12, [
-            ...rotation.map(({ name, function: lambda }) =>
-              lambda.metricInvocations({ label: name, statistic: "Sum", period: DAY }),
-            ),
+          graph("Rotation: what came of it", 12, [
+            total(namespace, "RotationsRequested", "Sum", DAY).with({ label: "requested" }),
+            total(namespace, "RotationsRefused", "Sum", DAY).with({ label: "refused by Amazon" }),
+            total(namespace, "SecretsStored", "Sum", DAY).with({ label: "new secrets stored" }),
+            total(namespace, "SecretMessagesRejected", "Sum", DAY).with({ label: "messages that nobody can handle" }),
           ]),
         ],
         [

@@ -400,7 +400,7 @@ describe.each([
 
     test("the dashboard shows deadlines, tokens, latency, findings and rotation", () => {
       const dashboard = JSON.stringify(all("AWS::CloudWatch::Dashboard")[0]!.properties["DashboardBody"]);
-      for (const shown of ["DaysToDeadline", "TokenExchanges", "LwaLatencyMs", "Findings", "Rotation"]) {
+      for (const shown of ["DaysToDeadline", "TokenExchanges", "Retries", "LwaLatencyMs", "Findings", "RotationsRequested", "SecretsStored"]) {
         expect(dashboard).toContain(shown);
       }
     });

@@ -40,6 +40,15 @@ pub fn moto() -> Emulator {
     Emulator::new(Kind::Moto, "LWA_TEST_MOTO_URL", "123456789012".to_owned())
 }
 
+/// moto once more, for tests that make it enforce IAM: then it does so for everybody.
+pub fn moto_with_iam() -> Emulator {
+    Emulator::new(
+        Kind::Moto,
+        "LWA_TEST_MOTO_IAM_URL",
+        "123456789012".to_owned(),
+    )
+}
+
 /// ministack, for one test: it gives every access key of 12 digits an account of its own.
 pub fn ministack() -> Emulator {
     let account = fastrand::u64(100_000_000_000..1_000_000_000_000).to_string();

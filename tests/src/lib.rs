@@ -11,9 +11,11 @@
     reason = "a harness reports by failing the test"
 )]
 
+pub mod aws_call;
 pub mod binary;
 pub mod emulator;
 pub mod http_stub;
 pub mod leak;
+pub mod recorder;
 pub mod runtime_api;
 mod server;

@@ -13,8 +13,10 @@ use anyhow::{Context, Result, bail};
 use crate::{steps, tree};
 
 /// The variables that tell `lwa-tests` where they are, and a path that answers 200 when ready.
-const EMULATORS: [(&str, &str, &str); 2] = [
+const EMULATORS: [(&str, &str, &str); 3] = [
     ("moto", "LWA_TEST_MOTO_URL", "/moto-api/"),
+    // Enforcing IAM is a switch for a whole process, so the tests of permissions have their own.
+    ("moto-with-iam", "LWA_TEST_MOTO_IAM_URL", "/moto-api/"),
     ("ministack", "LWA_TEST_MINISTACK_URL", "/_ministack/health"),
 ];
 

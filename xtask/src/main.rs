@@ -74,7 +74,7 @@ enum Verb {
     Bench(bench::Options),
     /// Run the AWS emulators until Ctrl-C, for `cargo test -p lwa-tests` in another terminal
     #[command(after_help = "Example:
-  cargo xtask emulators             prints the two `export` lines to paste elsewhere")]
+  cargo xtask emulators             prints the `export` lines to paste elsewhere")]
     Emulators,
     /// Live through many simulated years, each with and without rotation by the system
     #[command(after_help = "Example:

@@ -10,9 +10,13 @@ mod auditor;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod deployed;
+#[cfg(test)]
 mod emulators;
 #[cfg(test)]
 mod explain_command;
+#[cfg(test)]
+mod permissions;
 #[cfg(test)]
 mod policy_formatter;
 #[cfg(test)]
