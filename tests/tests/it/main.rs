@@ -40,6 +40,8 @@ mod token_command;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod token_exchanger;
 #[cfg(test)]
 mod token_exchanger_http;

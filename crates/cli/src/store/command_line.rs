@@ -12,10 +12,9 @@ use crate::Arguments;
 
 const NAME: &str = "store";
 
-const TIP: &str = "\
-credentials are not taken from the command line, and what stands there is not
-repeated here: every process on this machine can read it, and the shell has
-written it into its history
+const TIP: &str = "  Credentials are not taken from the command line: every process on this machine
+  can read it, and the shell writes it into its history. What stands there is not
+  repeated here.
 
   tip: type the value when you are asked for it, or give it on standard input or
        in a file; `lwa store --help` has examples
@@ -56,7 +55,9 @@ fn refusal(arguments: &[OsString]) -> Option<String> {
     let mut words = arguments.iter().map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
         if !word.starts_with('-') || word == "-" || word == "--" {
-            return Some(format!("there is a value that belongs to no option; {TIP}"));
+            return Some(format!(
+                "there is a value that belongs to no option\n\n{TIP}"
+            ));
         }
         let (name, attached) = match word.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -64,12 +65,12 @@ fn refusal(arguments: &[OsString]) -> Option<String> {
         };
         match takes_value(name) {
             None if is_named_like_secret(name) || looks_like_secret(&word) => {
-                return Some(format!("there is an option for a credential; {TIP}"));
+                return Some(format!("there is an option for a credential\n\n{TIP}"));
             }
             // `-aNAME`, or something that clap knows better how to explain.
             None | Some(false) => {
                 if looks_like_secret(&word) {
-                    return Some(format!("a value looks like a credential; {TIP}"));
+                    return Some(format!("a value looks like a credential\n\n{TIP}"));
                 }
             }
             Some(true) => {
@@ -79,7 +80,7 @@ fn refusal(arguments: &[OsString]) -> Option<String> {
                 };
                 if value.is_some_and(|value| looks_like_secret(&value)) {
                     return Some(format!(
-                        "the value of `{name}` looks like a credential; {TIP}"
+                        "the value of `{name}` looks like a credential\n\n{TIP}"
                     ));
                 }
             }
