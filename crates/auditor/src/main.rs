@@ -72,7 +72,7 @@ fn wire() -> Result<Wired, ConfigError> {
         settings,
         ParameterStoreEstate::from_aws(&aws),
         SecretsManagerEstate::from_aws(&aws),
-        SnsTopic::new(prompt.sns(), lookup.topic_arn()?),
+        SnsTopic::from_aws(&prompt, lookup.topic_arn()?),
         SystemClock,
         MetricsWriter::stdout(),
     ))

@@ -1,5 +1,6 @@
 //! The SDK clients, all from one configuration and over one HTTP stack.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -28,6 +29,15 @@ pub struct Timeouts {
     pub attempt: Duration,
     /// The whole call with its retries and the pauses between them.
     pub operation: Duration,
+}
+
+/// A client that is made with its first use. Making one parses a table of AWS's partitions, a
+/// fifth of all that a function does up to its first response.
+pub(crate) type Lazy<C> = Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>;
+
+/// Makes a client later, if at all.
+pub(crate) fn lazy<C>(make: impl FnOnce() -> C + Send + 'static) -> Lazy<C> {
+    Arc::new(LazyLock::new(Box::new(make)))
 }
 
 impl Aws {

@@ -9,6 +9,7 @@ use lwa_core::text::{elide_end, printable};
 use serde_json::{Map, Value};
 
 use crate::call_error::call_error;
+use crate::clients::{Aws, Lazy, lazy};
 
 /// Longest message with its attributes, in bytes,
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
@@ -20,7 +21,7 @@ const MAX_ATTRIBUTE: usize = 256;
 /// Publishes to one topic.
 #[derive(Debug, Clone)]
 pub struct SnsTopic {
-    client: aws_sdk_sns::Client,
+    client: Lazy<aws_sdk_sns::Client>,
     arn: String,
 }
 
@@ -28,7 +29,17 @@ impl SnsTopic {
     /// Publishes to the topic with this ARN.
     pub fn new(client: aws_sdk_sns::Client, arn: impl Into<String>) -> Self {
         Self {
-            client,
+            client: lazy(|| client),
+            arn: arn.into(),
+        }
+    }
+
+    /// The same with a client that is made for the first message: most invocations of most
+    /// functions have none to send.
+    pub fn from_aws(aws: &Aws, arn: impl Into<String>) -> Self {
+        let aws = aws.clone();
+        Self {
+            client: lazy(move || aws.sns()),
             arn: arn.into(),
         }
     }

@@ -5,7 +5,7 @@ use lwa_core::audit::estate::{LabelledVersion, SecretEstate, SecretMetadata, Sec
 use lwa_core::ports::CallError;
 
 use crate::call_error::call_error;
-use crate::clients::Aws;
+use crate::clients::{Aws, Lazy, lazy};
 use crate::parameter_directory::timestamp;
 use crate::parameter_store_estate::patient;
 
@@ -16,20 +16,24 @@ const PAGE_SIZE: i32 = 100;
 /// Metadata through `ListSecrets`, which brings tags and labels along, and
 /// `ListSecretVersionIds`, which dates a version.
 #[derive(Debug, Clone)]
-pub struct SecretsManagerEstate(aws_sdk_secretsmanager::Client);
+pub struct SecretsManagerEstate(Lazy<aws_sdk_secretsmanager::Client>);
 
 impl SecretsManagerEstate {
     /// Asks through this client.
-    pub const fn new(client: aws_sdk_secretsmanager::Client) -> Self {
-        Self(client)
+    pub fn new(client: aws_sdk_secretsmanager::Client) -> Self {
+        Self(lazy(|| client))
     }
 
-    /// Asks through a client that bears with throttling.
+    /// Asks through a client that bears with throttling. It is made with the first question:
+    /// most audits are of Parameter Store alone.
     pub fn from_aws(aws: &Aws) -> Self {
-        let config = aws_sdk_secretsmanager::config::Builder::from(aws.sdk_config())
-            .retry_config(patient(aws))
-            .build();
-        Self::new(aws_sdk_secretsmanager::Client::from_conf(config))
+        let aws = aws.clone();
+        Self(lazy(move || {
+            let config = aws_sdk_secretsmanager::config::Builder::from(aws.sdk_config())
+                .retry_config(patient(&aws))
+                .build();
+            aws_sdk_secretsmanager::Client::from_conf(config)
+        }))
     }
 }
 
