@@ -78,10 +78,10 @@ pub(crate) fn check(python: &Path, templates: &Path) -> Result<()> {
         "target/venv/bin/python infra/test/match_events.py events target/infra/templates/both.template.json",
     )?;
 
-    let mut lint = Command::new(python);
+    let mut lint = Command::new(python.with_file_name("cfn-lint"));
     // W3005 is about a `DependsOn` that the CDK writes although a reference implies it.
     lint.current_dir(tree::root())
-        .args(["-m", "cfnlint", "--ignore-checks", "W3005", "--"])
+        .args(["--ignore-checks", "W3005", "--"])
         .args(files(".template.json")?);
     steps::run(
         "cfn-lint",
