@@ -82,7 +82,7 @@ where
 
 /// What a service's error code means, by what somebody would do about it; the status decides
 /// where the code does not.
-fn classify(code: Option<&str>, status: u16) -> CallFailure {
+pub fn classify(code: Option<&str>, status: u16) -> CallFailure {
     let code = code.unwrap_or_default();
     // `KMSAccessDeniedException` and `KMSAccessDenied`, `ThrottlingException` and `Throttling`
     // are the same thing in different protocols.

@@ -46,6 +46,7 @@ pub(crate) enum Command {
     Rotate(RotateOptions),
     Simulate(SimulateOptions),
     Store(StoreOptions),
+    Doctor(DoctorOptions),
     Completions(CompletionsOptions),
     Man(ManOptions),
 }
@@ -61,6 +62,7 @@ impl Command {
             Self::Rotate(_) => "rotate",
             Self::Simulate(_) => "simulate",
             Self::Store(_) => "store",
+            Self::Doctor(_) => "doctor",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
         }
@@ -427,6 +429,39 @@ pub(crate) struct RotateOptions {
     pub(crate) aws: AwsOptions,
 }
 
+/// Check a deployed system end to end, and say what to do about each fault
+///
+/// Looks at who asks, the functions and their last errors, credentials and their keys, rules,
+/// schedules, the topic, queues, Login with Amazon (LWA) and the Selling Partner API. It changes
+/// nothing: every call only reads, and the one access token that it asks for is thrown away.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+What to look for is taken from the deployed functions' variables; those of this
+shell, such as LWA_PARAMETER_PREFIX, come first. A check that needs a permission
+which is missing says which, and the others go on.
+
+Examples:
+  lwa doctor
+      the stack lwa, in the configured account and region
+  lwa doctor --stack lwa-eu --profile production --region eu-west-1
+      another one
+  lwa doctor --json | jq -r '.checks[] | select(.mark == \"bad\") | .found'
+      for a program to read
+
+Exit code: 0 nothing is broken, 1 something is, 2 wrong usage.")]
+pub(crate) struct DoctorOptions {
+    /// The name of the deployed stack, with which the names of its parts begin
+    #[arg(long, value_name = "NAME", default_value = "lwa", value_parser = stack_name)]
+    pub(crate) stack: String,
+
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+}
+
 /// Print the script with which a shell completes this command's words
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -617,6 +652,18 @@ impl GrantType {
 
 fn application(text: &str) -> Result<ApplicationName, String> {
     ApplicationName::parse(text.trim_end_matches('/')).map_err(|error| error.to_string())
+}
+
+/// What CloudFormation allows; nothing else belongs into the path of a request.
+fn stack_name(text: &str) -> Result<String, &'static str> {
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("a stack's name has letters, digits and hyphens, and begins with a letter")
+    }
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

@@ -8,6 +8,7 @@ mod account;
 mod arguments;
 mod audit;
 mod completions;
+mod doctor;
 mod explain;
 mod man;
 pub mod replay;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Rotate(options) => rotate::main(options),
         Command::Simulate(options) => simulate::main(options),
         Command::Store(options) => store::main(options),
+        Command::Doctor(options) => doctor::main(options),
         Command::Completions(options) => completions::main(options),
         Command::Man(options) => man::main(options),
     };

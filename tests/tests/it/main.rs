@@ -12,6 +12,8 @@ mod cli;
 #[cfg(test)]
 mod deployed;
 #[cfg(test)]
+mod doctor_command;
+#[cfg(test)]
 mod emulators;
 #[cfg(test)]
 mod explain_command;
@@ -36,11 +38,11 @@ mod runtime_api;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
-mod token_command;
-#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod token_command;
 #[cfg(test)]
 mod token_exchanger;
 #[cfg(test)]
