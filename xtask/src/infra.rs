@@ -92,6 +92,7 @@ pub(crate) fn check(python: &Path, templates: &Path) -> Result<()> {
 
 /// Install what `package-lock.json` says, if that has changed since it was last installed.
 fn node_modules() -> Result<()> {
+    require_node()?;
     let infra = tree::root().join("infra");
     let lock_file = infra.join("package-lock.json");
     let wanted = fs::read_to_string(&lock_file)
@@ -107,7 +108,6 @@ fn node_modules() -> Result<()> {
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    require_node()?;
     let mut install = npm();
     install.args(["ci", "--no-audit", "--no-fund"]);
     steps::run("infra's packages", install, "cd infra && npm ci")?;
