@@ -40,13 +40,8 @@ pub(crate) fn parse_arguments() -> Result<Arguments, ExitCode> {
 /// Finds what looks like a secret, or stands where one would.
 fn refusal(arguments: &[OsString]) -> Option<String> {
     let command = crate::clap_command(NAME);
-    let takes_value = |name: &str| {
-        let option = command.get_arguments().find(|argument| {
-            name.strip_prefix("--").map_or_else(
-                || name.chars().nth(1) == argument.get_short() && argument.get_short().is_some(),
-                |long| argument.get_long() == Some(long),
-            )
-        })?;
+    let takes_value = |is_it: &dyn Fn(&clap::Arg) -> bool| {
+        let option = command.get_arguments().find(|argument| is_it(argument))?;
         Some(matches!(
             option.get_action(),
             ArgAction::Set | ArgAction::Append
@@ -59,34 +54,54 @@ fn refusal(arguments: &[OsString]) -> Option<String> {
                 "there is a value that belongs to no option\n\n{TIP}"
             ));
         }
-        let (name, attached) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (&*word, None),
+        if looks_like_secret(&word) {
+            return Some(format!("an option looks like a credential\n\n{TIP}"));
+        }
+        let (name, attached, is_valued) = match word.strip_prefix("--") {
+            Some(long) => {
+                let (long, attached) = match long.split_once('=') {
+                    Some((long, attached)) => (long, Some(attached.to_owned())),
+                    None => (long, None),
+                };
+                let is_valued = takes_value(&|argument| argument.get_long() == Some(long));
+                (format!("--{long}"), attached, is_valued)
+            }
+            None => short(&word, &takes_value),
         };
-        match takes_value(name) {
-            None if is_named_like_secret(name) || looks_like_secret(&word) => {
+        match is_valued {
+            None if is_named_like_secret(&name) => {
                 return Some(format!("there is an option for a credential\n\n{TIP}"));
             }
-            // `-aNAME`, or something that clap knows better how to explain.
-            None | Some(false) => {
-                if looks_like_secret(&word) {
-                    return Some(format!("a value looks like a credential\n\n{TIP}"));
-                }
-            }
+            // What clap can explain better.
+            None | Some(false) => {}
             Some(true) => {
-                let value = match attached {
-                    Some(value) => Some(value.to_owned()),
-                    None => words.next().map(std::borrow::Cow::into_owned),
-                };
+                let value = attached.or_else(|| words.next().map(std::borrow::Cow::into_owned));
                 if value.is_some_and(|value| looks_like_secret(&value)) {
-                    return Some(format!(
-                        "the value of `{name}` looks like a credential\n\n{TIP}"
-                    ));
+                    let problem = format!("the value of `{name}` looks like a credential");
+                    return Some(format!("{problem}\n\n{TIP}"));
                 }
             }
         }
     }
     None
+}
+
+/// The option that takes a value in a cluster such as `-yaNAME`, and what is attached to it.
+fn short(
+    word: &str,
+    takes_value: &dyn Fn(&dyn Fn(&clap::Arg) -> bool) -> Option<bool>,
+) -> (String, Option<String>, Option<bool>) {
+    let mut letters = word.strip_prefix('-').unwrap_or(word).chars();
+    while let Some(letter) = letters.next() {
+        let is_valued = takes_value(&|argument| argument.get_short() == Some(letter));
+        if is_valued != Some(false) {
+            let rest = letters.as_str();
+            let rest = rest.strip_prefix('=').unwrap_or(rest);
+            let attached = (!rest.is_empty()).then(|| rest.to_owned());
+            return (format!("-{letter}"), attached, is_valued);
+        }
+    }
+    (String::new(), None, Some(false))
 }
 
 fn is_named_like_secret(name: &str) -> bool {
@@ -180,6 +195,8 @@ mod tests {
             &["--application=Atzr|planted"],
             &["-a", "amzn1.oa2-cs.v1.planted"],
             &["-aAtzr|planted"],
+            &["-ab5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5planted"],
+            &["-ya", "b5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5planted"],
             &["--from", "amzn1.oa2-cs.v1.planted"],
             &["--key", "b5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5planted"],
             &["--yes", "--", "planted"],
@@ -197,6 +214,7 @@ mod tests {
             &["--help"],
             &["-a", "my-erp/eu", "--only", "client-secret", "--yes"],
             &["--application=my-erp", "--expires-at", "2027-05-20"],
+            &["-ya", "my-erp", "-amy-erp"],
             &["--from", "-", "--dry-run", "--json", "--no-verify"],
             &["--from", "credentials.json", "--profile", "production"],
             &["--key", "mrk-1234abcd12ab34cd56ef1234567890ab"],
