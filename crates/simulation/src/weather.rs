@@ -226,7 +226,9 @@ impl Weather {
                 _ => FaultMode::Before(CallFailure::Unavailable),
             });
         }
-        if !service.is_amazons() && falls(60, FaultKind::Denials) {
+        // Permissions do not flicker; that of reading is lost and regained as a whole.
+        let may_flicker = !service.is_amazons() && operation != "GetParameters";
+        if may_flicker && falls(60, FaultKind::Denials) {
             return fault(FaultMode::Before(CallFailure::Denied));
         }
         None

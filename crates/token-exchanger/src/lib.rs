@@ -279,7 +279,7 @@ where
                 Recovery::UsePrevious => {
                     is_previous = true;
                     self.previous_secret(key, &credentials, invocation)
-                        .await
+                        .await?
                         .filter(|previous| {
                             !refused
                                 .iter()
@@ -350,27 +350,31 @@ where
         Ok(credentials)
     }
 
-    /// The secret before the current one. That it cannot be read does not change what LWA has
-    /// said, so it counts as if there were none.
+    /// The secret before the current one. One that cannot be read for good counts as if there
+    /// were none, because it does not change what LWA has said. One that cannot be read for the
+    /// moment may well work: the caller has to try again rather than to look for a new secret.
     async fn previous_secret(
         &self,
         key: &TokenKey,
         credentials: &Credentials,
         invocation: &Invocation,
-    ) -> Option<StoredSecret> {
+    ) -> Result<Option<StoredSecret>, ExchangerError> {
         let current = &credentials.client_secret;
         let read = self
             .ports
             .vault
             .read_previous_secret(&key.application, current);
         match self.in_time(invocation, read).await {
-            Ok(previous) => previous,
+            Ok(previous) => Ok(previous),
+            Err(VaultError::Call(error)) if error.failure.is_transient() => Err(
+                ExchangerError::of_vault(&key.application, &VaultError::Call(error)),
+            ),
             Err(error) => {
                 tracing::warn!(
                     application = key.application.as_str(),
                     "the previous client secret could not be read: {error}"
                 );
-                None
+                Ok(None)
             }
         }
     }
