@@ -654,7 +654,7 @@ fn application(text: &str) -> Result<ApplicationName, String> {
     ApplicationName::parse(text.trim_end_matches('/')).map_err(|error| error.to_string())
 }
 
-/// What CloudFormation allows; nothing else belongs into the path of a request.
+/// What `CloudFormation` allows; nothing else belongs into the path of a request.
 fn stack_name(text: &str) -> Result<String, &'static str> {
     let is_name = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.len() <= 128

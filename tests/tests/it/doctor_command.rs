@@ -587,7 +587,7 @@ async fn what_may_not_be_looked_at_is_skipped_with_the_permission_and_the_rest_g
         denied.script(&Method::GET, &path, [answer()]);
     }
     for name in ["auditor", "rotation-requester", "canary-my-erp"] {
-        denied.script(&Method::GET, &format!("/schedules/lwa-{name}"), [answer()]);
+        denied.script(&Method::GET, format!("/schedules/lwa-{name}"), [answer()]);
     }
     let url = denied.url();
     let names = ["EVENTBRIDGE", "KMS", "LAMBDA", "SCHEDULER", "SQS"]
@@ -608,8 +608,8 @@ async fn what_may_not_be_looked_at_is_skipped_with_the_permission_and_the_rest_g
         ("key", "kms:DescribeKey"),
     ] {
         let line = recognised(&checks, check, "skipped", "AccessDenied");
-        let named = line["permission"].as_str().unwrap();
-        assert!(named.contains(permission), "{named}");
+        let permissions = line["permission"].as_str().unwrap();
+        assert!(permissions.contains(permission), "{permissions}");
         assert!(
             line["advice"].as_str().unwrap().contains(permission),
             "{line}"

@@ -137,11 +137,10 @@ fn failure(line: &str) -> Option<String> {
             Value::String(message) => message.clone(),
             other => other.to_string(),
         },
-        Ok(_) => return None,
         Err(_) if line.contains("Status: timeout") || line.contains("Status: error") => {
             line.trim().to_owned()
         }
-        Err(_) => return None,
+        _ => return None,
     };
     // Our own lines hold no credential; what another program wrote there might.
     Some(safe_words(&text))

@@ -40,13 +40,6 @@ pub(crate) fn parse_arguments() -> Result<Arguments, ExitCode> {
 /// Finds what looks like a secret, or stands where one would.
 fn refusal(arguments: &[OsString]) -> Option<String> {
     let command = crate::clap_command(NAME);
-    let takes_value = |is_it: &dyn Fn(&clap::Arg) -> bool| {
-        let option = command.get_arguments().find(|argument| is_it(argument))?;
-        Some(matches!(
-            option.get_action(),
-            ArgAction::Set | ArgAction::Append
-        ))
-    };
     let mut words = arguments.iter().map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
         if !word.starts_with('-') || word == "-" || word == "--" {
@@ -63,10 +56,10 @@ fn refusal(arguments: &[OsString]) -> Option<String> {
                     Some((long, attached)) => (long, Some(attached.to_owned())),
                     None => (long, None),
                 };
-                let is_valued = takes_value(&|argument| argument.get_long() == Some(long));
+                let is_valued = takes_value(&command, |argument| argument.get_long() == Some(long));
                 (format!("--{long}"), attached, is_valued)
             }
-            None => short(&word, &takes_value),
+            None => short(&word, &command),
         };
         match is_valued {
             None if is_named_like_secret(&name) => {
@@ -87,13 +80,10 @@ fn refusal(arguments: &[OsString]) -> Option<String> {
 }
 
 /// The option that takes a value in a cluster such as `-yaNAME`, and what is attached to it.
-fn short(
-    word: &str,
-    takes_value: &dyn Fn(&dyn Fn(&clap::Arg) -> bool) -> Option<bool>,
-) -> (String, Option<String>, Option<bool>) {
+fn short(word: &str, command: &clap::Command) -> (String, Option<String>, Option<bool>) {
     let mut letters = word.strip_prefix('-').unwrap_or(word).chars();
     while let Some(letter) = letters.next() {
-        let is_valued = takes_value(&|argument| argument.get_short() == Some(letter));
+        let is_valued = takes_value(command, |argument| argument.get_short() == Some(letter));
         if is_valued != Some(false) {
             let rest = letters.as_str();
             let rest = rest.strip_prefix('=').unwrap_or(rest);
@@ -102,6 +92,15 @@ fn short(
         }
     }
     (String::new(), None, Some(false))
+}
+
+/// Whether the option takes a value; none when there is no such option.
+fn takes_value(command: &clap::Command, is_it: impl Fn(&clap::Arg) -> bool) -> Option<bool> {
+    let option = command.get_arguments().find(|argument| is_it(argument))?;
+    Some(matches!(
+        option.get_action(),
+        ArgAction::Set | ArgAction::Append
+    ))
 }
 
 fn is_named_like_secret(name: &str) -> bool {
