@@ -102,6 +102,8 @@ struct Application {
     stored: usize,
     /// Whether somebody did what no system can mend, until the vault holds the newest secret.
     is_unmendable: bool,
+    /// Until when services may hold tokens from before it was mended, which live for an hour.
+    excused_until: i64,
     /// Whether somebody stored a value and left the tags as they were.
     is_mistagged: bool,
 }
@@ -406,6 +408,7 @@ impl Year {
             }],
             stored: 0,
             is_unmendable: false,
+            excused_until: 0,
             is_mistagged: false,
         });
         self.tell_until(Some(number), Kind::Stored, Some(expires_at), || {
@@ -1178,7 +1181,9 @@ impl Year {
         self.tell(Some(number), Kind::ServiceFailed, || {
             format!("a service fails: {problem}")
         });
-        if !self.settings.auto_rotate || self.applications[number].is_unmendable {
+        let application = &self.applications[number];
+        let is_excused = application.is_unmendable || self.now < application.excused_until;
+        if !self.settings.auto_rotate || is_excused {
             self.counts.excused += 1;
             return;
         }
@@ -1337,6 +1342,15 @@ impl Year {
         let value = application.issued[application.stored].value.clone();
         let (secret, now) = (application.secret.clone(), self.world.now());
         self.world.put_parameter(&secret, &value, now);
+        let is_dated = {
+            let state = self.world.state();
+            state.parameters.get(&secret).is_some_and(|parameter| {
+                parameter.tags.contains_key(tag::SECRET_EXPIRES_AT)
+                    || parameter.tags.contains_key(tag::SECRET_ISSUED_AT)
+            })
+        };
+        // Then only a notice of Amazon's can tell, and it may be lost.
+        self.applications[number].is_unmendable |= !is_dated;
         self.tell(Some(number), Kind::Person, || {
             "somebody edits the description, which writes the same value again".to_owned()
         });
@@ -1397,8 +1411,9 @@ impl Year {
     fn stored(&mut self, number: usize, secret: usize) {
         let application = &mut self.applications[number];
         application.stored = secret;
-        if secret + 1 == application.issued.len() {
+        if secret + 1 == application.issued.len() && application.is_unmendable {
             application.is_unmendable = false;
+            application.excused_until = self.now + HOUR;
         }
     }
 

@@ -57,6 +57,10 @@ pub fn with_client_secret(
     secret: &SecretString,
 ) -> Result<SecretString, DocumentError> {
     let text = document.expose_secret();
+    // An array would be taken for the keys' values in order.
+    if !text.trim_start().starts_with('{') {
+        return Err(DocumentError::Shape { line: 1, column: 1 });
+    }
     let keys: Keys<'_> = serde_json::from_str(text).map_err(|error| DocumentError::Shape {
         line: error.line(),
         column: error.column(),
@@ -88,6 +92,17 @@ mod tests {
     fn check(document: &str, expected: &str) {
         let changed = with_client_secret(&document.into(), &"n\"e\\w{{".into()).unwrap();
         assert_eq!(changed.expose_secret(), expected);
+    }
+
+    #[test]
+    fn an_array_is_no_document() {
+        for text in ["[\"A\"]", " [\"A\",\"B\"]", "\"A\"", ""] {
+            let changed = with_client_secret(&text.into(), &"new".into());
+            assert!(
+                matches!(changed, Err(DocumentError::Shape { .. })),
+                "{text}"
+            );
+        }
     }
 
     #[test]
