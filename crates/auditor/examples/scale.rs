@@ -13,7 +13,7 @@
     reason = "a benchmark reports at a terminal, and by failing"
 )]
 
-#[allow(dead_code, missing_docs, reason = "the tests use the rest")]
+#[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/made_up_aws/mod.rs"]
 mod made_up_aws;
 

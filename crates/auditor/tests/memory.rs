@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-#[allow(dead_code, reason = "other tests use the rest")]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod made_up_aws;
 
 use std::fs;
