@@ -110,31 +110,16 @@ fn level(get: impl Fn(&str) -> Option<String>) -> (LevelFilter, Option<String>) 
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
+    use lwa_local::log::Log;
 
     use super::*;
 
-    #[derive(Clone, Default)]
-    struct Sink(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Sink {
-        fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(data);
-            Ok(data.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     fn log(level: LevelFilter, format: Format, speak: impl FnOnce()) -> String {
-        let sink = Sink::default();
-        let writer = sink.clone();
+        let log = Log::new();
+        let writer = log.clone();
         let subscriber = subscriber(level, format, move || writer.clone());
         tracing::subscriber::with_default(subscriber, speak);
-        let written = sink.0.lock().unwrap().clone();
-        String::from_utf8(written).unwrap()
+        log.text()
     }
 
     fn speak() {

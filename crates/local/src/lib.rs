@@ -4,6 +4,7 @@
 //! `lwa-core`, records every call, and keeps every published message.
 
 mod estate;
+pub mod log;
 pub mod lwa;
 mod parameter_directory;
 pub mod rotation;

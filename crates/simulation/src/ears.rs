@@ -81,6 +81,7 @@ mod tests {
     #[test]
     fn a_secret_is_heard_wherever_it_is_said() {
         let heard = Heard::default();
+        lwa_local::log::prepare();
         tracing::subscriber::with_default(Ears(heard.clone()), || {
             tracing::info!(field = "harmless", "nothing");
             assert!(heard.take().is_none());

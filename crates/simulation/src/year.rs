@@ -239,6 +239,7 @@ pub(crate) fn live(settings: &Settings, telling: bool) -> Outcome {
     // The handlers' jitter comes from here.
     fastrand::seed(settings.seed);
     let heard = Heard::default();
+    lwa_local::log::prepare();
     tracing::subscriber::with_default(Ears(heard.clone()), || {
         match Year::new(settings, telling, heard) {
             Ok(mut year) => year.live(),

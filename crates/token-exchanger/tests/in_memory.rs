@@ -6,8 +6,6 @@
     reason = "a test fails by panicking"
 )]
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +14,7 @@ use lwa_core::ExposeSecret;
 use lwa_core::config::Lookup;
 use lwa_core::ports::{CallFailure, Clock};
 use lwa_core::vault::VaultKind;
+use lwa_local::log::Log;
 use lwa_local::lwa::{ClientSecret, Consent, OAuthClient};
 use lwa_local::vault::LocalVault;
 use lwa_local::world::SecretVersion;
@@ -791,24 +790,9 @@ fn a_region_that_does_not_exist_is_refused_with_those_that_do() {
     assert!(Settings::from_lookup(&lookup).is_err());
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_token_is_in_its_response_and_nowhere_else_even_with_every_log_line_on() {
-    let log = Log::default();
+    let log = Log::new();
     let sink = log.clone();
     let guard =
         tracing::subscriber::set_default(subscriber(LevelFilter::TRACE, Format::Json, move || {
@@ -863,7 +847,7 @@ async fn a_token_is_in_its_response_and_nowhere_else_even_with_every_log_line_on
     );
     drop(guard);
     assert_eq!(responses, 4);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(
         log.contains("answered with a token") && log.contains("used version 1"),
         "{log}"

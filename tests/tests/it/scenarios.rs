@@ -1,13 +1,12 @@
 //! Every sample event through its function, in memory: what comes out, what people receive, and
 //! that no secret gets out on the way.
 
-use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 use lwa_cli::replay::{self, Function, Input, Options, Outcome, Verdict};
 use lwa_core::message::Message;
+use lwa_local::log::Log;
 use lwa_tests::leak;
 use serde_json::Value;
 
@@ -35,7 +34,7 @@ pub(crate) fn name(input: &Input) -> String {
 
 /// The outcome, and everything that was logged on the way.
 fn replay_logged(input: &Input, options: &Options) -> (Outcome, String) {
-    let log = Log::default();
+    let log = Log::new();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .json()
@@ -50,25 +49,6 @@ fn replay_logged(input: &Input, options: &Options) -> (Outcome, String) {
         runtime.block_on(replay::replay(input, options, |_| None))
     });
     (outcome, log.text())
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[test]

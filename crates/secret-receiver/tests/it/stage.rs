@@ -1,8 +1,6 @@
 //! Amazon, a queue and a vault in memory for the receiver.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lwa_core::application::{ApplicationName, Layout, Role};
@@ -12,6 +10,7 @@ use lwa_core::rotation::queue::Payload;
 use lwa_core::rotation::tags::NEW_SECRET_PENDING;
 use lwa_core::vault::VaultKind;
 use lwa_core::{ExposeSecret, Timestamp};
+use lwa_local::log::Log;
 use lwa_local::lwa::{ClientSecret, OAuthClient};
 use lwa_local::rotation::LocalRotation;
 use lwa_local::vault::LocalVault;
@@ -93,7 +92,7 @@ impl Stage {
             story,
             vault,
             layout: Lookup::new(|_| None).layout().unwrap(),
-            log: Log::default(),
+            log: Log::new(),
         };
         for root in story.roots() {
             stage.add_application(root, CLIENT_ID, OLD);
@@ -546,23 +545,4 @@ pub(crate) fn event(batch: &[Message]) -> Value {
         })
         .collect();
     json!({ "Records": records })
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
