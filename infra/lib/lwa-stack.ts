@@ -74,6 +74,7 @@ export class LwaStack extends Stack {
         TOPIC_ARN: topic.topicArn,
         REMIND_AT_DAYS: settings.audit.remindAtDays.join(","),
         HEARTBEAT_DAY: settings.audit.heartbeatDay,
+        DIGEST_SEVERITY: settings.audit.digestSeverity,
         ...(settings.audit.expectedWriterArn ? { EXPECTED_WRITER_ARN: settings.audit.expectedWriterArn } : {}),
       },
     });

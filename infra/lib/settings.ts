@@ -181,6 +181,9 @@ const SETTINGS = group({
     heartbeatDay: oneOf(WEEKDAYS)
       .default("monday")
       .describe("Weekday on which a digest goes out even when all is well."),
+    digestSeverity: oneOf(["info", "warning", "critical"])
+      .default("warning")
+      .describe("From which severity on a finding sends a digest by itself."),
     expectedWriterArn: matching(/^arn:aws[a-z-]*:(iam|sts)::\d{12}:\S+$/, "the ARN of a role, a user or a session")
       .optional()
       .describe("The only principal that should write credentials; switches finding LWA012 on."),

@@ -59,6 +59,7 @@ describe("a wrong setting stops with its key, the value found and what is allowe
     ["canaryApplications", ["other"], 'canaryApplications[0] is "other"; allowed: an application at or below'],
     ["audit.vault", "secrets-manager", 'audit.vault is "secrets-manager"; allowed: parameter-store'],
     ["audit.heartbeatDay", "Mon", 'audit.heartbeatDay is "Mon"; allowed: one of monday'],
+    ["audit.digestSeverity", "high", 'audit.digestSeverity is "high"; allowed: one of info, warning, critical'],
     ["audit.remindAtDays", [30.5], "audit.remindAtDays[0] is 30.5; allowed: a whole number from 0 to 3650"],
     ["audit.expectedWriterArn", "ci", 'audit.expectedWriterArn is "ci"; allowed: the ARN of a role'],
     ["rotation.automatic", "yes", 'rotation.automatic is "yes"; allowed: true or false'],

@@ -43,6 +43,7 @@ export const EVERYTHING = {
     vault: "both",
     remindAtDays: [30, 7],
     heartbeatDay: "off",
+    digestSeverity: "critical",
     expectedWriterArn: `arn:aws:iam::${ACCOUNT}:role/everything-secret-receiver`,
   },
   rotation: { automatic: false, withinDays: 14 },
