@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::application::{ApplicationName, Layout};
+use crate::sp_api::Region;
 use crate::text::quotable;
 
 /// One environment variable.
@@ -229,6 +230,20 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             client_secret_leaf: leaf(LWA_CLIENT_SECRET_LEAF)?,
             refresh_token_leaf: leaf(LWA_REFRESH_TOKEN_LEAF)?,
         })
+    }
+
+    /// The LWA token endpoint.
+    pub fn token_url(&self) -> Result<String, ConfigError> {
+        let url = self.url(LWA_TOKEN_URL)?;
+        Ok(url.unwrap_or_else(|| self.get_or_default(LWA_TOKEN_URL)))
+    }
+
+    /// The base URL of SP-API: the one that is set, or else the region's.
+    pub fn sp_api_endpoint(&self) -> Result<String, ConfigError> {
+        let regions = Region::ALL.map(Region::as_str).join(", ");
+        let region = self.parsed(SP_API_REGION, &regions, Region::parse)?;
+        let url = self.url(SP_API_ENDPOINT)?;
+        Ok(url.unwrap_or_else(|| region.endpoint().to_owned()))
     }
 
     /// How long a client secret lives, in days.

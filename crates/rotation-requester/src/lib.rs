@@ -40,7 +40,7 @@ use lwa_core::rotation::request::{
     is_scheduled_reminder_day, reported,
 };
 use lwa_core::rotation::tags::{RotationTags, instant};
-use lwa_core::sp_api::{Region, SellingPartnerApi};
+use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::vault::{CredentialVault, RefreshTokenOf, VaultError, VaultKind};
 
 pub use crate::report::{
@@ -87,16 +87,12 @@ impl Settings {
     where
         F: Fn(&str) -> Option<String>,
     {
-        let regions = Region::ALL.map(Region::as_str).join(", ");
-        let region = lookup.parsed(config::SP_API_REGION, &regions, Region::parse)?;
-        let endpoint = lookup.url(config::SP_API_ENDPOINT)?;
-        let token_url = lookup.url(config::LWA_TOKEN_URL)?;
         Ok(Self {
             layout: lookup.layout()?,
             vault: VaultKind::from_lookup(lookup)?,
             policy: Policy::from_lookup(lookup)?,
-            token_url: token_url.unwrap_or_else(|| lookup.get_or_default(config::LWA_TOKEN_URL)),
-            sp_api_endpoint: endpoint.unwrap_or_else(|| region.endpoint().to_owned()),
+            token_url: lookup.token_url()?,
+            sp_api_endpoint: lookup.sp_api_endpoint()?,
             runbook_url: lookup.url(config::RUNBOOK_URL)?,
             region: None,
             metrics_namespace: lookup.metrics_namespace()?,

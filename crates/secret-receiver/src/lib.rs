@@ -99,11 +99,10 @@ impl Settings {
     where
         F: Fn(&str) -> Option<String>,
     {
-        let token_url = lookup.url(config::LWA_TOKEN_URL)?;
         Ok(Self {
             layout: lookup.layout()?,
             vault: VaultKind::from_lookup(lookup)?,
-            token_url: token_url.unwrap_or_else(|| lookup.get_or_default(config::LWA_TOKEN_URL)),
+            token_url: lookup.token_url()?,
             secret_lifetime_days: lookup.secret_lifetime_days()?,
             runbook_url: lookup.url(config::RUNBOOK_URL)?,
             region: None,

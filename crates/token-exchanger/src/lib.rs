@@ -18,14 +18,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::Layout;
 use lwa_core::application::Role;
-use lwa_core::config::{self, ConfigError, Lookup};
+use lwa_core::config::{ConfigError, Lookup};
 use lwa_core::exchange::{
     Recovery, Refused, SHORTEST_ATTEMPT, Subject, TokenKey, after_refusal, expires_at, left, pause,
 };
 use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, TokenRequest};
 use lwa_core::metrics::{Metric, MetricSet, Unit};
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics};
-use lwa_core::sp_api::{Refusal, Region, SellingPartnerApi, SpApiError};
+use lwa_core::sp_api::{Refusal, SellingPartnerApi, SpApiError};
 use lwa_core::vault::{
     CredentialVault, Credentials, SecretVersion, StoredSecret, VaultError, VaultKind,
 };
@@ -65,15 +65,11 @@ impl Settings {
     where
         F: Fn(&str) -> Option<String>,
     {
-        let regions = Region::ALL.map(Region::as_str).join(", ");
-        let region = lookup.parsed(config::SP_API_REGION, &regions, Region::parse)?;
-        let endpoint = lookup.url(config::SP_API_ENDPOINT)?;
-        let token_url = lookup.url(config::LWA_TOKEN_URL)?;
         Ok(Self {
             layout: lookup.layout()?,
             vault: VaultKind::from_lookup(lookup)?,
-            token_url: token_url.unwrap_or_else(|| lookup.get_or_default(config::LWA_TOKEN_URL)),
-            sp_api_endpoint: endpoint.unwrap_or_else(|| region.endpoint().to_owned()),
+            token_url: lookup.token_url()?,
+            sp_api_endpoint: lookup.sp_api_endpoint()?,
             metrics_namespace: lookup.metrics_namespace()?,
         })
     }
