@@ -135,9 +135,13 @@ fn command_lines() -> Vec<(String, String)> {
 /// comments.
 fn commands(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
-    for word in words(line.trim_start_matches("$ ")) {
+    let mut words = words(line.trim_start_matches("$ ")).into_iter();
+    while let Some(word) = words.next() {
         match word.as_str() {
-            "#" | ">" => break,
+            "#" => break,
+            "<" | ">" => {
+                words.next();
+            }
             "|" | "&&" | ";" => commands.push(Vec::new()),
             _ => {
                 let command = commands.last_mut().unwrap();
@@ -177,7 +181,7 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn a_line_of_a_shell_is_taken_apart_as_a_shell_does() {
     assert_eq!(
-        commands("$ A=1 lwa token --show | sed 's/^/x: /' > file # not this"),
-        [vec!["lwa", "token", "--show"], vec!["sed", "s/^/x: /"],]
+        commands("$ A=1 lwa token < in --show | sed 's/^/x: /' > out # not this"),
+        [vec!["lwa", "token", "--show"], vec!["sed", "s/^/x: /"]]
     );
 }
