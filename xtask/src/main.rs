@@ -10,6 +10,7 @@ mod bench;
 mod build;
 mod dependencies;
 mod emulators;
+mod fuzz;
 mod infra;
 mod python;
 mod screenshot;
@@ -88,6 +89,12 @@ enum Verb {
         #[arg(long, default_value_t = 1_000)]
         from: u64,
     },
+    /// Look for bytes that break a parser, under libFuzzer, for a bounded time
+    #[command(after_help = "Examples:
+  cargo xtask fuzz                  every target for a minute
+  cargo xtask fuzz --seconds 600 queue
+                                    one target for ten")]
+    Fuzz(fuzz::Options),
     /// Draw docs/replay.svg again, from what `lwa replay` prints
     Screenshot,
 }
@@ -105,6 +112,7 @@ fn main() -> ExitCode {
         Verb::Bench(options) => bench::bench(&options),
         Verb::Emulators => verbs::emulators(),
         Verb::Simulate { seeds, from } => verbs::simulate(from, seeds),
+        Verb::Fuzz(options) => fuzz::fuzz(&options),
         Verb::Screenshot => verbs::screenshot(),
     };
     match outcome {

@@ -65,11 +65,17 @@ impl TokenEndpoint for LwaClient {
             .send(post, limits)
             .await
             .map_err(|error| no_answer(&error))?;
-        if response.status.is_success() {
-            token(&response)
-        } else {
-            Err(refusal(&response, request))
-        }
+        answer(&response, request)
+    }
+}
+
+/// What an answer to a request means. A function by itself because whatever answers in LWA's
+/// place may say anything.
+pub fn answer(response: &Response, request: &TokenRequest) -> Result<AccessToken, LwaError> {
+    if response.status.is_success() {
+        token(response)
+    } else {
+        Err(refusal(response, request))
     }
 }
 

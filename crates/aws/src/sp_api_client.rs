@@ -119,7 +119,7 @@ impl<C: Clock> SpApiClient<C> {
         }
         Err(SpApiError {
             status: Some(response.status.as_u16()),
-            request_id: request_id(&response),
+            request_id: request_id(&response, token),
             ..SpApiError::without_answer(
                 operation,
                 SpApiFailure::Unavailable,
@@ -181,20 +181,16 @@ fn no_answer(operation: &'static str, error: &HttpError) -> SpApiError {
     SpApiError::without_answer(operation, failure, error.to_string())
 }
 
-/// Reads what SP-API says, or the gateway in front of it, whose errors are a single `message`.
-fn failure(operation: &'static str, response: &Response, token: &AccessToken) -> SpApiError {
+/// Reads what SP-API says that is no success, or the gateway in front of it, whose errors are a
+/// single `message`.
+pub fn failure(operation: &'static str, response: &Response, token: &AccessToken) -> SpApiError {
     let status = response.status.as_u16();
     let body = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
     let error = body
         .get("errors")
         .and_then(|errors| errors.get(0))
         .unwrap_or(&body);
-    let text = |key: &str| {
-        let text = error.get(key)?.as_str()?;
-        // SP-API is not known to repeat the token, but whatever answers in its place might.
-        let text = safe_words(&text.replace(token.value.expose_secret(), "[redacted]"));
-        Some(text).filter(|text| !text.is_empty())
-    };
+    let text = |key: &str| said(error.get(key)?.as_str()?, token);
     SpApiError {
         operation,
         failure: SpApiFailure::of_status(status),
@@ -202,13 +198,19 @@ fn failure(operation: &'static str, response: &Response, token: &AccessToken) ->
         code: text("code"),
         message: text("message"),
         details: text("details"),
-        request_id: request_id(response),
+        request_id: request_id(response, token),
     }
 }
 
-fn request_id(response: &Response) -> Option<String> {
+/// SP-API is not known to repeat the token, but whatever answers in its place might.
+fn said(text: &str, token: &AccessToken) -> Option<String> {
+    let text = safe_words(&text.replace(token.value.expose_secret(), "[redacted]"));
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn request_id(response: &Response, token: &AccessToken) -> Option<String> {
     let id = response.headers.get("x-amzn-requestid")?.to_str().ok()?;
-    Some(lwa_core::text::quotable(id))
+    Some(lwa_core::text::quotable(&said(id, token)?))
 }
 
 /// The instant as `20260102T030405Z`.
@@ -242,6 +244,8 @@ fn user_agent(name: &str, version: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, StatusCode};
+
     use super::*;
 
     #[test]
@@ -252,6 +256,39 @@ mod tests {
         );
         assert!(user_agent("a/b(c)", "1;2").starts_with(r"a\/b\(c\)/1\;2 ("));
         assert_eq!(user_agent(&"x".repeat(600), "1").len(), 500);
+    }
+
+    #[test]
+    fn an_answer_that_repeats_the_token_is_told_without_it_headers_included() {
+        let token = AccessToken {
+            value: "planted".into(),
+            token_type: "bearer".to_owned(),
+            expires_in: Duration::from_hours(1),
+        };
+        let answer = |request_id: &'static str, body: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amzn-requestid", HeaderValue::from_static(request_id));
+            let response = Response {
+                status: StatusCode::FORBIDDEN,
+                headers,
+                body: Bytes::from_static(body.as_bytes()),
+            };
+            failure("getDestinations", &response, &token).to_string()
+        };
+        assert_eq!(
+            answer(
+                "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+                r#"{"message":"Forbidden"}"#
+            ),
+            "SP-API refused getDestinations (HTTP 403, Forbidden, request id \
+             0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0)"
+        );
+        let said = answer(
+            "for planted",
+            r#"{"errors":[{"code":"planted","message":"planted","details":"(planted)"}]}"#,
+        );
+        assert!(!said.contains("planted"), "{said}");
+        assert!(said.ends_with("request id for [redacted])"), "{said}");
     }
 
     #[test]

@@ -1,0 +1,54 @@
+//! Every target with every seed, and with a few thousand bytes that are almost seeds: so that
+//! the targets cannot rot where nobody fuzzes, and what the seeds show is noticed by any test
+//! run.
+
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+
+use lwa_fuzzing::{TARGETS, seeds};
+
+#[test]
+fn whatever_must_hold_holds_for_every_seed_and_its_neighbours() {
+    let seeds = seeds::all(&root().join("events")).unwrap();
+    assert!(seeds.len() > 500, "only {} seeds were found", seeds.len());
+    for target in TARGETS {
+        for (number, seed) in seeds.iter().enumerate() {
+            // A different neighbour of each, so that all kinds of damage come up.
+            for bytes in [seed, &neighbour(seed, number)] {
+                let outcome = catch_unwind(|| (target.run)(bytes));
+                assert!(outcome.is_ok(), "{}: {}", target.name, bytes.escape_ascii());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_target_can_be_fuzzed() {
+    let text = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let mut binaries: Vec<&str> = manifest["bin"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|binary| binary["name"].as_str().unwrap())
+        .collect();
+    binaries.sort_unstable();
+    let mut targets: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+    targets.sort_unstable();
+    assert_eq!(binaries, targets);
+}
+
+/// The seed cut off, or with one byte changed, at a place that depends on its number.
+fn neighbour(seed: &[u8], number: usize) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    let place = (number * 7_919) % (bytes.len() + 1);
+    match bytes.get_mut(place) {
+        Some(byte) if number.is_multiple_of(2) => *byte = b"\"\0{9\\,[}"[number / 2 % 8],
+        _ => bytes.truncate(place),
+    }
+    bytes
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
