@@ -218,7 +218,7 @@ fn next_answer(state: &mut State, method: &Method, path: &str) -> Answer {
     .unwrap_or_else(|| Answer::bytes(501, format!("no script expects {method} {path}")))
 }
 
-fn send(answer: Answer) -> Result<Response<Body>, HangUp> {
+pub(crate) fn send(answer: Answer) -> Result<Response<Body>, HangUp> {
     let body = match (answer.cut, answer.chunk) {
         (Cut::BeforeAnswer, _) => return Err(HangUp),
         (Cut::Never, None) => Full::new(answer.body.clone())

@@ -1,22 +1,26 @@
-//! A proxy before an emulator that writes down every call of AWS which goes through it.
+//! A proxy before an emulator that writes down every call of AWS which goes through it, and
+//! answers some of them itself.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::aws_call;
 use crate::emulator::REGION;
+use crate::http_stub::{self, Answer};
 use crate::server::{Body, HangUp, Server};
 
 /// A running proxy. It ends when this is dropped.
 pub struct Recorder {
     server: Server,
     calls: Arc<Mutex<Vec<Call>>>,
+    answers: Arc<Mutex<BTreeMap<String, Answer>>>,
 }
 
 /// One call.
@@ -35,20 +39,46 @@ impl Recorder {
     /// were signed. ARNs are made up for `account`. Must be called inside a Tokio runtime.
     pub fn start(target: &str, account: &str) -> Self {
         let calls = Arc::new(Mutex::new(Vec::new()));
-        let (shared, target, account) = (
-            Arc::clone(&calls),
-            Arc::<str>::from(target),
-            Arc::<str>::from(account),
-        );
-        let server = Server::start(move |request| {
-            forward(
-                Arc::clone(&shared),
-                Arc::clone(&target),
-                Arc::clone(&account),
-                request,
-            )
-        });
-        Self { server, calls }
+        let answers = Arc::new(Mutex::new(BTreeMap::new()));
+        let proxy = Proxy {
+            calls: Arc::clone(&calls),
+            answers: Arc::clone(&answers),
+            target: Arc::from(target),
+            account: Arc::from(account),
+        };
+        let server = Server::start(move |request| proxy.clone().forward(request));
+        Self {
+            server,
+            calls,
+            answers,
+        }
+    }
+
+    /// From now on answer these calls, such as `ssm:GetParameters`, in the emulator's place.
+    pub fn answer(&self, action: &str, answer: Answer) {
+        lock(&self.answers).insert(action.to_owned(), answer);
+    }
+
+    /// From now on leave these calls to the emulator again.
+    pub fn let_through(&self, action: &str) {
+        lock(&self.answers).remove(action);
+    }
+
+    /// From now on refuse these calls, as IAM does for want of a permission.
+    pub fn deny(&self, action: &str) {
+        let (code, message) = ("AccessDeniedException", "You are not authorized to do this");
+        let answer = match action.split(':').next() {
+            Some("sns" | "sts") => Answer::bytes(
+                403,
+                format!(
+                    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message>\
+                     </Error></ErrorResponse>"
+                ),
+            ),
+            _ => Answer::json(403, &json!({"__type": code, "message": message}))
+                .header("x-amzn-errortype", code),
+        };
+        self.answer(action, answer);
     }
 
     /// Where it listens, without a slash at the end.
@@ -62,54 +92,81 @@ impl Recorder {
     }
 }
 
-async fn forward(
+/// What every connection shares.
+#[derive(Clone)]
+struct Proxy {
     calls: Arc<Mutex<Vec<Call>>>,
+    answers: Arc<Mutex<BTreeMap<String, Answer>>>,
     target: Arc<str>,
     account: Arc<str>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, HangUp> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
-    let header = |name: &str| {
-        head.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let service = header("authorization")
-        .split('/')
-        .nth(3)
-        .unwrap_or_default()
-        .to_owned();
-    let input = Input::parse(header("x-amz-target"), &body);
-
-    let mut onward = Request::builder()
-        .method(head.method.clone())
-        .uri(format!("{target}{}", head.uri));
-    if let Some(headers) = onward.headers_mut() {
-        *headers = head.headers.clone();
-    }
-    let answer = aws_call::send(onward, body).await;
-    lock(&calls).push(Call {
-        action: format!("{service}:{}", input.operation),
-        resources: input.resources(&service, &account),
-        status: answer.status().as_u16(),
-    });
-    Ok(answer.map(|body| Full::new(body).map_err(|never| match never {}).boxed()))
 }
 
-/// What was asked for, in either protocol.
+impl Proxy {
+    async fn forward(self, request: Request<Incoming>) -> Result<Response<Body>, HangUp> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
+        let header = |name: &str| {
+            head.headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let service = header("authorization")
+            .split('/')
+            .nth(3)
+            .unwrap_or_default()
+            .to_owned();
+        let input = Input::parse(header("x-amz-target"), head.uri.path(), &body);
+        let action = format!("{service}:{}", input.operation);
+        let call = |status: StatusCode| Call {
+            action: action.clone(),
+            resources: input.resources(&service, &self.account),
+            status: status.as_u16(),
+        };
+
+        let scripted = lock(&self.answers).get(&action).cloned();
+        if let Some(answer) = scripted {
+            let answer = http_stub::send(answer)?;
+            lock(&self.calls).push(call(answer.status()));
+            return Ok(answer);
+        }
+        let mut onward = Request::builder()
+            .method(head.method.clone())
+            .uri(format!("{}{}", self.target, head.uri));
+        if let Some(headers) = onward.headers_mut() {
+            *headers = head.headers.clone();
+        }
+        let answer = aws_call::send(onward, body).await;
+        lock(&self.calls).push(call(answer.status()));
+        Ok(answer.map(|body| Full::new(body).map_err(|never| match never {}).boxed()))
+    }
+}
+
+/// What the paths of services that speak REST stand for, as far as tests record them.
+const READS: [(&str, &str); 3] = [
+    ("/event-source-mappings/", "ListEventSourceMappings"),
+    ("/functions/", "GetFunctionConfiguration"),
+    ("/schedules/", "GetSchedule"),
+];
+
+/// What was asked for, in any protocol.
 struct Input {
     operation: String,
     fields: Value,
 }
 
 impl Input {
-    fn parse(target: &str, body: &Bytes) -> Self {
+    fn parse(target: &str, path: &str, body: &Bytes) -> Self {
         if let Some((_, operation)) = target.rsplit_once('.') {
             return Self {
                 operation: operation.to_owned(),
                 fields: serde_json::from_slice(body).unwrap_or_default(),
+            };
+        }
+        if let Some((_, operation)) = READS.into_iter().find(|(part, _)| path.contains(part)) {
+            return Self {
+                operation: operation.to_owned(),
+                fields: Value::Null,
             };
         }
         let text = String::from_utf8_lossy(body).replace('+', " ");
@@ -175,12 +232,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::Input;
 
     #[test]
-    fn what_a_call_is_on_is_read_in_either_protocol() {
+    fn what_a_call_is_on_is_read_in_every_protocol() {
         let names = br#"{"Names":["/a/b","/a/c:3"]}"#.as_slice().into();
-        let parameters = Input::parse("AmazonSSM.GetParameters", &names);
+        let parameters = Input::parse("AmazonSSM.GetParameters", "/", &names);
         assert_eq!(parameters.operation, "GetParameters");
         assert_eq!(
             parameters.resources("ssm", "111122223333"),
@@ -189,11 +248,14 @@ mod tests {
         let form = b"Action=Publish&TopicArn=arn%3Aaws%3Asns%3Ax"
             .as_slice()
             .into();
-        let publish = Input::parse("", &form);
+        let publish = Input::parse("", "/", &form);
         assert_eq!(publish.operation, "Publish");
         assert_eq!(publish.resources("sns", "1"), ["arn:aws:sns:x"]);
         let nothing = b"{}".as_slice().into();
-        let list = Input::parse("secretsmanager.ListSecrets", &nothing);
+        let list = Input::parse("secretsmanager.ListSecrets", "/", &nothing);
         assert_eq!(list.resources("secretsmanager", "1"), ["*"]);
+        let schedule = Input::parse("", "/schedules/lwa-auditor", &Bytes::new());
+        assert_eq!(schedule.operation, "GetSchedule");
+        assert_eq!(schedule.resources("scheduler", "1"), ["*"]);
     }
 }

@@ -6,6 +6,7 @@
 mod aws_api;
 mod checks;
 mod facts;
+mod fault;
 mod line;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,7 @@ use lwa_core::application::Role;
 use lwa_core::audit::Vault;
 use lwa_core::audit::estate::{FIND_LIMIT, ParameterEstate, SecretEstate};
 use lwa_core::audit::tally::ApplicationDeadline;
-use lwa_core::config::{LWA_VAULT, Lookup, TOPIC_ARN};
+use lwa_core::config::{ConfigError, LWA_VAULT, Lookup, TOPIC_ARN};
 use lwa_core::ports::Clock;
 use lwa_core::rules;
 use serde_json::json;
@@ -30,6 +31,7 @@ use token_exchanger::Response;
 
 use self::aws_api::AwsApi;
 use self::checks::{Function, Identity, QueueRole};
+pub use self::fault::Fault;
 use self::line::{Line, Mark};
 use crate::account::{self, NoMetrics, PROMPT};
 use crate::arguments::DoctorOptions;
@@ -103,7 +105,15 @@ impl Doctor<'_> {
         };
         let functions = self.functions(report).await?;
         let variables = variables(&functions);
-        let settings = Settings::read(&variables, region)?;
+        let settings = match Settings::read(&variables, region) {
+            Ok(settings) => settings,
+            Err(error) => {
+                // Where to look for credentials is not known; these are where the stack's name says.
+                report.show([checks::unusable(&error)])?;
+                self.topic(report, &variables, &identity).await?;
+                return self.queues(report).await;
+            }
+        };
         let found = self.credentials(report, &settings).await?;
         let applications = settings.applications(&found);
         self.rules(report, &settings, &applications).await?;
@@ -167,11 +177,7 @@ impl Doctor<'_> {
         report.show(tally.findings.items().iter().map(checks::finding))?;
         report.show(tally.not_seen.items().iter().map(checks::not_seen))?;
         if deadlines.is_empty() && !tally.is_partial() {
-            report.show([Line::bad(
-                "credential",
-                format!("there is no client secret in {}", audit.scope()),
-                "Store one with lwa store, or set LWA_PARAMETER_PREFIX, LWA_VAULT or --region.",
-            )])?;
+            report.show([checks::no_client_secret(&audit.scope())])?;
         }
         let keys = self.keys_of(report, settings, deadlines, &parameters, &secrets);
         for id in keys.await {
@@ -265,7 +271,10 @@ impl Doctor<'_> {
         identity: &Identity,
     ) -> Result<(), Failure> {
         let arn = match variables.get(TOPIC_ARN.name) {
-            Some(_) => Lookup::new(|name: &str| variables.get(name)).topic_arn()?,
+            Some(_) => match Lookup::new(|name: &str| variables.get(name)).topic_arn() {
+                Ok(arn) => arn,
+                Err(error) => return report.show([checks::unusable(&error)]),
+            },
             // As the stack names it.
             None => format!(
                 "arn:{}:sns:{}:{}:{}",
@@ -304,7 +313,11 @@ impl Doctor<'_> {
                 Response::Token(_) => None,
             });
             if let Some(found) = found.transpose() {
-                report.show(checks::exchange(application, &found))?;
+                report.show(checks::exchange(
+                    application,
+                    settings.exchanger.vault,
+                    &found,
+                ))?;
             }
         }
         Ok(())
@@ -338,7 +351,7 @@ struct Settings {
 }
 
 impl Settings {
-    fn read(variables: &Variables, region: &str) -> Result<Self, Failure> {
+    fn read(variables: &Variables, region: &str) -> Result<Self, ConfigError> {
         let mut audit = auditor::Settings::from_lookup(&Lookup::new(|name| variables.get(name)))?;
         region.clone_into(&mut audit.region);
         let one_vault = |name: &str| match variables.get(name) {
@@ -395,7 +408,7 @@ impl Report {
 
     /// Whether nothing is broken.
     fn finish(self) -> Result<bool, Failure> {
-        let count = |mark| self.lines.iter().filter(|line| line.mark == mark).count();
+        let count = |mark| self.lines.iter().filter(|line| line.mark() == mark).count();
         let (good, attention) = (count(Mark::Good), count(Mark::Attention));
         let (bad, skipped) = (count(Mark::Bad), count(Mark::Skipped));
         let mut out = anstream::stdout();

@@ -28,6 +28,7 @@ use tokio::runtime::Runtime;
 
 pub use arguments::Arguments;
 use arguments::Command;
+pub use doctor::Fault;
 
 /// Parses the process's arguments and runs the command they name.
 pub fn main() -> ExitCode {

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use lwa_core::application::{ApplicationName, Layout, Role};
 use lwa_core::audit::findings::Finding;
 use lwa_core::audit::tally::{ApplicationDeadline, NotSeen};
+use lwa_core::config::ConfigError;
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::rules::EventRule;
+use lwa_core::vault::VaultKind;
 use lwa_core::{Severity, Timestamp, wording};
 use serde_json::{Value, json};
 use token_exchanger::{CheckResponse, ErrorKind, ExchangerError, Verdict};
 
-use super::line::{Line, Mark};
+use super::fault::Fault;
+use super::line::Line;
 use crate::replay::RuleSet;
 
 /// The AWS account from which Amazon sends application notifications,
@@ -41,8 +44,8 @@ pub(super) fn identity(found: &Result<Identity, CallError>, region: &str) -> Lin
             "identity",
             format!("{arn}, account {account}, region {region}"),
         ),
-        Err(error) => Line::bad(
-            "identity",
+        Err(error) => Line::fault(
+            Fault::IdentityUnknown,
             format!("region {region}: {error}"),
             "Sign in, set AWS_PROFILE or give --profile. Nothing else in AWS can be looked at.",
         ),
@@ -53,34 +56,46 @@ pub(super) fn identity(found: &Result<Identity, CallError>, region: &str) -> Lin
 #[derive(Debug, Clone, Default)]
 pub(super) struct Function {
     pub(super) state: String,
-    pub(super) state_reason: String,
     pub(super) last_update: String,
+    /// Why one of the two is not as it should be.
+    pub(super) reason: String,
     pub(super) environment: BTreeMap<String, String>,
 }
 
 pub(super) fn function(name: &str, found: &Result<Function, CallError>) -> Line {
-    let check = "function";
-    match found {
-        Ok(function) if function.last_update == "Failed" => Line::bad(
-            check,
-            format!("{name}: its last update failed. {}", function.state_reason),
+    let function = match found {
+        Ok(function) => function,
+        Err(error) if error.failure == CallFailure::NotFound => {
+            let what = format!("{name} does not exist");
+            return Line::fault(Fault::FunctionMissing, what, DEPLOY);
+        }
+        Err(error) => {
+            return Line::not_checked(Fault::FunctionNotChecked, name, error, "lambda");
+        }
+    };
+    let because = |what: &str| {
+        let what = format!("{name} {what}. {}", function.reason);
+        what.trim_end().to_owned()
+    };
+    match (function.state.as_str(), function.last_update.as_str()) {
+        ("Failed", _) => Line::fault(
+            Fault::FunctionFailed,
+            because("has failed and does not run"),
+            "Deploy again.",
+        ),
+        (_, "Failed") => Line::fault(
+            Fault::FunctionUpdateFailed,
+            because("runs as before, because its last update failed"),
             "Deploy again.",
         ),
         // An older emulator, or an older API, leaves the state out.
-        Ok(function) if !matches!(function.state.as_str(), "" | "Active") => Line::attention(
-            check,
-            format!(
-                "{name} is {}. {}",
-                function.state.to_lowercase(),
-                function.state_reason
-            ),
-            "An inactive function wakes with its next event; a failed one has to be deployed again.",
+        ("" | "Active", _) => Line::good("function", format!("{name} is there")),
+        (state, _) => Line::fault(
+            Fault::FunctionNotActive,
+            because(&format!("is {}", state.to_lowercase())),
+            "Look again in a minute: a pending function is about to run, and an inactive one wakes \
+             with its next event.",
         ),
-        Ok(_) => Line::good(check, format!("{name} is there")),
-        Err(error) if error.failure == CallFailure::NotFound => {
-            Line::bad(check, format!("{name} does not exist"), DEPLOY)
-        }
-        Err(error) => Line::skipped(check, name, error, "lambda:GetFunctionConfiguration"),
     }
 }
 
@@ -94,7 +109,6 @@ pub(super) struct Failures {
 }
 
 pub(super) fn failures(name: &str, found: &Result<Failures, CallError>) -> Option<Line> {
-    let check = "errors";
     match found {
         Ok(Failures {
             last: Some((at, text)),
@@ -106,8 +120,8 @@ pub(super) fn failures(name: &str, found: &Result<Failures, CallError>) -> Optio
                 (count, false) => format!("{count} errors"),
                 (count, true) => format!("{count} errors or more"),
             };
-            Some(Line::attention(
-                check,
+            Some(Line::fault(
+                Fault::ErrorsLogged,
                 format!(
                     "{name}: {times} within 24 hours, the last at {}: {text}",
                     wording::minute(*at)
@@ -115,14 +129,17 @@ pub(super) fn failures(name: &str, found: &Result<Failures, CallError>) -> Optio
                 format!("Its log group is /aws/lambda/{name}."),
             ))
         }
-        Ok(_) => Some(Line::good(check, format!("{name}: none within 24 hours"))),
+        Ok(_) => Some(Line::good(
+            "errors",
+            format!("{name}: none within 24 hours"),
+        )),
         // It was never invoked, or does not exist, which another line says.
         Err(error) if error.failure == CallFailure::NotFound => None,
-        Err(error) => Some(Line::skipped(
-            check,
+        Err(error) => Some(Line::not_checked(
+            Fault::ErrorsNotChecked,
             &format!("log of {name}"),
             error,
-            "logs:FilterLogEvents",
+            "logs",
         )),
     }
 }
@@ -140,8 +157,8 @@ pub(super) fn same_settings(functions: &[(String, Function)]) -> Option<Line> {
                 .iter()
                 .map(|(value, functions)| format!("`{value}` for {}", functions.join(", ")))
                 .collect();
-            return Some(Line::bad(
-                "settings",
+            return Some(Line::fault(
+                Fault::SettingsDiffer,
                 format!("{name} is {}", each.join(" and ")),
                 DEPLOY_AGAIN,
             ));
@@ -155,27 +172,42 @@ pub(super) fn same_settings(functions: &[(String, Function)]) -> Option<Line> {
     ))
 }
 
-/// An event source mapping's state.
+/// A variable that the functions, or this shell, have a wrong value for.
+pub(super) fn unusable(error: &ConfigError) -> Line {
+    Line::fault(
+        Fault::SettingsUnusable,
+        error.to_string(),
+        "A function with this value stops at its start: correct the settings and deploy again. A \
+         variable of this shell comes before theirs.",
+    )
+}
+
+/// The states of a function's event source mappings.
 pub(super) fn source(name: &str, found: &Result<Vec<String>, CallError>) -> Line {
-    let check = "source";
-    match found {
-        Ok(states) if states.is_empty() => Line::bad(
-            check,
+    let states = match found {
+        Ok(states) => states.as_slice(),
+        Err(error) if error.failure == CallFailure::NotFound => &[],
+        Err(error) => {
+            return Line::not_checked(Fault::SourceNotChecked, name, error, "lambda");
+        }
+    };
+    if states.is_empty() {
+        return Line::fault(
+            Fault::SourceMissing,
             format!("no queue feeds {name}, so that nobody takes Amazon's notifications"),
             "Deploy again.",
-        ),
-        Ok(states) => match states.iter().find(|state| *state != "Enabled") {
-            Some(state) => Line::bad(
-                check,
-                format!("the queue that feeds {name} is {}", state.to_lowercase()),
-                "Enable its event source mapping, or deploy again.",
+        );
+    }
+    match states.iter().find(|state| *state != "Enabled") {
+        Some(state) => Line::fault(
+            Fault::SourceNotEnabled,
+            format!(
+                "the event source mapping that feeds {name} is {}",
+                state.to_lowercase()
             ),
-            None => Line::good(check, format!("a queue feeds {name}")),
-        },
-        Err(error) if error.failure == CallFailure::NotFound => {
-            Line::bad(check, format!("no queue feeds {name}"), DEPLOY)
-        }
-        Err(error) => Line::skipped(check, name, error, "lambda:ListEventSourceMappings"),
+            "Enable it in the function's triggers, or deploy again.",
+        ),
+        None => Line::good("source", format!("a queue feeds {name}")),
     }
 }
 
@@ -196,32 +228,27 @@ pub(super) fn rule(
     layout: &Layout,
     applications: &[ApplicationName],
 ) -> Line {
-    let check = "rule";
     let rule = match found {
         Ok(rule) => rule,
         Err(error) if error.failure == CallFailure::NotFound => {
-            return Line::bad(check, format!("{name} does not exist"), DEPLOY);
+            let what = format!("{name} does not exist");
+            return Line::fault(Fault::RuleMissing, what, DEPLOY);
         }
-        Err(error) => {
-            return Line::skipped(
-                check,
-                name,
-                error,
-                "events:DescribeRule and events:ListTargetsByRule",
-            );
-        }
+        Err(error) => return Line::not_checked(Fault::RuleNotChecked, name, error, "events"),
     };
-    if rule.state != "ENABLED" {
-        return Line::bad(
-            check,
-            format!("{name} is {}", rule.state.to_lowercase()),
+    // There is more than one way to be enabled, `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS`
+    // being the other.
+    if rule.state == "DISABLED" {
+        return Line::fault(
+            Fault::RuleDisabled,
+            format!("{name} is disabled"),
             format!("Enable it: aws events enable-rule --name {name}"),
         );
     }
     let function = format!("-{}", wanted.function);
     if !rule.targets.iter().any(|arn| arn.ends_with(&function)) {
-        return Line::bad(
-            check,
+        return Line::fault(
+            Fault::RuleWithoutTarget,
             format!("{name} does not invoke {}", wanted.function),
             DEPLOY_AGAIN,
         );
@@ -233,14 +260,13 @@ pub(super) fn rule(
         }])
     };
     let pattern: Value = serde_json::from_str(&rule.pattern).unwrap_or_default();
-    let (Ok(ideal), deployed) = (matcher(wanted.pattern.clone()), matcher(pattern)) else {
-        return Line::bad(check, format!("{name} is unknown"), DEPLOY_AGAIN);
-    };
-    let deployed = match deployed {
-        Ok(deployed) => deployed,
+    let both = matcher(wanted.pattern.clone())
+        .and_then(|ideal| matcher(pattern).map(|deployed| (ideal, deployed)));
+    let (ideal, deployed) = match both {
+        Ok(both) => both,
         Err(error) => {
-            return Line::attention(
-                check,
+            return Line::fault(
+                Fault::RuleNotEvaluated,
                 format!("{name}: {error}"),
                 "It cannot be evaluated here: try it with aws events test-event-pattern.",
             );
@@ -255,8 +281,8 @@ pub(super) fn rule(
                 .closest(&event)
                 .and_then(|mismatch| mismatch.fields.first().map(ToString::to_string))
                 .unwrap_or_default();
-            return Line::bad(
-                check,
+            return Line::fault(
+                Fault::RuleMatchesNothing,
                 format!("{name} does not match the events of {application}: {why}"),
                 DEPLOY_AGAIN,
             );
@@ -264,7 +290,7 @@ pub(super) fn rule(
     }
     let all: Vec<&str> = applications.iter().map(ApplicationName::as_str).collect();
     Line::good(
-        check,
+        "rule",
         format!("{name} matches events of {}", all.join(", ")),
     )
 }
@@ -298,18 +324,19 @@ fn samples(layout: &Layout, application: &ApplicationName) -> [Value; 3] {
 }
 
 pub(super) fn schedule(name: &str, what: &str, found: &Result<String, CallError>) -> Line {
-    let check = "schedule";
     match found {
-        Ok(state) if state == "ENABLED" => Line::good(check, format!("{name} is enabled")),
-        Ok(state) => Line::bad(
-            check,
+        Ok(state) if state == "ENABLED" => Line::good("schedule", format!("{name} is enabled")),
+        Ok(state) => Line::fault(
+            Fault::ScheduleDisabled,
             format!("{name} is {}: {what}", state.to_lowercase()),
             "Enable it in the console of EventBridge Scheduler, or deploy again.",
         ),
-        Err(error) if error.failure == CallFailure::NotFound => {
-            Line::bad(check, format!("{name} does not exist: {what}"), DEPLOY)
-        }
-        Err(error) => Line::skipped(check, name, error, "scheduler:GetSchedule"),
+        Err(error) if error.failure == CallFailure::NotFound => Line::fault(
+            Fault::ScheduleMissing,
+            format!("{name} does not exist: {what}"),
+            DEPLOY,
+        ),
+        Err(error) => Line::not_checked(Fault::ScheduleNotChecked, name, error, "scheduler"),
     }
 }
 
@@ -320,8 +347,8 @@ pub(super) fn canary(
     found: &Result<String, CallError>,
 ) -> Line {
     match found {
-        Err(error) if error.failure == CallFailure::NotFound => Line::attention(
-            "schedule",
+        Err(error) if error.failure == CallFailure::NotFound => Line::fault(
+            Fault::CanaryMissing,
             format!("{name} does not exist: nothing tries {application} every day"),
             "Name it in canaryApplications of the settings.",
         ),
@@ -344,23 +371,17 @@ pub(super) struct Subscription {
 }
 
 pub(super) fn topic(arn: &str, found: &Result<Topic, CallError>) -> Vec<Line> {
-    let check = "topic";
     let topic = match found {
         Ok(topic) => topic,
         Err(error) if error.failure == CallFailure::NotFound => {
-            return vec![Line::bad(
-                check,
+            return vec![Line::fault(
+                Fault::TopicMissing,
                 format!("{arn} does not exist: nobody is told anything"),
                 DEPLOY,
             )];
         }
         Err(error) => {
-            return vec![Line::skipped(
-                check,
-                arn,
-                error,
-                "sns:GetTopicAttributes and sns:ListSubscriptionsByTopic",
-            )];
+            return vec![Line::not_checked(Fault::TopicNotChecked, arn, error, "sns")];
         }
     };
     let mut lines = Vec::new();
@@ -370,21 +391,21 @@ pub(super) fn topic(arn: &str, found: &Result<Topic, CallError>) -> Vec<Line> {
         .filter(|subscription| !subscription.is_pending)
         .count();
     if confirmed == 0 {
-        lines.push(Line::bad(
-            check,
+        lines.push(Line::fault(
+            Fault::TopicWithoutSubscription,
             format!("{arn} has no confirmed subscription: nobody is told anything"),
             "Subscribe somebody, in alerts of the settings, and have them confirm.",
         ));
     } else {
         let s = if confirmed == 1 { "" } else { "s" };
         lines.push(Line::good(
-            check,
+            "topic",
             format!("{arn} has {confirmed} confirmed subscription{s}"),
         ));
     }
     for pending in topic.subscriptions.iter().filter(|s| s.is_pending) {
-        lines.push(Line::attention(
-            check,
+        lines.push(Line::fault(
+            Fault::SubscriptionPending,
             format!(
                 "{} {} has not confirmed and gets nothing",
                 pending.protocol, pending.endpoint
@@ -398,8 +419,8 @@ pub(super) fn topic(arn: &str, found: &Result<Topic, CallError>) -> Vec<Line> {
         .as_deref()
         .is_some_and(|key| key.ends_with("alias/aws/sns"))
     {
-        lines.push(Line::bad(
-            check,
+        lines.push(Line::fault(
+            Fault::TopicKeyManaged,
             "its key is the AWS-managed one, with which no alarm can publish",
             DEPLOY_AGAIN,
         ));
@@ -426,92 +447,82 @@ pub(super) struct Queue {
 }
 
 pub(super) fn queue(name: &str, role: QueueRole, found: &Result<Queue, CallError>) -> Line {
-    let check = "queue";
     let queue = match found {
         Ok(queue) => queue,
         Err(error) if error.failure == CallFailure::NotFound => {
-            return Line::bad(check, format!("{name} does not exist"), DEPLOY);
+            let what = format!("{name} does not exist");
+            return Line::fault(Fault::QueueMissing, what, DEPLOY);
         }
-        Err(error) => {
-            return Line::skipped(
-                check,
-                name,
-                error,
-                "sqs:GetQueueUrl and sqs:GetQueueAttributes",
-            );
-        }
+        Err(error) => return Line::not_checked(Fault::QueueNotChecked, name, error, "sqs"),
     };
     let count = queue.visible + queue.in_flight;
-    let messages = if count == 1 {
-        "1 message".to_owned()
-    } else {
-        format!("{count} messages")
+    let (messages, are) = match count {
+        1 => ("1 message".to_owned(), "is"),
+        _ => (format!("{count} messages"), "are"),
     };
     match role {
-        QueueRole::DeadLetters if count > 0 => Line::bad(
-            check,
+        QueueRole::DeadLetters if count > 0 => Line::fault(
+            Fault::DeadLetters,
             format!("{name} holds {messages} that nobody could handle"),
             "Mend the cause, which the function's log names, and bring them back as \
              docs/operations.md shows under Redrive.",
         ),
-        QueueRole::DeadLetters => Line::good(check, format!("{name} is empty")),
+        QueueRole::DeadLetters => Line::good("queue", format!("{name} is empty")),
         QueueRole::Notifications if !queue.policy.contains(AMAZON_NOTIFICATIONS_ACCOUNT) => {
-            Line::bad(
-                check,
+            Line::fault(
+                Fault::QueueClosed,
                 format!("{name} does not let Amazon's account {AMAZON_NOTIFICATIONS_ACCOUNT} send"),
                 DEPLOY_AGAIN,
             )
         }
-        QueueRole::Notifications if !queue.redrives => Line::bad(
-            check,
+        QueueRole::Notifications if !queue.redrives => Line::fault(
+            Fault::QueueWithoutDeadLetters,
             format!("{name} has no dead-letter queue, so that a message can get lost"),
             DEPLOY_AGAIN,
         ),
-        QueueRole::Notifications if count > 0 => Line::attention(
-            check,
-            format!("{name} holds {messages} that are being tried"),
+        QueueRole::Notifications if count > 0 => Line::fault(
+            Fault::MessagesWaiting,
+            format!("{name} holds {messages} that {are} being tried"),
             "If they stay, the log of the function that it feeds says why.",
         ),
         QueueRole::Notifications => {
-            Line::good(check, format!("{name} lets Amazon in, and is empty"))
+            Line::good("queue", format!("{name} lets Amazon in, and is empty"))
         }
     }
 }
 
 pub(super) fn key(id: &str, found: &Result<String, CallError>) -> Line {
-    let check = "key";
     match found {
         Ok(state) if matches!(state.as_str(), "Enabled" | "Updating") => {
-            Line::good(check, format!("{id} is enabled"))
+            Line::good("key", format!("{id} is enabled"))
         }
-        Ok(state) => Line::bad(
-            check,
+        Ok(state) => Line::fault(
+            Fault::KeyUnusable,
             format!("{id} is {state}: what it encrypts cannot be read"),
             "Cancel its deletion, or enable it.",
         ),
-        Err(error) if error.failure == CallFailure::NotFound => Line::bad(
-            check,
+        Err(error) if error.failure == CallFailure::NotFound => Line::fault(
+            Fault::KeyMissing,
             format!("{id} does not exist: what it encrypted is lost"),
             "Store the credentials again with lwa store.",
         ),
-        Err(error) => Line::skipped(check, id, error, "kms:DescribeKey"),
+        Err(error) => Line::not_checked(Fault::KeyNotChecked, id, error, "kms"),
     }
 }
 
 /// An application's deadline.
 pub(super) fn deadline(found: &ApplicationDeadline, lifetime_days: u32, now: Timestamp) -> Line {
-    let check = "credential";
     let name = &found.credential;
     match &found.deadline {
         Some(deadline) => Line::good(
-            check,
+            "credential",
             format!(
                 "{name} ends on {}",
                 wording::deadline(deadline, now, lifetime_days)
             ),
         ),
-        None => Line::attention(
-            check,
+        None => Line::fault(
+            Fault::DeadlineUnknown,
             format!("{name}: nothing tells when it ends"),
             "Set its tag lwa:secret-expires-at.",
         ),
@@ -519,103 +530,123 @@ pub(super) fn deadline(found: &ApplicationDeadline, lifetime_days: u32, now: Tim
 }
 
 pub(super) fn finding(finding: &Finding) -> Line {
+    let fault = match finding.severity {
+        Severity::Critical => Fault::CriticalFinding,
+        Severity::Warning | Severity::Info => Fault::Finding,
+    };
     let found = format!(
         "{} {}: {}",
         finding.code, finding.credential, finding.detail
     );
-    let advice = finding.code.explanation().remedy;
-    match finding.severity {
-        Severity::Critical => Line::bad("credential", found, advice),
-        Severity::Warning | Severity::Info => Line::attention("credential", found, advice),
-    }
+    Line::fault(fault, found, finding.code.explanation().remedy)
 }
 
-/// What the audit could not look at. Its words are all there is of the error.
+/// There is no application.
+pub(super) fn no_client_secret(scope: &str) -> Line {
+    Line::fault(
+        Fault::ClientSecretMissing,
+        format!("there is no client secret in {scope}"),
+        "Store one with lwa store, or set LWA_PARAMETER_PREFIX, LWA_VAULT or --region.",
+    )
+}
+
+/// What the audit could not look at. Its words are all there is of the error; they begin with
+/// the operation.
 pub(super) fn not_seen(not_seen: &NotSeen) -> Line {
-    let is_denied = not_seen.why.contains("was denied");
-    let permission = "ssm:DescribeParameters and ssm:ListTagsForResource, or \
-                      secretsmanager:ListSecrets and secretsmanager:ListSecretVersionIds";
-    let advice = if is_denied {
-        format!("Not checked. It takes the permissions {permission}.")
-    } else {
-        "Not checked. Try again.".to_owned()
-    };
-    Line {
-        mark: Mark::Skipped,
-        permission: is_denied.then_some(permission),
-        ..Line::attention(
-            "credential",
-            format!("{}: {}", not_seen.what, not_seen.why),
-            advice,
-        )
+    let (fault, found) = (
+        Fault::CredentialNotChecked,
+        format!("{}: {}", not_seen.what, not_seen.why),
+    );
+    let denied = format!(" {}: ", CallFailure::Denied);
+    match not_seen.why.split_once(&denied) {
+        Some((operation, _)) => {
+            let prefix = if operation.contains("Secret") {
+                "secretsmanager"
+            } else {
+                "ssm"
+            };
+            Line::denied(fault, found, format!("{prefix}:{operation}"))
+        }
+        None => Line::fault(fault, found, "Not checked. Try again."),
     }
 }
 
 /// What an exchange and one call of SP-API came to, for an application.
 pub(super) fn exchange(
     application: &ApplicationName,
+    vault: VaultKind,
     found: &Result<CheckResponse, ExchangerError>,
 ) -> Vec<Line> {
-    let (lwa, sp_api) = ("lwa", "sp-api");
-    let check = match found {
-        Ok(check) => check,
-        Err(error) => {
-            let what = format!("{application}: {error}");
-            let line = match error.kind {
-                ErrorKind::LwaUnavailable => Line {
-                    mark: Mark::Skipped,
-                    ..Line::attention(lwa, what, "Not checked. Try again.")
-                },
-                ErrorKind::SpApiUnavailable => Line {
-                    mark: Mark::Skipped,
-                    ..Line::attention(sp_api, what, "Not checked. Try again.")
-                },
-                ErrorKind::VaultUnavailable => {
-                    let permission =
-                        "ssm:GetParameters or secretsmanager:GetSecretValue, and kms:Decrypt";
-                    Line {
-                        mark: Mark::Skipped,
-                        permission: Some(permission),
-                        ..Line::attention(lwa, what, format!("Not checked. It takes {permission}."))
-                    }
-                }
-                ErrorKind::InvalidRequest
-                | ErrorKind::CredentialMissing
-                | ErrorKind::CredentialRejected
-                | ErrorKind::AuthorizationRevoked => Line {
-                    // The error says what to do.
-                    advice: None,
-                    ..Line::bad(lwa, what, "")
-                },
-            };
-            return vec![line];
+    match found {
+        Ok(check) => {
+            let lwa = verdict(
+                application,
+                check.lwa,
+                Line::good("lwa", format!("{application}: LWA gives a token")),
+                (Fault::LwaRefuses, "LWA refuses", &check.detail),
+            );
+            let sp_api = verdict(
+                application,
+                check.sp_api,
+                Line::good("sp-api", format!("{application}: SP-API takes it")),
+                (Fault::SpApiRefuses, "SP-API refuses", &check.detail),
+            );
+            vec![lwa, sp_api]
         }
-    };
-    let advice = if check.detail.is_empty() {
-        "lwa token --check says more.".to_owned()
-    } else {
-        check.detail.clone()
-    };
-    [
-        (lwa, "LWA gives a token", "LWA refuses", check.lwa),
-        (sp_api, "SP-API takes it", "SP-API refuses", check.sp_api),
-    ]
-    .into_iter()
-    .map(|(name, good, bad, verdict)| match verdict {
-        Verdict::Ok => Line::good(name, format!("{application}: {good}")),
-        Verdict::NotChecked => Line {
-            mark: Mark::Skipped,
-            ..Line::attention(
-                name,
-                format!("{application}: not asked"),
-                "It needs a token first.",
-            )
-        },
-        verdict => Line::bad(
-            name,
-            format!("{application}: {bad} ({})", verdict.as_str()),
-            advice.clone(),
+        Err(error) => vec![no_exchange(vault, error)],
+    }
+}
+
+fn verdict(
+    application: &ApplicationName,
+    verdict: Verdict,
+    good: Line,
+    (fault, bad, detail): (Fault, &str, &str),
+) -> Line {
+    match verdict {
+        Verdict::Ok => good,
+        Verdict::NotChecked => Line::fault(
+            Fault::SpApiNotAsked,
+            format!("{application}: SP-API was not asked"),
+            "It needs a token first.",
         ),
-    })
-    .collect()
+        verdict => Line::fault(
+            fault,
+            format!("{application}: {bad} ({})", verdict.as_str()),
+            detail,
+        ),
+    }
+}
+
+/// Why nothing was exchanged. Errors of the exchanger name the application and say what to do.
+fn no_exchange(vault: VaultKind, error: &ExchangerError) -> Line {
+    let found = error.to_string();
+    let again = "Not checked. Try again.";
+    match error.kind {
+        ErrorKind::CredentialMissing => Line::fault(Fault::CredentialsIncomplete, found, ""),
+        ErrorKind::VaultUnavailable if found.contains(&CallFailure::Denied.to_string()) => {
+            let permission = match vault {
+                VaultKind::ParameterStore => "ssm:GetParameters",
+                VaultKind::SecretsManager => "secretsmanager:GetSecretValue",
+            };
+            Line::denied(
+                Fault::CredentialsNotRead,
+                found,
+                format!("{permission} and kms:Decrypt"),
+            )
+        }
+        ErrorKind::VaultUnavailable if error.is_transient => {
+            Line::fault(Fault::CredentialsNotRead, found, again)
+        }
+        ErrorKind::VaultUnavailable => Line::fault(
+            Fault::CredentialsUnreadable,
+            found,
+            "Services cannot read them either. If their key is disabled, enable it.",
+        ),
+        ErrorKind::LwaUnavailable => Line::fault(Fault::LwaNotReached, found, again),
+        ErrorKind::SpApiUnavailable => Line::fault(Fault::SpApiNotReached, found, again),
+        ErrorKind::InvalidRequest
+        | ErrorKind::CredentialRejected
+        | ErrorKind::AuthorizationRevoked => Line::fault(Fault::LwaRefuses, found, ""),
+    }
 }

@@ -54,8 +54,8 @@ pub(super) async fn function(api: &AwsApi<'_>, name: &str) -> Result<Function, C
     };
     Ok(Function {
         state: string(&found, "State"),
-        state_reason: reason,
         last_update: string(&found, "LastUpdateStatus"),
+        reason,
         environment,
     })
 }

@@ -6,6 +6,7 @@ use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::text::printable;
 use serde_json::{Value, json};
 
+use super::fault::Fault;
 use crate::terminal::{BAD, COLUMNS, GOOD, WARNING, wrap};
 
 /// How a check came out.
@@ -37,72 +38,71 @@ impl Mark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     /// What was looked at, in one word; stable.
-    pub(super) check: &'static str,
-    pub(super) mark: Mark,
-    pub(super) found: String,
+    check: &'static str,
+    /// What is wrong, if anything is.
+    fault: Option<Fault>,
+    found: String,
     /// What to do about it.
-    pub(super) advice: Option<String>,
+    advice: Option<String>,
     /// The permission that a skipped check needs.
-    pub(super) permission: Option<&'static str>,
+    permission: Option<String>,
 }
 
 impl Line {
+    /// All is well.
     pub(super) fn good(check: &'static str, found: impl Into<String>) -> Self {
         Self {
             check,
-            mark: Mark::Good,
+            fault: None,
             found: found.into(),
             advice: None,
             permission: None,
         }
     }
 
-    pub(super) fn attention(
-        check: &'static str,
-        found: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
+    /// Something is wrong.
+    pub(super) fn fault(fault: Fault, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        let advice = advice.into();
         Self {
-            mark: Mark::Attention,
-            advice: Some(advice.into()),
-            ..Self::good(check, found)
+            fault: Some(fault),
+            advice: (!advice.is_empty()).then_some(advice),
+            ..Self::good(fault.check(), found)
         }
     }
 
-    pub(super) fn bad(
-        check: &'static str,
-        found: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
-        Self {
-            mark: Mark::Bad,
-            ..Self::attention(check, found, advice)
+    /// `what` could not be looked at, because a call to the service that IAM knows by this
+    /// prefix failed.
+    pub(super) fn not_checked(fault: Fault, what: &str, error: &CallError, prefix: &str) -> Self {
+        let found = format!("{what}: {error}");
+        match error.failure {
+            CallFailure::Denied => {
+                Self::denied(fault, found, format!("{prefix}:{}", error.operation))
+            }
+            failure if failure.is_transient() => {
+                Self::fault(fault, found, "Not checked. Try again.")
+            }
+            _ => Self::fault(fault, found, "Not checked."),
         }
     }
 
-    /// `what` could not be looked at.
-    pub(super) fn skipped(
-        check: &'static str,
-        what: &str,
-        error: &CallError,
-        permission: &'static str,
-    ) -> Self {
-        let advice = match error.failure {
-            CallFailure::Denied => format!("Not checked. It takes the permission {permission}."),
-            failure if failure.is_transient() => "Not checked. Try again.".to_owned(),
-            _ => "Not checked.".to_owned(),
-        };
+    /// Something could not be looked at for want of a permission.
+    pub(super) fn denied(fault: Fault, found: impl Into<String>, permission: String) -> Self {
+        let advice = format!("Not checked. Missing permission: {permission}.");
         Self {
-            mark: Mark::Skipped,
-            permission: (error.failure == CallFailure::Denied).then_some(permission),
-            ..Self::attention(check, format!("{what}: {error}"), advice)
+            permission: Some(permission),
+            ..Self::fault(fault, found, advice)
         }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        self.fault.map_or(Mark::Good, Fault::mark)
     }
 
     pub(super) fn to_json(&self) -> Value {
         json!({
             "check": self.check,
-            "mark": self.mark.as_str(),
+            "mark": self.mark().as_str(),
+            "fault": self.fault.map(Fault::as_str),
             "found": self.found,
             "advice": self.advice,
             "permission": self.permission,
@@ -111,7 +111,7 @@ impl Line {
 
     /// Writes it for a person.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let (style, sign) = match self.mark {
+        let (style, sign) = match self.mark() {
             Mark::Good => (GOOD, '✓'),
             Mark::Attention | Mark::Skipped => (WARNING, '!'),
             Mark::Bad => (BAD, '✗'),
@@ -146,25 +146,23 @@ mod tests {
             failure,
             detail: "AccessDeniedException".into(),
         };
-        let line = Line::skipped(
-            "schedule",
-            "lwa-auditor",
-            &error(CallFailure::Denied),
-            "scheduler:GetSchedule",
-        );
-        assert_eq!(line.mark, Mark::Skipped);
-        assert_eq!(line.to_json()["permission"], "scheduler:GetSchedule");
+        let line = |failure| {
+            Line::not_checked(
+                Fault::ScheduleNotChecked,
+                "lwa-auditor",
+                &error(failure),
+                "scheduler",
+            )
+        };
+        let denied = line(CallFailure::Denied);
+        assert_eq!(denied.mark(), Mark::Skipped);
+        assert_eq!(denied.to_json()["permission"], "scheduler:GetSchedule");
         let mut text = Vec::new();
-        line.write(&mut text).unwrap();
+        denied.write(&mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains("scheduler:GetSchedule"), "{text}");
-        let line = Line::skipped(
-            "schedule",
-            "lwa-auditor",
-            &error(CallFailure::Throttled),
-            "scheduler:GetSchedule",
-        );
-        assert_eq!(line.permission, None);
-        assert_eq!(line.advice.as_deref(), Some("Not checked. Try again."));
+        let throttled = line(CallFailure::Throttled).to_json();
+        assert_eq!(throttled["permission"], Value::Null);
+        assert_eq!(throttled["advice"], "Not checked. Try again.");
     }
 }
