@@ -27,6 +27,8 @@ pub(crate) struct Case {
     pub(crate) warm_percent: usize,
     /// How long LWA takes to answer while the throughput is measured.
     pub(crate) lwa_delay: Duration,
+    /// How many days the client secret has left.
+    pub(crate) days_left: i64,
     event: fn(u64) -> Result<Value>,
 }
 
@@ -40,6 +42,8 @@ pub(crate) const EXCHANGES: &str = "token-exchanger, exchanges";
 pub(crate) const OVER_TLS: &str = "token-exchanger over TLS";
 /// The function that scans the estate.
 pub(crate) const AUDITOR: &str = "auditor";
+/// The function that asks for rotations, on a day without one: almost every day.
+pub(crate) const DAILY_CHECK: &str = "rotation-requester, daily check";
 /// The function that people write first.
 pub(crate) const PYTHON: &str = "python-sample";
 
@@ -67,6 +71,7 @@ impl Case {
             over_tls: false,
             warm_percent: 100,
             lwa_delay: Duration::ZERO,
+            days_left: 20,
             event,
         }
     }
@@ -95,6 +100,11 @@ pub(crate) fn all(functions: &Path, floor: &Path, python: Option<(&Path, &Path)>
             nothing,
         ),
         Case::function(functions, "rotation-requester", &[TOPIC], expiry_notice),
+        Case {
+            name: DAILY_CHECK,
+            days_left: 100,
+            ..Case::function(functions, "rotation-requester", &[TOPIC], schedule)
+        },
         Case::function(functions, "secret-receiver", &[TOPIC], new_secret),
     ];
     if let Some((python, script)) = python {
@@ -133,6 +143,11 @@ fn nothing(_: u64) -> Result<Value> {
 #[expect(clippy::unnecessary_wraps, reason = "other events are read from files")]
 fn another_seller(number: u64) -> Result<Value> {
     Ok(json!({"seller": format!("A{number:012}")}))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "other events are read from files")]
+fn schedule(_: u64) -> Result<Value> {
+    Ok(json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"}))
 }
 
 fn policy_event(number: u64) -> Result<Value> {

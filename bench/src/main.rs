@@ -10,6 +10,7 @@
 
 mod cases;
 mod clock;
+mod document;
 mod http;
 mod measure;
 mod process;
@@ -64,6 +65,9 @@ struct Arguments {
     /// Write everything as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the tables into this document, between its marks
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "only"])]
+    document: Option<PathBuf>,
     /// Fail if a target is missed
     #[arg(long)]
     strict: bool,
@@ -75,7 +79,8 @@ struct Effort {
     warm_invocations: usize,
     throughput_rounds: usize,
     throughput: Duration,
-    audits: &'static [(usize, usize)],
+    audits: [usize; 2],
+    audit_rounds: usize,
 }
 
 const FULL: Effort = Effort {
@@ -83,7 +88,8 @@ const FULL: Effort = Effort {
     warm_invocations: 500,
     throughput_rounds: 5,
     throughput: Duration::from_secs(2),
-    audits: &[(1_000, 5), (100_000, 1)],
+    audits: [1_000, 100_000],
+    audit_rounds: 3,
 };
 
 const QUICK: Effort = Effort {
@@ -91,7 +97,8 @@ const QUICK: Effort = Effort {
     warm_invocations: 100,
     throughput_rounds: 2,
     throughput: Duration::from_millis(500),
-    audits: &[(1_000, 1), (10_000, 1)],
+    audits: [1_000, 10_000],
+    audit_rounds: 1,
 };
 
 fn main() -> ExitCode {
@@ -146,6 +153,9 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let all_met = targets::print(&targets);
     if let Some(file) = &arguments.json {
         write_json(file, &report, &targets)?;
+    }
+    if let Some(file) = &arguments.document {
+        document::write(file, &report, &targets)?;
     }
     Ok(all_met || !arguments.strict)
 }
@@ -204,17 +214,18 @@ async fn audits(
     let Some(auditor) = cases.iter().find(|case| case.name == AUDITOR) else {
         return Ok(Vec::new());
     };
-    let mut reports = Vec::new();
-    for (parameters, rounds) in effort.audits {
-        eprintln!("audit of {parameters} parameters");
-        let mut audits = Vec::new();
-        for _ in 0..*rounds {
+    let mut audits: Vec<_> = effort.audits.iter().map(|_| Vec::new()).collect();
+    for round in 1..=effort.audit_rounds {
+        eprintln!("audits, round {round} of {}", effort.audit_rounds);
+        for (parameters, audits) in effort.audits.iter().zip(&mut audits) {
             let audit = measure::audit(auditor, services, authority, *parameters).await;
             audits.push(audit.context("the audit cannot be measured")?);
         }
-        reports.push(AuditReport::of(*parameters, &audits));
     }
-    Ok(reports)
+    let sizes = effort.audits.iter().zip(&audits);
+    Ok(sizes
+        .map(|(parameters, audits)| AuditReport::of(*parameters, audits))
+        .collect())
 }
 
 fn require_programs(cases: &[Case]) -> Result<()> {

@@ -75,6 +75,7 @@ pub(crate) async fn life(
     warm: usize,
 ) -> Result<Life> {
     services.hold(3);
+    services.end_in(case.days_left);
     services.take_calls();
     process::run_on(0)?;
     let mut running = Running::start(case, services, authority, 1).await?;
@@ -131,6 +132,7 @@ pub(crate) async fn throughput(
     duration: Duration,
 ) -> Result<Rate> {
     services.hold(3);
+    services.end_in(case.days_left);
     services.delay_lwa(case.lwa_delay);
     process::run_on(1)?;
     let mut running = Running::start(case, services, authority, pollers).await?;
@@ -178,6 +180,7 @@ pub(crate) async fn audit(
     parameters: usize,
 ) -> Result<Audit> {
     services.hold(parameters);
+    services.end_in(case.days_left);
     services.take_calls();
     process::run_on(1)?;
     let mut running = Running::start(case, services, authority, 1).await?;

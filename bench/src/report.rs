@@ -52,7 +52,7 @@ pub(crate) struct CaseReport {
     pub(crate) binary_mib: Option<f64>,
     pub(crate) zipped_mib: Option<f64>,
     /// Calls for the first event.
-    pub(crate) cold_calls: BTreeMap<String, u64>,
+    pub(crate) cold_calls: BTreeMap<String, f64>,
     /// Calls for each later event, on average.
     pub(crate) warm_calls: BTreeMap<String, f64>,
 }
@@ -99,7 +99,11 @@ impl CaseReport {
             peak_mib: spread(|life| to_float(life.peak_bytes) / MEBIBYTE),
             binary_mib: sizes.map(|(binary, _)| to_float(binary) / MEBIBYTE),
             zipped_mib: sizes.map(|(_, zipped)| to_float(zipped) / MEBIBYTE),
-            cold_calls: last.cold_calls.clone(),
+            cold_calls: last
+                .cold_calls
+                .iter()
+                .map(|(name, count)| (name.clone(), to_float(*count)))
+                .collect(),
             warm_calls: calls
                 .iter()
                 .map(|(name, count)| (name.clone(), to_float(*count) * per_invocation))
@@ -146,7 +150,7 @@ pub(crate) fn print(report: &Report) {
         report.rounds, report.warm_invocations
     );
     println!(
-        "{:<26} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>6} {:>7} {:>7} {:>7} {:>6} {:>7} {:>7}",
+        "{:<31} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>6} {:>7} {:>7} {:>7} {:>6} {:>7} {:>7}",
         "",
         "init",
         "cold",
@@ -163,7 +167,7 @@ pub(crate) fn print(report: &Report) {
         "zipped"
     );
     println!(
-        "{:<26} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>6} {:>7} {:>7} {:>7} {:>6} {:>7} {:>7}",
+        "{:<31} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>6} {:>7} {:>7} {:>7} {:>6} {:>7} {:>7}",
         "case",
         "ms",
         "ms",
@@ -188,7 +192,7 @@ pub(crate) fn print(report: &Report) {
         };
         let size = |size: Option<f64>| size.map_or_else(String::new, |size| format!("{size:.2}"));
         println!(
-            "{name:<26} {:>7.2} {:>7.2} {:>7.2} {:>7.2} {:>6.2} {:>8.2} {:>6.2} {:>7.0} {:>7.0} {:>7.0} {:>6.1} {:>7} {:>7}",
+            "{name:<31} {:>7.2} {:>7.2} {:>7.2} {:>7.2} {:>6.2} {:>8.2} {:>6.2} {:>7.0} {:>7.0} {:>7.0} {:>6.1} {:>7} {:>7}",
             case.init_ms.median,
             case.cold_ms.median,
             case.init_and_cold_ms.median,
@@ -207,9 +211,8 @@ pub(crate) fn print(report: &Report) {
     println!("\nCalls: for the first event; for each later one");
     for name in &report.order {
         if let Some(case) = report.cases.get(name) {
-            let cold = list(case.cold_calls.iter().map(|(name, n)| (name, to_float(*n))));
-            let warm = list(case.warm_calls.iter().map(|(name, n)| (name, *n)));
-            println!("{name:<26} {cold}; {warm}");
+            let (cold, warm) = (list(&case.cold_calls), list(&case.warm_calls));
+            println!("{name:<31} {cold}; {warm}");
         }
     }
     if !report.throughput.is_empty() {
@@ -217,7 +220,7 @@ pub(crate) fn print(report: &Report) {
     }
     for rate in &report.throughput {
         println!(
-            "{:<26} {} at once: {:>7.0} (function {:.0} % of a processor, benchmark {:.0} %)",
+            "{:<31} {} at once: {:>7.0} (function {:.0} % of a processor, benchmark {:.0} %)",
             rate.case,
             rate.pollers,
             rate.per_second.median,
@@ -252,9 +255,11 @@ pub(crate) fn sizes(file: &Path) -> Result<(u64, u64)> {
     Ok((bytes.len() as u64, compressed.len() as u64 + ZIP_OVERHEAD))
 }
 
-fn list<'a>(calls: impl Iterator<Item = (&'a String, f64)>) -> String {
+/// Calls in words.
+pub(crate) fn list(calls: &BTreeMap<String, f64>) -> String {
     let parts: Vec<String> = calls
-        .filter(|(_, count)| *count > 0.0)
+        .iter()
+        .filter(|(_, count)| **count > 0.0)
         .map(
             |(name, count)| match format!("{count:.2}").trim_end_matches(".00") {
                 "1" => name.clone(),

@@ -37,6 +37,8 @@ pub(crate) struct Services {
 struct State {
     /// How many parameters there are.
     parameters: Cell<usize>,
+    /// How many days the client secrets have left.
+    days_left: Cell<i64>,
     /// How long LWA takes.
     lwa_delay: Cell<Duration>,
     calls: RefCell<Calls>,
@@ -59,6 +61,7 @@ impl Services {
     pub(crate) async fn start(tls: TlsAcceptor) -> Result<Self> {
         let state = Rc::new(State {
             parameters: Cell::new(0),
+            days_left: Cell::new(0),
             lwa_delay: Cell::default(),
             calls: RefCell::default(),
             unexpected: RefCell::default(),
@@ -103,6 +106,11 @@ impl Services {
     /// application.
     pub(crate) fn hold(&self, parameters: usize) {
         self.state.parameters.set(parameters);
+    }
+
+    /// From now on the client secrets have so many days left.
+    pub(crate) fn end_in(&self, days: i64) {
+        self.state.days_left.set(days);
     }
 
     /// From now on LWA takes so long to answer.
@@ -229,7 +237,8 @@ impl State {
         let at = |days: i64| {
             jiff::Timestamp::from_second(self.now + days * DAY).map(|at| at.to_string())
         };
-        let (Ok(issued), Ok(expires)) = (at(-160), at(20)) else {
+        let days_left = self.days_left.get();
+        let (Ok(issued), Ok(expires)) = (at(days_left - 180), at(days_left)) else {
             return answer("500 Internal Server Error", "", b"{}");
         };
         aws_json(&json!({"TagList": [

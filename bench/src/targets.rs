@@ -1,9 +1,11 @@
 //! What the numbers should be: ratios within one run, because times are those of one machine.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::POLLERS;
-use crate::cases::{AUDITOR, EXCHANGES, FLOOR, OVER_TLS, PYTHON, TOKEN_EXCHANGER};
+use crate::cases::{AUDITOR, DAILY_CHECK, EXCHANGES, FLOOR, OVER_TLS, PYTHON, TOKEN_EXCHANGER};
 use crate::measure::to_float;
 use crate::report::{CaseReport, Report};
 
@@ -51,6 +53,9 @@ pub(crate) fn targets(report: &Report) -> Vec<Target> {
         let what = format!("{name}: zipped, MiB");
         add(&mut targets, what, zipped(report, name), Bound::AtMost(2.2));
     }
+    let daily = ratio(report, DAILY_CHECK, FLOOR, cpu);
+    let what = format!("{DAILY_CHECK}: CPU to first response, × floor");
+    add(&mut targets, what, daily, Bound::AtMost(2.5));
     throughput(report, &mut targets);
     audits(report, &mut targets);
     targets
@@ -84,7 +89,7 @@ fn exchanger(report: &Report, targets: &mut Vec<Target>) {
             let calls = case.cold_calls.iter();
             let count = calls
                 .filter(|(call, _)| call.starts_with(service))
-                .fold(0.0, |sum, (_, count)| sum + to_float(*count));
+                .fold(0.0, |sum, (_, count)| sum + count);
             let what = format!("{name}: calls of {service}, cold");
             add(targets, what, Some(count), Bound::Exactly(1.0));
         }
@@ -152,15 +157,25 @@ pub(crate) fn print(targets: &[Target]) -> bool {
     println!("\nTargets");
     for target in targets {
         let mark = if target.is_met { '✓' } else { '✗' };
-        let limit = match target.bound {
-            Bound::AtMost(limit) => format!("≤ {limit:.4}"),
-            Bound::AtLeast(limit) => format!("≥ {limit:.4}"),
-            Bound::Exactly(limit) => format!("= {limit:.4}"),
-        };
-        let limit = limit.trim_end_matches('0').trim_end_matches('.');
-        println!("{mark} {:<58} {:>8.3} {limit}", target.what, target.found);
+        println!(
+            "{mark} {:<64} {:>8.3} {}",
+            target.what, target.found, target.bound
+        );
     }
     targets.iter().all(|target| target.is_met)
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, limit) = match self {
+            Self::AtMost(limit) => ('≤', limit),
+            Self::AtLeast(limit) => ('≥', limit),
+            Self::Exactly(limit) => ('=', limit),
+        };
+        let limit = format!("{limit:.4}");
+        let limit = limit.trim_end_matches('0').trim_end_matches('.');
+        write!(f, "{sign} {limit}")
+    }
 }
 
 impl Bound {

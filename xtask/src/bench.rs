@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// Write everything as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the tables into docs/performance.md
+    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    document: bool,
     /// Fail if a target is missed
     #[arg(long)]
     strict: bool,
@@ -67,6 +70,10 @@ pub(crate) fn bench(options: &Options) -> Result<()> {
     }
     if let Some(json) = &options.json {
         command.arg("--json").arg(json);
+    }
+    if options.document {
+        let document = tree::root().join("docs/performance.md");
+        command.arg("--document").arg(document);
     }
     if options.strict {
         command.arg("--strict");

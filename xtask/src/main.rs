@@ -71,7 +71,8 @@ enum Verb {
     #[command(after_help = "Examples:
   cargo xtask bench                         everything; takes minutes
   cargo xtask bench --quick                 a first look
-  cargo xtask bench --only token-exchanger  one function, and the floor")]
+  cargo xtask bench --only token-exchanger  one function, and the floor
+  cargo xtask bench --document              everything, and docs/performance.md written anew")]
     Bench(bench::Options),
     /// Run the AWS emulators until Ctrl-C, for `cargo test -p lwa-tests` in another terminal
     #[command(after_help = "Example:
