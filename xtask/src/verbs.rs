@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::emulators::Emulators;
-use crate::{dependencies, infra, python, screenshot, snapshots, steps, tree};
+use crate::{build, dependencies, infra, python, screenshot, snapshots, steps, tree};
 
 /// `cargo xtask check`.
 pub(crate) fn check() -> Result<()> {
@@ -95,10 +95,14 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
         |filter| format!("cargo xtask test {filter}"),
     );
     steps::run("tests", command, &by_hand)?;
-    match references {
-        Some(references) => steps::time("snapshots", || snapshots::reject_unused(&references)),
-        None => Ok(()),
+    if let Some(references) = references {
+        steps::time("snapshots", || snapshots::reject_unused(&references))?;
     }
+    if everything {
+        // Last, because it takes minutes and rarely fails.
+        build::check_sizes()?;
+    }
+    Ok(())
 }
 
 /// `cargo xtask emulators`.
