@@ -19,6 +19,7 @@ use lwa_core::{ApplicationName, Layout, Timestamp};
 use token_exchanger::{Ports, Settings, TokenExchanger};
 
 use crate::arguments::AwsOptions;
+use crate::settings;
 
 /// As long as a person likes to wait for one call.
 pub(crate) const PROMPT: Timeouts = Timeouts {
@@ -27,20 +28,27 @@ pub(crate) const PROMPT: Timeouts = Timeouts {
 };
 
 /// Finds region and credentials as every AWS tool does: environment, profiles, single sign-on.
-/// What is given as an option beats all of them.
+/// What is given as an option beats all of them, and what is in the settings file all but the
+/// environment.
 pub(crate) async fn connect(options: &AwsOptions, timeouts: Timeouts) -> anyhow::Result<Aws> {
     let client = http::Client::new(environment::ca_bundle(environment::variable));
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(client.clone());
-    if let Some(profile) = &options.profile {
+    if let Some(profile) = options.profile.clone().or_else(settings::profile) {
         loader = loader.profile_name(profile);
     }
-    if let Some(region) = &options.region {
-        loader = loader.region(Region::new(region.clone()));
+    if let Some(region) = options.region.clone().or_else(settings::region) {
+        loader = loader.region(Region::new(region));
     }
     if let Some(url) = &options.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    let config = loader.load().await;
+    let mut config = loader.load().await;
+    if options.endpoint_url.is_none()
+        && let Some(url) = settings::endpoint_url()
+    {
+        // Now, because it would beat the variables of single services in the loader.
+        config = config.into_builder().endpoint_url(url).build();
+    }
     anyhow::ensure!(
         config.region().is_some(),
         "no AWS region is configured; set AWS_REGION, or name a profile that has one"
@@ -84,7 +92,7 @@ pub(crate) fn with_application(
     mut layout: Layout,
     application: Option<&ApplicationName>,
 ) -> Layout {
-    let is_configured = environment::lookup()
+    let is_configured = settings::lookup()
         .get(lwa_core::config::LWA_PARAMETER_PREFIX)
         .is_some();
     if let Some(application) = application

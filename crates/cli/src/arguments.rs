@@ -30,6 +30,12 @@ Examples:
   lwa audit --prefix /my-erp      what is wrong with the stored credentials
   lwa token --application my-erp  whether they give an access token
 
+Settings, such as LWA_PARAMETER_PREFIX, are variables of the environment, or
+lines of ~/.config/lwa.toml or of the file that --config or LWA_CONFIG names:
+  LWA_PARAMETER_PREFIX = \"/my-erp\"
+An option goes before the environment, which goes before the file, which goes
+before the default.
+
 Exit code: 0 all is well, 1 findings or failures, 2 wrong usage.
 Colour only on a terminal, and not if NO_COLOR is set.")]
 pub struct Arguments {
@@ -52,6 +58,19 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Which settings it runs with; none where there is nothing to set.
+    pub(crate) const fn settings(&self) -> Option<&SettingsOptions> {
+        match self {
+            Self::Replay(options) => Some(&options.settings),
+            Self::Audit(options) => Some(&options.settings),
+            Self::Token(options) => Some(&options.settings),
+            Self::Rotate(options) => Some(&options.settings),
+            Self::Store(options) => Some(&options.settings),
+            Self::Doctor(options) => Some(&options.settings),
+            Self::Explain(_) | Self::Simulate(_) | Self::Completions(_) | Self::Man(_) => None,
+        }
+    }
+
     /// The subcommand as it is typed.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
@@ -85,7 +104,7 @@ A scenario is a folder with an event.json and, where they matter, a world.json
 an expected.json (what has to come out). A story is a folder with a world.json
 and a folder for each event, which happen to one world in the order of their
 names. Any other JSON file is an event by itself; its functions take their
-variables, such as LWA_PARAMETER_PREFIX, from the environment.
+variables, such as LWA_PARAMETER_PREFIX, from the settings.
 
 Examples:
   lwa replay events
@@ -155,6 +174,9 @@ pub(crate) struct ReplayOptions {
     /// One line per event, without the messages
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
 }
 
 impl ReplayOptions {
@@ -226,6 +248,9 @@ pub(crate) struct AuditOptions {
     /// The time it is; now unless given
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(crate) now: Option<Timestamp>,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
 
     #[command(flatten)]
     pub(crate) aws: AwsOptions,
@@ -348,6 +373,9 @@ pub(crate) struct TokenOptions {
     pub(crate) vault: Option<CredentialsVault>,
 
     #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+
+    #[command(flatten)]
     pub(crate) aws: AwsOptions,
 }
 
@@ -426,6 +454,9 @@ pub(crate) struct RotateOptions {
     pub(crate) vault: Option<CredentialsVault>,
 
     #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+
+    #[command(flatten)]
     pub(crate) aws: AwsOptions,
 }
 
@@ -436,9 +467,9 @@ pub(crate) struct RotateOptions {
 /// nothing: every call only reads, and the one access token that it asks for is thrown away.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-What to look for is taken from the deployed functions' variables; those of this
-shell, such as LWA_PARAMETER_PREFIX, come first. A check that needs a permission
-which is missing says which, and the others go on.
+What to look for is taken from the deployed functions' variables; settings of
+this command, such as LWA_PARAMETER_PREFIX, come first. A check that needs a
+permission which is missing says which, and the others go on.
 
 Examples:
   lwa doctor
@@ -457,6 +488,9 @@ pub(crate) struct DoctorOptions {
     /// One JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
 
     #[command(flatten)]
     pub(crate) aws: AwsOptions,
@@ -580,6 +614,9 @@ pub(crate) struct StoreOptions {
     pub(crate) vault: Option<CredentialsVault>,
 
     #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+
+    #[command(flatten)]
     pub(crate) aws: AwsOptions,
 }
 
@@ -600,6 +637,18 @@ impl OneValue {
             Self::RefreshToken => "refresh-token",
         }
     }
+}
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct SettingsOptions {
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "The settings file; LWA_CONFIG or ~/.config/lwa.toml unless given"
+    )]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// The options that every AWS tool has.

@@ -11,7 +11,6 @@ use auditor::{Response, Settings};
 use jiff::SignedDuration;
 use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::environment;
 use lwa_aws::parameter_store_estate::ParameterStoreEstate;
 use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
@@ -22,7 +21,7 @@ use lwa_report::{Report, csv, html, table};
 
 use crate::arguments::{AuditOptions, ReportFormat, Threshold};
 use crate::terminal::{COLUMNS, PATIENCE, Progress};
-use crate::{Failure, account, boxed, runtime, terminal};
+use crate::{Failure, account, boxed, runtime, settings, terminal};
 
 /// One page or look-up, with all its retries while the service throttles.
 const PATIENT: Timeouts = Timeouts {
@@ -111,7 +110,7 @@ fn settings(options: &AuditOptions) -> Result<Settings, Failure> {
     let lookup = Lookup::new(|name: &str| match options.vault {
         _ if name == LWA_PARAMETER_PREFIX.name && !prefixes.is_empty() => Some(prefixes.join(",")),
         Some(vault) if name == LWA_VAULT.name => Some(vault.as_str().to_owned()),
-        _ => environment::variable(name),
+        _ => settings::variable(name),
     });
     Ok(Settings::from_lookup(&lookup)?)
 }

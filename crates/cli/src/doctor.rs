@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::environment;
 use lwa_aws::parameter_store_estate::ParameterStoreEstate;
 use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::ApplicationName;
@@ -36,7 +35,7 @@ use self::line::{Line, Mark};
 use crate::account::{self, NoMetrics, PROMPT};
 use crate::arguments::DoctorOptions;
 use crate::terminal::{BAD, BOLD, GOOD, Progress, WARNING, patiently};
-use crate::{Failure, boxed, runtime};
+use crate::{Failure, boxed, runtime, settings};
 
 /// The functions, by the last part of their names.
 const FUNCTIONS: [&str; 5] = [
@@ -324,12 +323,12 @@ impl Doctor<'_> {
     }
 }
 
-/// The functions' variables, and those of this process, which come first.
+/// The functions' variables, and the settings of this process, which come first.
 struct Variables(BTreeMap<String, String>);
 
 impl Variables {
     fn get(&self, name: &str) -> Option<String> {
-        environment::variable(name).or_else(|| self.0.get(name).cloned())
+        settings::variable(name).or_else(|| self.0.get(name).cloned())
     }
 }
 

@@ -13,6 +13,7 @@ mod explain;
 mod man;
 pub mod replay;
 mod rotate;
+mod settings;
 mod simulate;
 mod store;
 mod terminal;
@@ -36,7 +37,23 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(exit_code) => return exit_code,
     };
-    let outcome = match &arguments.command {
+    match run(&arguments.command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILURES),
+        Err(Failure::Usage(problem)) => terminal::usage_error(&arguments.command, &problem),
+        Err(Failure::Other(error)) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Other(error)) => {
+            terminal::error(&error);
+            ExitCode::from(FAILURES)
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<bool, Failure> {
+    if let Some(options) = command.settings() {
+        settings::load(options.config.as_deref())?;
+    }
+    match command {
         Command::Replay(options) => replay::main(options),
         Command::Audit(options) => audit::main(options),
         Command::Explain(options) => explain::main(options),
@@ -47,16 +64,6 @@ pub fn main() -> ExitCode {
         Command::Doctor(options) => doctor::main(options),
         Command::Completions(options) => completions::main(options),
         Command::Man(options) => man::main(options),
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(FAILURES),
-        Err(Failure::Usage(problem)) => terminal::usage_error(&arguments.command, &problem),
-        Err(Failure::Other(error)) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(Failure::Other(error)) => {
-            terminal::error(&error);
-            ExitCode::from(FAILURES)
-        }
     }
 }
 

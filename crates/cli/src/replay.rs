@@ -15,7 +15,6 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use lwa_aws::clock::SystemClock;
-use lwa_aws::environment;
 use lwa_core::ports::Clock;
 
 pub use arrival::Arrival;
@@ -29,7 +28,7 @@ pub use setting::{Environment, Options, replay};
 
 use crate::arguments::ReplayOptions;
 use crate::terminal::{PATIENCE, Progress, patiently};
-use crate::{Failure, runtime};
+use crate::{Failure, runtime, settings};
 
 /// Runs the subcommand; whether every event came out as expected.
 pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
@@ -66,7 +65,7 @@ fn read_rules(file: &Path) -> Result<String, String> {
         )
     };
     let text = std::fs::read_to_string(file).map_err(|error| problem(&error))?;
-    let layout = environment::lookup()
+    let layout = settings::lookup()
         .layout()
         .map_err(|error| error.to_string())?;
     RuleSet::parse(&text, &layout).map_err(|error| problem(&error))?;
@@ -87,7 +86,7 @@ async fn replay_all(
         if !follows_on_screen && SystemClock.now().duration_since(start).unsigned_abs() > PATIENCE {
             progress.show(&format!("Replaying {number} of {}", inputs.len()));
         }
-        let replayed = replay(input, replay_options, environment::variable);
+        let replayed = replay(input, replay_options, settings::variable);
         let waiting = format!("Waiting for {}", input.name);
         let outcome = patiently(replayed, &mut progress, &waiting).await;
         progress.clear();

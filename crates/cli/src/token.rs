@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::Style;
-use lwa_aws::environment;
 use lwa_core::application::SellerId;
 use lwa_core::config::{LWA_VAULT, Lookup};
 use lwa_core::exchange::Shape;
@@ -20,7 +19,7 @@ use token_exchanger::{CheckResponse, ExchangerError, Response, Settings, TokenRe
 use crate::account::{self, PROMPT};
 use crate::arguments::{CredentialsVault, GrantType, TokenOptions};
 use crate::terminal::{self, BAD, BOLD, GOOD, Progress, WARNING, fields, paragraph, patiently};
-use crate::{Failure, boxed, runtime};
+use crate::{Failure, boxed, runtime, settings};
 
 /// Said of a token in the first minutes after a rotation.
 const PREVIOUS_USED: &str = "LWA does not accept the newest client secret in the vault yet. This \
@@ -71,13 +70,13 @@ impl Metrics for Noted {
     }
 }
 
-/// The variables, with the vault that was named on the command line.
+/// The settings, with the vault that was named on the command line.
 pub(crate) fn lookup(
     vault: Option<CredentialsVault>,
 ) -> Lookup<impl Fn(&str) -> Option<String> + use<>> {
     Lookup::new(move |name| match vault {
         Some(vault) if name == LWA_VAULT.name => Some(vault.as_str().to_owned()),
-        _ => environment::variable(name),
+        _ => settings::variable(name),
     })
 }
 

@@ -38,6 +38,8 @@ mod runtime_api;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod store;

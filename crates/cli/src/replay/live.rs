@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::Context;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::environment;
 use lwa_aws::notifier::SnsTopic;
 use lwa_aws::parameter_directory::SsmDirectory;
 use lwa_core::Timestamp;
@@ -14,6 +13,7 @@ use lwa_core::ports::Clock;
 
 use crate::account::{self, PROMPT, Recorder, Sent};
 use crate::arguments::AwsOptions;
+use crate::settings;
 
 /// A real account.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ impl Live {
     pub(crate) async fn connect(aws: &AwsOptions, publish: bool) -> anyhow::Result<Self> {
         let topic_arn = if publish {
             Some(
-                environment::lookup()
+                settings::lookup()
                     .topic_arn()
                     .context("`--publish` needs a topic")?,
             )

@@ -1,0 +1,398 @@
+//! The settings file: variables of the environment, written down.
+//!
+//! An option beats a variable of the environment, which beats the file, which beats the default.
+//! The file is the one that `--config` names, else `LWA_CONFIG`, else `~/.config/lwa.toml`. One
+//! in the working directory is not read by itself: it says where client secrets are sent to, and
+//! a folder that somebody else filled must not decide that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use lwa_aws::environment;
+use lwa_core::config::{ConfigError, LWA_VAULT, Lookup, TOPIC_ARN, VARIABLES};
+use lwa_core::store::input::looks_like_secret;
+use lwa_core::text::quotable;
+use toml::{Spanned, Value};
+
+use crate::Failure;
+use crate::terminal::{COLUMNS, wrap};
+
+/// The variable that names the file.
+const LWA_CONFIG: &str = "LWA_CONFIG";
+
+/// AWS's own variables that may stand in the file.
+const AWS_PROFILE: &str = "AWS_PROFILE";
+const AWS_REGION: &str = "AWS_REGION";
+const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+
+/// The process's settings file; empty where it has none. As the environment is, it is one for
+/// the process.
+static FILE: OnceLock<Settings> = OnceLock::new();
+
+/// What a file holds, by the variables' names.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Settings(BTreeMap<String, Setting>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Setting {
+    /// As it would stand in the environment.
+    value: String,
+    /// From 1.
+    line: usize,
+}
+
+/// What is wrong with a file. No value is quoted that may be a secret.
+#[derive(Debug, PartialEq, Eq)]
+struct Problem {
+    line: usize,
+    text: String,
+}
+
+/// Reads the settings file, for this process.
+pub(crate) fn load(named: Option<&Path>) -> Result<(), Failure> {
+    let settings = match (named, given(LWA_CONFIG), of_user()) {
+        (Some(file), _, _) => read(file, "`--config`")?,
+        (None, Some(file), _) => read(Path::new(&file), LWA_CONFIG)?,
+        (None, None, Some(file)) if file.exists() => read(&file, "the default")?,
+        (None, None, _) => Settings::default(),
+    };
+    // The second time would be in the same process, which reads one command line.
+    let _ = FILE.set(settings);
+    Ok(())
+}
+
+/// The value of a variable: the environment's, else the file's.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    given(name).or_else(|| FILE.get()?.get(name))
+}
+
+/// Our own variables, from the environment and the file.
+pub(crate) const fn lookup() -> Lookup<fn(&str) -> Option<String>> {
+    Lookup::new(variable)
+}
+
+/// The profile of the file, unless the environment has one.
+pub(crate) fn profile() -> Option<String> {
+    unless_given(&[AWS_PROFILE], AWS_PROFILE)
+}
+
+/// The region of the file, unless the environment has one.
+pub(crate) fn region() -> Option<String> {
+    unless_given(&[AWS_REGION, "AWS_DEFAULT_REGION"], AWS_REGION)
+}
+
+/// The endpoint of the file, unless the environment has one for all services.
+pub(crate) fn endpoint_url() -> Option<String> {
+    unless_given(&[AWS_ENDPOINT_URL], AWS_ENDPOINT_URL)
+}
+
+fn unless_given(variables: &[&str], name: &str) -> Option<String> {
+    if variables.iter().any(|name| given(name).is_some()) {
+        return None;
+    }
+    FILE.get()?.get(name)
+}
+
+/// What the environment says; an empty variable counts as not set.
+fn given(name: &str) -> Option<String> {
+    environment::variable(name).filter(|value| !value.trim().is_empty())
+}
+
+fn of_user() -> Option<PathBuf> {
+    let folder = given("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(Path::new(&given("HOME")?).join(".config")))?;
+    Some(folder.join("lwa.toml"))
+}
+
+fn read(file: &Path, named_by: &str) -> Result<Settings, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let problem = match error.kind() {
+            ErrorKind::NotFound => "does not exist".to_owned(),
+            ErrorKind::InvalidData => "is no text".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        };
+        let file = quotable(&file.display().to_string());
+        Failure::Usage(format!(
+            "the settings file `{file}` {problem}\n\n  tip: it is named by {named_by}"
+        ))
+    })?;
+    Settings::parse(&text).map_err(|problem| {
+        let file = quotable(&file.display().to_string());
+        let opening = format!("{file}, line {}: ", problem.line);
+        let lines = wrap(&format!("{opening}{}", problem.text), "", COLUMNS);
+        Failure::Usage(lines.join("\n"))
+    })
+}
+
+impl Settings {
+    fn get(&self, name: &str) -> Option<String> {
+        Some(self.0.get(name)?.value.clone())
+    }
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
+        let table: BTreeMap<Spanned<String>, Spanned<Value>> =
+            toml::from_str(text).map_err(|error| Problem {
+                line: line(error.span().map_or(0, |span| span.start)),
+                // Unlike the whole error, this quotes nothing of the line.
+                text: format!("this is no TOML: {}", quotable(error.message())),
+            })?;
+        let mut settings = Self::default();
+        for (name, value) in table {
+            let line = line(name.span().start);
+            let name = name.into_inner();
+            let value = setting(&name, value.get_ref()).map_err(|text| Problem { line, text })?;
+            settings.0.insert(name, Setting { value, line });
+        }
+        settings.check().map_err(|error| settings.problem(&error))?;
+        Ok(settings)
+    }
+
+    /// Whether everything in the file can be used, also by the commands that do not run now.
+    fn check(&self) -> Result<(), ConfigError> {
+        let all = Lookup::new(|name: &str| self.get(name));
+        auditor::Settings::from_lookup(&all)?;
+        policy_formatter::Settings::from_lookup(&all)?;
+        if all.get(TOPIC_ARN).is_some() {
+            all.topic_arn()?;
+        }
+        // Only an audit can look into both.
+        let one_vault = |name: &str| {
+            self.get(name)
+                .filter(|value| name != LWA_VAULT.name || value != "both")
+        };
+        rotation_requester::Settings::from_lookup(&Lookup::new(one_vault))?;
+        environment::sdk_config(|name| {
+            let is_any = name == AWS_REGION;
+            self.get(name).or_else(|| is_any.then(|| "any".to_owned()))
+        })?;
+        Ok(())
+    }
+
+    fn problem(&self, error: &ConfigError) -> Problem {
+        let (ConfigError::Missing { name, .. } | ConfigError::Invalid { name, .. }) = error;
+        Problem {
+            line: self.0.get(*name).map_or(1, |setting| setting.line),
+            text: error.to_string(),
+        }
+    }
+}
+
+/// A value as it would stand in the environment, if the name may stand in the file.
+fn setting(name: &str, value: &Value) -> Result<String, String> {
+    let names = || {
+        VARIABLES.iter().map(|variable| variable.name).chain([
+            AWS_PROFILE,
+            AWS_REGION,
+            AWS_ENDPOINT_URL,
+        ])
+    };
+    if !names().any(|known| known == name) {
+        let allowed = Words(names().collect());
+        if is_named_like_secret(name) || looks_like_secret(name) {
+            return Err(format!(
+                "this is the name of a credential, or one itself. Credentials live in the vault: \
+                 `lwa store` puts them there. Allowed here: {allowed}"
+            ));
+        }
+        let name = quotable(name);
+        return Err(format!("`{name}` is no setting; allowed: {allowed}"));
+    }
+    let allowed = "a text in quotes, a whole number, true or false, or a list of texts or numbers";
+    let text = plain(value).or_else(|| match value {
+        Value::Array(values) => {
+            let values: Option<Vec<String>> = values.iter().map(plain).collect();
+            Some(values?.join(","))
+        }
+        _ => None,
+    });
+    let text = text.ok_or_else(|| format!("{name} is of the wrong type; allowed: {allowed}"))?;
+    if looks_like_secret(&text) {
+        return Err(format!(
+            "the value of {name} looks like a credential, which is not repeated here. Credentials \
+             live in the vault: `lwa store` puts them there"
+        ));
+    }
+    Ok(text)
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(flag) => Some(flag.to_string()),
+        Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+    }
+}
+
+fn is_named_like_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["secret", "token", "password", "credential"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// A list in a sentence.
+struct Words(Vec<&'static str>);
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Vec<(String, String)> {
+        let settings = Settings::parse(text).unwrap();
+        let pair = |(name, setting): (String, Setting)| (name, setting.value);
+        settings.0.into_iter().map(pair).collect()
+    }
+
+    fn problem(text: &str) -> (usize, String) {
+        let problem = Settings::parse(text).unwrap_err();
+        (problem.line, problem.text)
+    }
+
+    #[test]
+    fn values_of_every_type_stand_for_what_the_environment_would_say() {
+        let found = values(
+            "# Ours.\nLWA_PARAMETER_PREFIX = [\"/my-erp\", \"/other\"]\nREMIND_AT_DAYS = [30, 7]\n\
+             SECRET_LIFETIME_DAYS = 90\nAUTO_ROTATE = false\nAWS_REGION = 'eu-west-1'\n\
+             LWA_VAULT = \"both\"\nTOPIC_ARN = \"arn:aws:sns:eu-west-1:111122223333:lwa\"\n",
+        );
+        let expected = [
+            ("AUTO_ROTATE", "false"),
+            ("AWS_REGION", "eu-west-1"),
+            ("LWA_PARAMETER_PREFIX", "/my-erp,/other"),
+            ("LWA_VAULT", "both"),
+            ("REMIND_AT_DAYS", "30,7"),
+            ("SECRET_LIFETIME_DAYS", "90"),
+            ("TOPIC_ARN", "arn:aws:sns:eu-west-1:111122223333:lwa"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(name, value)| (name.into(), value.into()))
+        );
+        assert_eq!(values(""), []);
+    }
+
+    #[test]
+    fn every_default_may_be_written_down() {
+        for variable in VARIABLES {
+            let default = variable.default.unwrap_or_default();
+            if default.is_empty() || ["none", "from `SP_API_REGION`"].contains(&default) {
+                continue;
+            }
+            let text = format!("{} = \"{default}\"\n", variable.name);
+            assert_eq!(values(&text), [(variable.name.into(), default.into())]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_with_its_line_and_what_is_allowed() {
+        for (text, line, words) in [
+            ("a\n", 1, "this is no TOML"),
+            (
+                "# x\nAUTO_ROTATE = true\nAUTO_ROTATE = true\n",
+                3,
+                "this is no TOML: duplicate key",
+            ),
+            (
+                "\n\nLWA_PREFIX = \"/a\"\n",
+                3,
+                "`LWA_PREFIX` is no setting; allowed: LWA_PARAMETER_PREFIX, ",
+            ),
+            (
+                "[audit]\nLWA_VAULT = \"both\"\n",
+                1,
+                "`audit` is no setting",
+            ),
+            (
+                "AWS_REGION = 1.5\n",
+                1,
+                "AWS_REGION is of the wrong type; allowed: a text in quotes",
+            ),
+            (
+                "LWA_VAULT = [[\"both\"]]\n",
+                1,
+                "LWA_VAULT is of the wrong type",
+            ),
+            (
+                "LWA_VAULT = \"parameter-store\"\nSECRET_LIFETIME_DAYS = true\n",
+                2,
+                "SECRET_LIFETIME_DAYS is `true`; allowed: a whole number from 1 to 3650",
+            ),
+            (
+                "ROTATE_WITHIN_DAYS = 181\n",
+                1,
+                "ROTATE_WITHIN_DAYS is `181`; allowed: ",
+            ),
+            (
+                "HEARTBEAT_DAY = \"noon\"\n",
+                1,
+                "HEARTBEAT_DAY is `noon`; allowed: ",
+            ),
+            (
+                "LWA_TOKEN_URL = \"http://evil.example/\"\n",
+                1,
+                "LWA_TOKEN_URL is `http://evil.example/`",
+            ),
+            (
+                "AWS_ENDPOINT_URL = \"localhost\"\n",
+                1,
+                "AWS_ENDPOINT_URL is `localhost`; allowed: ",
+            ),
+            (
+                "TOPIC_ARN = \"lwa\"\n",
+                1,
+                "TOPIC_ARN is `lwa`; allowed: the ARN",
+            ),
+            (
+                "RUNBOOK_URL = \"ftp://x\"\n",
+                1,
+                "RUNBOOK_URL is `ftp://x`; allowed: ",
+            ),
+        ] {
+            let (found, said) = problem(text);
+            assert!(said.contains(words), "{text}: {said}");
+            assert_eq!(found, line, "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_credential_is_refused_wherever_it_stands_and_never_repeated() {
+        for text in [
+            "LWA_VAULT = \"amzn1.oa2-cs.v1.planted\"\n",
+            "LWA_PARAMETER_PREFIX = [\"/my-erp\", \"Atzr|planted\"]\n",
+            "AppClientSecret = \"planted\"\n",
+            "refreshToken = 'planted'\n",
+            "AWS_SECRET_ACCESS_KEY = \"planted\"\n",
+            "\"Atzr|planted\" = 1\n",
+            "LWA_VAULT = amzn1.oa2-cs.v1.planted\n",
+            "LWA_VAULT = \"amzn1.oa2-cs.v1.planted\n",
+            "amzn1.oa2-cs.v1.planted\n",
+            "sellers = { A2EXAMPLE = \"planted\" }\n",
+        ] {
+            let (line, said) = problem(text);
+            assert_eq!(line, 1, "{text}");
+            assert!(!said.contains("planted"), "{text}: {said}");
+        }
+        for text in [
+            "client_secret = \"planted\"\n",
+            "RUNBOOK_URL = \"Atza|planted\"\n",
+        ] {
+            assert!(
+                problem(text).1.contains("`lwa store` puts them there"),
+                "{text}"
+            );
+        }
+    }
+}
