@@ -393,7 +393,7 @@ fn table(architecture: Architecture, sizes: &Sizes, recorded: Option<&Sizes>) ->
 }
 
 fn written(recorded: &BTreeMap<String, Sizes>) -> String {
-    let mut text = "# How large the functions are: a build that is more than 10 % larger fails.\n\
+    let mut text = "# How large the functions are: a build that differs by more than 10 % fails.\n\
                     # `cargo xtask build --record` writes this file.\n"
         .to_owned();
     for (architecture, sizes) in recorded {
