@@ -48,7 +48,14 @@ export class Audit extends Construct {
       lambdaFunction: props.auditor.function,
       outputPath: "$.Payload",
     });
-    scan.addRetry({ interval: Duration.minutes(1), maxAttempts: 2, backoffRate: 2 });
+    // For thirteen hours: a reminder that is not sent today is not sent tomorrow, and services
+    // are down for hours at times. People hear of the failures meanwhile, by an alarm.
+    scan.addRetry({
+      interval: Duration.minutes(1),
+      backoffRate: 2,
+      maxDelay: Duration.hours(1),
+      maxAttempts: 18,
+    });
     const next = new Pass(this, "Next part", { parameters: { "continuation.$": "$.continuation" } });
     scan.next(
       new Choice(this, "More to scan?")
@@ -79,7 +86,7 @@ export class Audit extends Construct {
       definitionBody: DefinitionBody.fromChainable(scan),
       comment: "Invokes the auditor until it has seen the whole estate.",
       role: role.withoutPolicyUpdates(),
-      timeout: Duration.hours(6),
+      timeout: Duration.hours(20),
       removalPolicy: RemovalPolicy.DESTROY,
     });
     Validations.of(this.stateMachine).acknowledge(

@@ -345,6 +345,13 @@ describe.each([
         },
       ]);
       expect(choice.Default).toBe("Audited");
+      // Together they outlast an outage of twelve hours, and the execution outlasts them.
+      const retry = Scan.Retry.at(-1);
+      expect(retry).toMatchObject({ ErrorEquals: ["States.ALL"], IntervalSeconds: 60, BackoffRate: 2, MaxDelaySeconds: 3600 });
+      let waits = 0;
+      for (let attempt = 0; attempt < retry.MaxAttempts; attempt++) waits += Math.min(60 * 2 ** attempt, 3600);
+      expect(waits).toBeGreaterThan(12 * 3600);
+      expect(definition.TimeoutSeconds).toBeGreaterThan(waits);
       expect(next).toEqual({ Type: "Pass", Parameters: { "continuation.$": "$.continuation" }, Next: "Scan" });
       expect(Audited.Type).toBe("Succeed");
     });

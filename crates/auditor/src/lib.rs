@@ -6,6 +6,9 @@
 //!
 //! A second invocation on one day, which Scheduler may cause, costs at most one more digest:
 //! an environment that has published the same digest on the same day does not repeat it.
+//!
+//! Every reminder reaches people on its day. Those that the digest has no room for go out in
+//! messages of their own, before the digest and before the state is handed on.
 
 pub mod continuation;
 pub mod response;
@@ -23,13 +26,14 @@ use lwa_core::audit::digest::{self, Context};
 use lwa_core::audit::estate::{ParameterEstate, SecretEstate};
 use lwa_core::audit::tally::{Limits, Tally};
 use lwa_core::audit::utc_date;
-use lwa_core::message::Notice;
+use lwa_core::message::{Message, Notice};
 use lwa_core::metrics::{Metric, MetricSet, Unit};
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
+use lwa_core::text::{elide_end, printable};
 use serde_json::Value;
 
 pub use crate::continuation::Continuation;
-use crate::continuation::InvalidContinuation;
+use crate::continuation::{InvalidContinuation, MAX_REMINDERS};
 use crate::response::DigestOutcome;
 pub use crate::response::Response;
 use crate::scan::{Budget, Observation, Observer, State};
@@ -42,6 +46,9 @@ const MAX_INVOCATIONS: u32 = 100;
 /// How old a continuation may be, in hours: Parameter Store's page tokens are not for keeps,
 /// and tomorrow has an audit of its own.
 const MAX_AGE_HOURS: i64 = 24;
+
+/// Longest account of what is wrong with a continuation, in characters: it may quote anything.
+const MAX_PROBLEM: usize = 400;
 
 /// Why the function failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +84,7 @@ pub struct Auditor<P, S, N, C, M> {
     notifier: N,
     clock: C,
     metrics: M,
-    published: Mutex<Option<(Date, Notice)>>,
+    published: Mutex<Option<(Date, Vec<Notice>)>>,
 }
 
 impl<P, S, N, C, M> Auditor<P, S, N, C, M>
@@ -141,6 +148,8 @@ where
         state.invocations += 1;
         if state.position.is_some() {
             if state.invocations < MAX_INVOCATIONS {
+                self.publish_reminders_beyond(MAX_REMINDERS, &mut state)
+                    .await?;
                 tracing::info!(
                     credentials = state.tally.credentials,
                     "{} credentials seen so far; the audit goes on in another invocation",
@@ -155,13 +164,15 @@ where
             );
             state.tally.sort();
         }
-        self.finish(&state).await
+        self.finish(state).await
     }
 
     fn resume(&self, continuation: Value, now: Timestamp) -> Result<State, AuditorError> {
         // What serde says of a misfit quotes parts of it; none of them is a secret.
-        let continuation: Continuation = serde_json::from_value(continuation)
-            .map_err(|error| InvalidContinuation(format!("cannot be read: {error}")))?;
+        let continuation: Continuation = serde_json::from_value(continuation).map_err(|error| {
+            let problem = elide_end(&printable(&error.to_string()), MAX_PROBLEM);
+            InvalidContinuation(format!("cannot be read: {problem}"))
+        })?;
         let state = continuation.into_state(Limits::FUNCTION)?;
         let age = now.duration_since(state.started_at);
         if age.as_hours() >= MAX_AGE_HOURS || age.is_negative() {
@@ -185,10 +196,12 @@ where
         Ok(state)
     }
 
-    async fn finish(&self, state: &State) -> Result<Response, AuditorError> {
+    async fn finish(&self, mut state: State) -> Result<Response, AuditorError> {
         // First, because a digest that cannot be published must not take the metrics with it.
-        self.report(state);
-        let digest = self.digest(state).await?;
+        self.report(&state);
+        self.publish_reminders_beyond(digest::LISTED, &mut state)
+            .await?;
+        let digest = self.digest(&state).await?;
         let tally = &state.tally;
         tracing::info!(
             applications = tally.applications,
@@ -201,7 +214,7 @@ where
             tally.credentials,
             tally.applications
         );
-        Ok(Response::finished(state, digest))
+        Ok(Response::finished(&state, digest))
     }
 
     async fn digest(&self, state: &State) -> Result<DigestOutcome, AuditorError> {
@@ -210,17 +223,8 @@ where
         if reasons.is_empty() {
             return Ok(DigestOutcome::silence());
         }
-        let notice = digest::notice(
-            &state.tally,
-            &reasons,
-            Context {
-                rules,
-                now: state.started_at,
-                region: &self.settings.region,
-                scope: &self.settings.scope(),
-                runbook_url: self.settings.runbook_url.as_deref(),
-            },
-        );
+        let scope = self.settings.scope();
+        let notice = digest::notice(&state.tally, &reasons, self.context(state, &scope));
         let message = notice.render();
         let mut outcome = DigestOutcome {
             sent: false,
@@ -234,21 +238,65 @@ where
             tracing::info!("the same digest went out today: not repeated");
             return Ok(outcome);
         }
-        let id = self.notifier.publish(&message).await.map_err(|source| {
-            AuditorError::PublishFailed {
-                subject: message.subject.clone(),
-                source,
-            }
-        })?;
+        let id = self.publish(state, notice, &message).await?;
         tracing::info!(message.id = id, "published the digest");
         outcome.sent = true;
         outcome.message_id = Some(id);
+        Ok(outcome)
+    }
+
+    /// The digest lists the nearest deadlines; the others are told here.
+    async fn publish_reminders_beyond(
+        &self,
+        listed: usize,
+        state: &mut State,
+    ) -> Result<(), AuditorError> {
+        let further = state.tally.reminders.split_off(listed);
+        let scope = self.settings.scope();
+        for notice in digest::further_reminders(&further, self.context(state, &scope)) {
+            if !self.was_published(state, &notice) {
+                let message = notice.render();
+                let id = self.publish(state, notice, &message).await?;
+                tracing::info!(message.id = id, "published further reminders");
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        state: &State,
+        notice: Notice,
+        message: &Message,
+    ) -> Result<String, AuditorError> {
+        let id =
+            self.notifier
+                .publish(message)
+                .await
+                .map_err(|source| AuditorError::PublishFailed {
+                    subject: message.subject.clone(),
+                    source,
+                })?;
         let mut published = self
             .published
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *published = Some((utc_date(state.started_at), without_minute(notice)));
-        Ok(outcome)
+        let today = utc_date(state.started_at);
+        let (_, notices) = published
+            .take_if(|(date, _)| *date == today)
+            .unwrap_or_default();
+        *published = Some((today, [notices, vec![without_minute(notice)]].concat()));
+        Ok(id)
+    }
+
+    fn context<'a>(&'a self, state: &State, scope: &'a str) -> Context<'a> {
+        Context {
+            rules: &self.settings.rules,
+            now: state.started_at,
+            region: &self.settings.region,
+            scope,
+            runbook_url: self.settings.runbook_url.as_deref(),
+        }
     }
 
     fn was_published(&self, state: &State, notice: &Notice) -> bool {
@@ -257,7 +305,7 @@ where
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         published.as_ref().is_some_and(|(date, earlier)| {
-            *date == utc_date(state.started_at) && *earlier == without_minute(notice.clone())
+            *date == utc_date(state.started_at) && earlier.contains(&without_minute(notice.clone()))
         })
     }
 

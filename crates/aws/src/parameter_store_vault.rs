@@ -98,31 +98,53 @@ impl CredentialVault for ParameterStoreVault {
         })
     }
 
+    async fn in_place_since(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> Result<Option<Timestamp>, VaultError> {
+        let mut since = current.written_at;
+        for back in 1..=MAX_VERSIONS_BACK {
+            match self.version_before(application, current, back).await? {
+                Some(earlier) if earlier.has_same_value(current) => since = earlier.written_at,
+                _ => return Ok(since),
+            }
+        }
+        Ok(None)
+    }
+
     async fn read_previous_secret(
         &self,
         application: &ApplicationName,
         current: &StoredSecret,
     ) -> Result<Option<StoredSecret>, VaultError> {
-        let name = self.layout.parameter(application, &Role::ClientSecret);
-        let Ok(version) = current.version.as_str().parse::<i64>() else {
-            return Ok(None);
-        };
-        // One version at a time: usually the first is the one, and what is not needed is not
-        // decrypted.
-        for version in (1..version)
-            .rev()
-            .take_while(|earlier| version - earlier <= MAX_VERSIONS_BACK)
-        {
-            let values = self.values(&[format!("{name}:{version}")]).await?;
-            let Some(value) = values.into_values().find(|value| value.version == version) else {
-                return Ok(None);
-            };
-            let earlier = stored(value);
-            if !earlier.has_same_value(current) {
-                return Ok(Some(earlier));
+        for back in 1..=MAX_VERSIONS_BACK {
+            match self.version_before(application, current, back).await? {
+                Some(earlier) if earlier.has_same_value(current) => {}
+                other => return Ok(other),
             }
         }
         Ok(None)
+    }
+}
+
+impl ParameterStoreVault {
+    /// The client secret so many versions before another. One version at a time: usually the
+    /// first is the one, and what is not needed is not decrypted.
+    async fn version_before(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+        back: i64,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        let current = current.version.as_str().parse::<i64>().ok();
+        let Some(version) = current.map(|current| current - back).filter(|&it| it >= 1) else {
+            return Ok(None);
+        };
+        let name = self.layout.parameter(application, &Role::ClientSecret);
+        let values = self.values(&[format!("{name}:{version}")]).await?;
+        let found = values.into_values().find(|value| value.version == version);
+        Ok(found.map(stored))
     }
 }
 
@@ -303,6 +325,33 @@ mod tests {
         let mut parameter = parameter(SECRET, value, version);
         parameter["Selector"] = format!(":{version}").into();
         parameter
+    }
+
+    #[tokio::test]
+    async fn a_value_is_in_place_since_the_first_version_in_a_row_that_holds_it() {
+        let written = |version: i64, value: &str, at: i64| {
+            let mut parameter = selected(version, value);
+            parameter["LastModifiedDate"] = at.into();
+            parameter
+        };
+        let since = async |answers: &[(u16, String)], version| {
+            let canned = canned(answers);
+            let (vault, current) = (vault(&canned), current(version, "new"));
+            let since = vault.in_place_since(&my_erp(), &current).await;
+            since.unwrap().map(Timestamp::as_second)
+        };
+        let rewritten = answer(&[written(4, "new", 1_767_225_700)], &[]);
+        let other = answer(&[written(3, "old", 1_767_225_600)], &[]);
+        assert_eq!(since(&[rewritten, other], "5").await, Some(1_767_225_700));
+        // Its first version is the parameter's first.
+        let first = answer(&[written(1, "new", 1_767_225_600)], &[]);
+        assert_eq!(since(&[first], "2").await, Some(1_767_225_600));
+        // Rewritten too often to tell.
+        let all: Vec<_> = (4..9)
+            .rev()
+            .map(|version| answer(&[written(version, "new", 1_767_225_600)], &[]))
+            .collect();
+        assert_eq!(since(&all, "9").await, None);
     }
 
     #[tokio::test]

@@ -160,6 +160,23 @@ impl CredentialVault for SecretsManagerVault {
         })
     }
 
+    /// Looks no further back than the version before, because the roles that ask may not list
+    /// versions.
+    async fn in_place_since(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> Result<Option<lwa_core::Timestamp>, VaultError> {
+        let previous = self
+            .document(application, Selector::Stage(PREVIOUS))
+            .await?
+            .and_then(|document| document.stored_secret());
+        Ok(match previous {
+            Some(previous) if previous.has_same_value(current) => None,
+            _ => current.written_at,
+        })
+    }
+
     async fn read_previous_secret(
         &self,
         application: &ApplicationName,

@@ -1,5 +1,6 @@
 //! The vault that the configuration chooses.
 
+use lwa_core::Timestamp;
 use lwa_core::application::{ApplicationName, Layout};
 use lwa_core::vault::{
     CredentialVault, Credentials, RefreshTokenOf, StoredSecret, VaultError, VaultKind,
@@ -41,6 +42,17 @@ impl CredentialVault for Vault {
         match self {
             Self::ParameterStore(vault) => vault.read(application, refresh_token).await,
             Self::SecretsManager(vault) => vault.read(application, refresh_token).await,
+        }
+    }
+
+    async fn in_place_since(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> Result<Option<Timestamp>, VaultError> {
+        match self {
+            Self::ParameterStore(vault) => vault.in_place_since(application, current).await,
+            Self::SecretsManager(vault) => vault.in_place_since(application, current).await,
         }
     }
 

@@ -177,6 +177,14 @@ pub trait CredentialVault: Send + Sync {
         refresh_token: &RefreshTokenOf,
     ) -> impl Future<Output = Result<Credentials, VaultError>> + Send;
 
+    /// Since when the value of `current` is stored, however often it was rewritten since; none
+    /// where what is kept does not tell.
+    fn in_place_since(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> impl Future<Output = Result<Option<Timestamp>, VaultError>> + Send;
+
     /// The client secret that was stored before `current`, if any version before it is kept
     /// whose value differs.
     fn read_previous_secret(

@@ -78,11 +78,17 @@ impl LocalRotation {
         let names = self
             .world
             .call("DescribeParameters", "", |state| {
-                let places = state.parameters.iter().filter_map(|(name, parameter)| {
-                    let place = self.layout.locate(name)?;
-                    let written_at = parameter.versions.last().map(|last| last.written_at);
-                    (place.role == Role::ClientSecret).then_some((place.application, written_at))
-                });
+                let places = state
+                    .parameters
+                    .iter()
+                    // Most are something else, and a look at the end of a name is quick.
+                    .filter(|(name, _)| name.ends_with(&self.layout.client_secret_leaf))
+                    .filter_map(|(name, parameter)| {
+                        let place = self.layout.locate(name)?;
+                        let written_at = parameter.versions.last().map(|last| last.written_at);
+                        (place.role == Role::ClientSecret)
+                            .then_some((place.application, written_at))
+                    });
                 Ok(places.collect::<BTreeMap<_, _>>())
             })
             .await?;

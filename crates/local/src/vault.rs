@@ -1,5 +1,6 @@
 //! Credentials out of the world's parameters or secrets.
 
+use jiff::Timestamp;
 use lwa_core::application::{ApplicationName, Layout, Role};
 use lwa_core::vault::{
     CredentialVault, Credentials, KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS,
@@ -62,32 +63,38 @@ impl LocalVault {
     }
 
     /// All versions of the client secret, newest first.
-    fn history(&self, state: &State, application: &ApplicationName) -> Vec<StoredSecret> {
+    fn history<'a>(
+        &self,
+        state: &'a State,
+        application: &ApplicationName,
+    ) -> Box<dyn Iterator<Item = StoredSecret> + 'a> {
         match self.kind {
-            VaultKind::ParameterStore => state
-                .parameters
-                .get(&self.layout.parameter(application, &Role::ClientSecret))
-                .into_iter()
-                .flat_map(|parameter| parameter.versions.iter().rev())
-                .map(|version| StoredSecret {
-                    value: version.value.expose_secret().trim().into(),
-                    version: SecretVersion::new(version.version.to_string()),
-                    written_at: Some(version.written_at),
-                })
-                .collect(),
-            VaultKind::SecretsManager => state
-                .secrets
-                .get(application.as_str())
-                .into_iter()
-                .flat_map(|secret| secret.versions.iter().rev())
-                .filter_map(|version| {
-                    Some(StoredSecret {
-                        value: in_document(version, &Role::ClientSecret)?.trim().into(),
-                        version: SecretVersion::new(version.id.clone()),
-                        written_at: Some(version.created_at),
-                    })
-                })
-                .collect(),
+            VaultKind::ParameterStore => Box::new(
+                state
+                    .parameters
+                    .get(&self.layout.parameter(application, &Role::ClientSecret))
+                    .into_iter()
+                    .flat_map(|parameter| parameter.versions.iter().rev())
+                    .map(|version| StoredSecret {
+                        value: version.value.expose_secret().trim().into(),
+                        version: SecretVersion::new(version.version.to_string()),
+                        written_at: Some(version.written_at),
+                    }),
+            ),
+            VaultKind::SecretsManager => Box::new(
+                state
+                    .secrets
+                    .get(application.as_str())
+                    .into_iter()
+                    .flat_map(|secret| secret.versions.iter().rev())
+                    .filter_map(|version| {
+                        Some(StoredSecret {
+                            value: in_document(version, &Role::ClientSecret)?.trim().into(),
+                            version: SecretVersion::new(version.id.clone()),
+                            written_at: Some(version.created_at),
+                        })
+                    }),
+            ),
         }
     }
 }
@@ -110,7 +117,7 @@ impl CredentialVault for LocalVault {
             let (id, secret) = (get(&Role::ClientId), get(&Role::ClientSecret));
             let token = refresh_token.role().and_then(|role| get(&role));
             let current = match self.kind {
-                VaultKind::ParameterStore => self.history(state, application).into_iter().next(),
+                VaultKind::ParameterStore => self.history(state, application).next(),
                 VaultKind::SecretsManager => {
                     let current = state
                         .secrets
@@ -118,7 +125,6 @@ impl CredentialVault for LocalVault {
                         .and_then(|secret| labelled(secret, "AWSCURRENT"))
                         .map(|version| version.id.clone());
                     self.history(state, application)
-                        .into_iter()
                         .find(|secret| Some(secret.version.as_str()) == current.as_deref())
                 }
             };
@@ -136,6 +142,23 @@ impl CredentialVault for LocalVault {
             .await?
     }
 
+    async fn in_place_since(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> Result<Option<Timestamp>, VaultError> {
+        let read = |state: &mut State| {
+            Ok(self
+                .history(state, application)
+                .skip_while(|secret| secret.version != current.version)
+                .take_while(|secret| secret.has_same_value(current))
+                .last()
+                .and_then(|secret| secret.written_at))
+        };
+        let target = format!("{application} before {}", current.version);
+        Ok(self.world.call(self.operation(), &target, read).await?)
+    }
+
     async fn read_previous_secret(
         &self,
         application: &ApplicationName,
@@ -144,7 +167,6 @@ impl CredentialVault for LocalVault {
         let read = |state: &mut State| {
             Ok(self
                 .history(state, application)
-                .into_iter()
                 .skip_while(|secret| secret.version != current.version)
                 .skip(1)
                 .take(5)

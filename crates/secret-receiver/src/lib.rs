@@ -38,7 +38,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::Layout;
 use lwa_core::application::ApplicationName;
 use lwa_core::config::{self, ConfigError, Lookup};
 use lwa_core::deadline::tag;
@@ -54,13 +53,15 @@ use lwa_core::rotation::ports::{
 };
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger, is_failure_told, retry_after};
 use lwa_core::rotation::receive::{
-    Judgement, Place, Verdict, is_answer, is_same_secret, is_waiting_told, judge, old_secret_ends,
-    verdict,
+    Judgement, Place, Verdict, is_answer, is_same_secret, is_spreading, is_stored_since,
+    is_waiting_told, judge, old_secret_ends, verdict,
 };
 use lwa_core::rotation::tags::{
-    NEW_SECRET_PENDING, RotationTags, notification_key, pending, stored,
+    NEW_SECRET_PENDING, Pending, RotationTags, contested, end_of_overlap, notification_key,
+    pending, stored,
 };
-use lwa_core::vault::{CredentialVault, RefreshTokenOf, VaultError, VaultKind};
+use lwa_core::vault::{CredentialVault, RefreshTokenOf, StoredSecret, VaultError, VaultKind};
+use lwa_core::{Layout, SecretString};
 
 pub use crate::report::{MessageReport, Outcome, ReceiverError, Report};
 
@@ -143,8 +144,10 @@ struct Member {
     application: ApplicationName,
     tags: RotationTags,
     judgement: Judgement,
-    /// When what is stored there was written.
-    written_at: Option<Timestamp>,
+    /// What is stored there.
+    current: Option<StoredSecret>,
+    /// Since when, where that matters.
+    since: Option<Timestamp>,
 }
 
 /// A message whose secret can be stored.
@@ -181,6 +184,8 @@ enum Trouble {
     Unstorable(Vec<ApplicationName>, String),
     /// LWA does not accept the secret yet.
     Waits(LwaError),
+    /// Something else that works was stored since, and nobody can tell which is newer.
+    Contested,
 }
 
 impl From<VaultError> for Trouble {
@@ -325,17 +330,22 @@ where
         for found in group {
             members.push(self.look_at(delivery, &found.name).await?);
         }
+        let is_contested = self.settle_contests(delivery, &mut members).await?;
         let is_open =
             |member: &Member| matches!(member.judgement, Judgement::Store | Judgement::Finish);
         if !members.iter().any(is_open) {
-            return self.nothing_to_store(new, &members).await;
+            if is_contested {
+                return Err(Trouble::Contested);
+            }
+            return self.nothing_to_store(delivery, &members).await;
         }
         members.retain(is_open);
         let tried = self.try_secret(new).await;
         let now = self.ports.clock.now();
         let is_replaced = members.iter().any(|member| {
+            let written_at = member.current.as_ref().and_then(|it| it.written_at);
             new.event_time
-                .zip(member.written_at)
+                .zip(written_at)
                 .is_some_and(|(issued, written)| written > issued)
         });
         let verdict = verdict(&tried, delivery.old_ends, is_replaced, now);
@@ -372,11 +382,69 @@ where
             self.finish(member, new, delivery.begun_at(member, now))
                 .await?;
         }
+        if is_contested {
+            return Err(Trouble::Contested);
+        }
         Ok(if tried.is_ok() {
             Outcome::Stored
         } else {
             Outcome::StoredUnverified
         })
+    }
+
+    /// Where somebody stored a value since, without dates, LWA is asked whether it works. One
+    /// that does stays, and people hear of it; any other gives way. Answers whether one stays.
+    async fn settle_contests(
+        &self,
+        delivery: &Delivery,
+        members: &mut [Member],
+    ) -> Result<bool, Trouble> {
+        let new = &delivery.new;
+        let mut stays = false;
+        for member in members {
+            let (Judgement::Contested, Some(current)) = (member.judgement, &member.current) else {
+                continue;
+            };
+            match self.try_value(&new.client_id, &current.value).await {
+                Ok(()) => {
+                    stays = true;
+                    self.tell_of_contest(delivery, member).await?;
+                }
+                Err(refusal) if is_spreading(refusal.failure) => {
+                    member.judgement = Judgement::Store;
+                }
+                Err(error) => {
+                    return Err(Trouble::Failed {
+                        error: error.to_string(),
+                        may_mend_itself: true,
+                    });
+                }
+            }
+        }
+        Ok(stays)
+    }
+
+    /// Once a day, like every secret that waits. The tag keeps no rotation off: another one is
+    /// newer than both, and settles the matter.
+    async fn tell_of_contest(&self, delivery: &Delivery, member: &Member) -> Result<(), Trouble> {
+        let new = &delivery.new;
+        let now = self.ports.clock.now();
+        let (Some(made_at), Some(since)) = (new.event_time, member.since) else {
+            return Ok(());
+        };
+        if !is_waiting_told(&member.tags, now) {
+            return Ok(());
+        }
+        let names = [member.application.clone()];
+        let older_ends = end_of_overlap(made_at);
+        let notice = notices::secret_contested(self.context(now), &names, new, since, older_ends);
+        self.publish(&notice).await?;
+        let tags = [(NEW_SECRET_PENDING, contested(now, &delivery.id, older_ends))];
+        self.ports
+            .rotation
+            .write_tags(&member.application, &tags)
+            .await?;
+        Ok(())
     }
 
     /// Reads what stands in one place, and judges it.
@@ -393,11 +461,21 @@ where
             Err(VaultError::Missing { .. }) => None,
             Err(error) => return Err(error.into()),
         };
+        let since = match &current {
+            Some(current) if is_stored_since(&delivery.new, current.written_at) => {
+                self.ports
+                    .vault
+                    .in_place_since(application, current)
+                    .await?
+            }
+            _ => None,
+        };
         let place = Place {
             holds_the_new_one: current
                 .as_ref()
                 .is_some_and(|current| is_same_secret(&current.value, &delivery.new.secret)),
             tags,
+            since,
         };
         let judgement = judge(
             &delivery.new,
@@ -410,15 +488,17 @@ where
             application: application.clone(),
             tags: place.tags,
             judgement,
-            written_at: current.and_then(|current| current.written_at),
+            current,
+            since,
         })
     }
 
     async fn nothing_to_store(
         &self,
-        new: &NewSecret,
+        delivery: &Delivery,
         members: &[Member],
     ) -> Result<Outcome, Trouble> {
+        let new = &delivery.new;
         let stale = members.iter().filter_map(|member| match member.judgement {
             Judgement::Stale { stored } => Some((member.application.clone(), stored)),
             _ => None,
@@ -435,15 +515,29 @@ where
         let context = self.context(self.ports.clock.now());
         self.publish(&notices::secret_stale(context, &names, new, ends))
             .await?;
+        for member in members {
+            let is_of_this =
+                |pending: &Pending| pending.notification == notification_key(&delivery.id);
+            if member.tags.pending.as_ref().is_some_and(is_of_this) {
+                let rotation = &self.ports.rotation;
+                rotation
+                    .remove_tags(&member.application, &[NEW_SECRET_PENDING])
+                    .await?;
+            }
+        }
         Ok(Outcome::Stale)
     }
 
     /// Asks LWA whether it knows the secret, with the scope that a rotation needs: whoever has
     /// rotated has it.
     async fn try_secret(&self, new: &NewSecret) -> Result<(), LwaError> {
+        self.try_value(&new.client_id, &new.secret).await
+    }
+
+    async fn try_value(&self, client_id: &str, value: &SecretString) -> Result<(), LwaError> {
         let request = TokenRequest {
-            client_id: new.client_id.clone(),
-            client_secret: new.secret.clone(),
+            client_id: client_id.to_owned(),
+            client_secret: value.clone(),
             grant: Grant::ClientCredentials(Scope::CLIENT_SECRET_ROTATION),
         };
         self.ports
@@ -568,6 +662,10 @@ where
                     .await;
             }
             Trouble::Waits(refusal) => (Outcome::Waits, refusal.to_string()),
+            Trouble::Contested => (
+                Outcome::Waits,
+                "somebody stored another value since, without its dates, and it works".to_owned(),
+            ),
             Trouble::Failed {
                 error,
                 may_mend_itself,

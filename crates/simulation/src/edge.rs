@@ -258,6 +258,14 @@ impl CredentialVault for Edge {
         self.vault.read(application, refresh_token).await
     }
 
+    async fn in_place_since(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> Result<Option<Timestamp>, VaultError> {
+        self.vault.in_place_since(application, current).await
+    }
+
     async fn read_previous_secret(
         &self,
         application: &ApplicationName,

@@ -12,6 +12,7 @@
 
 mod amazon;
 pub mod breakage;
+mod counts;
 mod drive;
 mod ears;
 mod edge;
@@ -21,6 +22,7 @@ mod platform;
 pub mod settings;
 pub mod shrink;
 pub mod story;
+mod time;
 mod weather;
 mod year;
 
@@ -28,10 +30,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 pub use breakage::Breakage;
+pub use counts::Counts;
 pub use invariant::{Invariant, Violation};
 pub use settings::{FaultKind, Faults, Settings};
 pub use story::Story;
-pub use year::Counts;
 
 /// What came of a simulation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,6 +21,28 @@ pub(crate) type Requester =
 pub(crate) type Receiver =
     secret_receiver::SecretReceiver<Edge, Edge, Edge, Edge, Edge, Edge, Edge>;
 
+/// A function with a place among the warm environments.
+pub(crate) trait Deployed: Sized {
+    /// Which one it is.
+    const FUNCTION: Function;
+
+    /// A new one, with the ports of its environment.
+    fn start(platform: &Platform, edge: Edge) -> Self;
+
+    /// Where its warm environment is kept.
+    fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>>;
+}
+
+/// The warm environment of each function.
+#[derive(Default)]
+pub(crate) struct Environments {
+    exchanger: Option<Environment<Exchanger>>,
+    formatter: Option<Environment<Formatter>>,
+    auditor: Option<Environment<Auditor>>,
+    requester: Option<Environment<Requester>>,
+    receiver: Option<Environment<Receiver>>,
+}
+
 /// Below which everything lives.
 pub(crate) const PREFIX: &str = "/erp";
 
@@ -88,13 +110,12 @@ impl Platform {
     }
 
     /// The environment that serves an invocation: the warm one, if it is still there.
-    pub(crate) fn lease<H>(
+    pub(crate) fn lease<H: Deployed>(
         &mut self,
         warm: Option<Environment<H>>,
-        function: Function,
         now: i64,
-        make: impl FnOnce(&Self, Edge) -> H,
     ) -> Environment<H> {
+        let function = H::FUNCTION;
         let forgets = matches!(
             (function, self.breakage),
             (Function::PolicyFormatter, Some(Breakage::ForgetsDuplicates))
@@ -128,7 +149,7 @@ impl Platform {
             skew,
         };
         Environment {
-            handler: make(self, edge),
+            handler: H::start(self, edge),
             serial,
             skew,
             until: self.idle_until(now),
@@ -138,8 +159,12 @@ impl Platform {
     fn idle_until(&mut self, now: i64) -> i64 {
         now + self.rng.i64(5..120) * 60_000
     }
+}
 
-    pub(crate) fn exchanger(&self, edge: Edge) -> Exchanger {
+impl Deployed for Exchanger {
+    const FUNCTION: Function = Function::TokenExchanger;
+
+    fn start(platform: &Platform, edge: Edge) -> Self {
         let ports = token_exchanger::Ports {
             vault: edge.clone(),
             lwa: edge.clone(),
@@ -147,12 +172,20 @@ impl Platform {
             clock: edge.clone(),
             metrics: edge,
         };
-        Exchanger::new(self.exchanger.clone(), ports)
+        Exchanger::new(platform.exchanger.clone(), ports)
     }
 
-    pub(crate) fn formatter(&self, edge: Edge) -> Formatter {
+    fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>> {
+        &mut environments.exchanger
+    }
+}
+
+impl Deployed for Formatter {
+    const FUNCTION: Function = Function::PolicyFormatter;
+
+    fn start(platform: &Platform, edge: Edge) -> Self {
         Formatter::new(
-            self.formatter.clone(),
+            platform.formatter.clone(),
             edge.clone(),
             edge.clone(),
             edge.clone(),
@@ -160,9 +193,17 @@ impl Platform {
         )
     }
 
-    pub(crate) fn auditor(&self, edge: Edge) -> Auditor {
+    fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>> {
+        &mut environments.formatter
+    }
+}
+
+impl Deployed for Auditor {
+    const FUNCTION: Function = Function::Auditor;
+
+    fn start(platform: &Platform, edge: Edge) -> Self {
         Auditor::new(
-            self.auditor.clone(),
+            platform.auditor.clone(),
             edge.clone(),
             edge.clone(),
             edge.clone(),
@@ -171,7 +212,15 @@ impl Platform {
         )
     }
 
-    pub(crate) fn requester(&self, edge: Edge) -> Requester {
+    fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>> {
+        &mut environments.auditor
+    }
+}
+
+impl Deployed for Requester {
+    const FUNCTION: Function = Function::RotationRequester;
+
+    fn start(platform: &Platform, edge: Edge) -> Self {
         let ports = rotation_requester::Ports {
             ledger: edge.clone(),
             vault: edge.clone(),
@@ -181,10 +230,18 @@ impl Platform {
             clock: edge.clone(),
             metrics: edge,
         };
-        Requester::new(self.requester.clone(), ports)
+        Requester::new(platform.requester.clone(), ports)
     }
 
-    pub(crate) fn receiver(&self, edge: Edge) -> Receiver {
+    fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>> {
+        &mut environments.requester
+    }
+}
+
+impl Deployed for Receiver {
+    const FUNCTION: Function = Function::SecretReceiver;
+
+    fn start(platform: &Platform, edge: Edge) -> Self {
         let ports = secret_receiver::Ports {
             rotation: edge.clone(),
             vault: edge.clone(),
@@ -194,6 +251,10 @@ impl Platform {
             clock: edge.clone(),
             metrics: edge,
         };
-        Receiver::new(self.receiver.clone(), ports)
+        Receiver::new(platform.receiver.clone(), ports)
+    }
+
+    fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>> {
+        &mut environments.receiver
     }
 }

@@ -178,6 +178,19 @@ impl Fate for SharedWeather {
 }
 
 impl Weather {
+    /// Whether a service is down, or a permission is lacking.
+    pub(crate) fn is_stormy(&self) -> bool {
+        !self.down.is_empty() || !self.denied.is_empty()
+    }
+
+    /// A function is invoked.
+    pub(crate) fn begin(&mut self, function: Function) {
+        self.function = function;
+        self.died = false;
+        self.struck = false;
+        self.last = None;
+    }
+
     fn blow(&mut self, operation: &str) -> Option<Blow> {
         let service = Service::of(operation);
         let fault = |mode| Some(Blow::Fault(mode));

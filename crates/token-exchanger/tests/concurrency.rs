@@ -102,6 +102,14 @@ impl CredentialVault for Outside {
         })
     }
 
+    async fn in_place_since(
+        &self,
+        _: &ApplicationName,
+        _: &StoredSecret,
+    ) -> Result<Option<Timestamp>, VaultError> {
+        Ok(None)
+    }
+
     async fn read_previous_secret(
         &self,
         _: &ApplicationName,

@@ -57,8 +57,16 @@ pub struct Context<'a> {
     pub runbook_url: Option<&'a str>,
 }
 
-/// Most findings that a digest lists; whoever has more reads the report.
-const LISTED: usize = 40;
+/// Most findings that a digest lists; whoever has more reads the report. Of client secrets to
+/// rotate it lists as many, and [`further_reminders`] the others.
+pub const LISTED: usize = 40;
+
+/// Most bytes of lines in one message of further reminders. E-mail and default carry them both,
+/// and SNS takes 256 KiB in all, <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+const FURTHER_BYTES: usize = 60_000;
+
+/// The title of the list of reminders.
+const TO_ROTATE: &str = "Client secrets to rotate";
 
 /// Most applications that a digest lists with their deadlines.
 const NEXT: usize = 10;
@@ -108,14 +116,65 @@ pub fn notice(tally: &Tally, reasons: &[Reason], context: Context<'_>) -> Notice
         sections,
         steps: steps(tally, &listed, context),
         missing: missing(tally),
-        origin: format!(
-            "Audit of {} in {}: {}. It reads metadata only, never a value.",
-            wording::minute(context.now),
-            context.region,
-            context.scope
-        ),
+        origin: origin(context),
         id: Some(format!("lwa-audit-{}", utc_date(context.now))),
     }
+}
+
+/// The reminders that a digest has no room for, in as many messages as it takes.
+pub fn further_reminders(rows: &[ApplicationDeadline], context: Context<'_>) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let (mut lines, mut bytes, mut gravest) = (Vec::new(), 0, Severity::Info);
+    let mut rows = rows.iter().peekable();
+    while let Some(row) = rows.next() {
+        let line = deadline_line(row, context.now, true);
+        bytes += line.len();
+        lines.push(line);
+        let severity = row
+            .deadline
+            .map(|deadline| deadline_severity(&deadline, context.now));
+        gravest = gravest.max(severity.unwrap_or(gravest));
+        if rows.peek().is_none() || bytes > FURTHER_BYTES {
+            notices.push(further(std::mem::take(&mut lines), gravest, context));
+            (bytes, gravest) = (0, Severity::Info);
+        }
+    }
+    notices
+}
+
+fn further(lines: Vec<String>, severity: Severity, context: Context<'_>) -> Notice {
+    let some = count(lines.len() as u64, "further client secret");
+    let remedy = Code::Lwa002.explanation().remedy;
+    let steps = std::iter::once(Step::at(remedy, link::DEVELOPER_CONSOLE));
+    Notice {
+        severity,
+        kind: "audit-reminders",
+        application: None,
+        subject: Line::new("", &some, " to rotate"),
+        sms: Line::new("", &some, " to rotate."),
+        sms_more: vec!["See the e-mail for which.".to_owned()],
+        headline: format!(
+            "The daily audit of your Selling Partner API credentials reports {some} to rotate, \
+             which its digest has no room for."
+        ),
+        facts: Vec::new(),
+        sections: list(TO_ROTATE, lines).into_iter().collect(),
+        steps: steps
+            .chain(wording::runbook_step(context.runbook_url))
+            .collect(),
+        missing: Vec::new(),
+        origin: origin(context),
+        id: Some(format!("lwa-audit-{}", utc_date(context.now))),
+    }
+}
+
+fn origin(context: Context<'_>) -> String {
+    format!(
+        "Audit of {} in {}: {}. It reads metadata only, never a value.",
+        wording::minute(context.now),
+        context.region,
+        context.scope
+    )
 }
 
 /// The gravest of what the digest tells. Not having seen anything is the gravest of all.
@@ -286,8 +345,11 @@ fn reminders(tally: &Tally, now: Timestamp) -> Option<Section> {
         .take(LISTED)
         .map(|row| deadline_line(row, now, true))
         .collect();
-    push_rest(&mut lines, rows.total());
-    list("Client secrets to rotate", lines)
+    let rest = rows.total().saturating_sub(lines.len() as u64);
+    if rest > 0 {
+        lines.push(format!("and {rest} more, in messages of their own"));
+    }
+    list(TO_ROTATE, lines)
 }
 
 fn ended_exemptions(tally: &Tally) -> Option<Section> {

@@ -19,7 +19,7 @@ pub struct Limits {
     pub findings: usize,
     /// Applications with their deadlines, the nearest first.
     pub applications: usize,
-    /// Reminders, ended exemptions, notes, and things not seen, of each.
+    /// Ended exemptions, notes, and things not seen, of each.
     pub mentions: usize,
 }
 
@@ -125,7 +125,8 @@ impl Tally {
             findings: Top::new(limits.findings, worst_first),
             exempt: Top::new(limits.findings, worst_first),
             deadlines: Top::new(limits.applications, nearest_first),
-            reminders: Top::new(limits.mentions, nearest_first),
+            // Nobody is left out: what one message cannot list goes into further ones.
+            reminders: Top::new(usize::MAX, nearest_first),
             ended_exemptions: Top::new(limits.mentions, |a, b| a.credential.cmp(&b.credential)),
             not_seen: Top::new(limits.mentions, |a, b| {
                 (&a.what, &a.why).cmp(&(&b.what, &b.why))
@@ -275,6 +276,12 @@ impl<T> Top<T> {
     pub fn settle(&mut self) {
         self.items.sort_by(self.order);
         self.items.truncate(self.limit);
+    }
+
+    /// Takes away what is beyond so many, to be told elsewhere; the total stays.
+    pub fn split_off(&mut self, at: usize) -> Vec<T> {
+        self.settle();
+        self.items.split_off(at.min(self.items.len()))
     }
 
     /// Keeps at most so many from here on.

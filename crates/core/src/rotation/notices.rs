@@ -392,6 +392,57 @@ pub fn secret_waiting(
     notice
 }
 
+/// A new secret waits because somebody stored another value since, and nothing tells which of
+/// the two is newer.
+pub fn secret_contested(
+    context: Context<'_>,
+    applications: &[ApplicationName],
+    new: &NewSecret,
+    since: Timestamp,
+    older_ends: Timestamp,
+) -> Notice {
+    let name = names(applications);
+    let mut notice = base(context, Severity::Warning, "secret-contested", applications);
+    notice.headline = format!(
+        "a new client secret of {name} has arrived, but somebody stored another value after \
+         Amazon had made it, without its dates. What is stored works, so it stays; whichever of \
+         the two is older dies."
+    );
+    notice.subject = Line::new("Two client secrets of ", &name, ": which is newer?");
+    notice.sms = Line::new("two client secrets of ", &name, ", and no dates.");
+    notice.sms_more = vec![format!(
+        "The older one works until {}.",
+        wording::date(older_ends)
+    )];
+    notice.facts.extend([
+        fact(
+            "It was made",
+            new.event_time.map_or_else(String::new, wording::minute),
+        ),
+        fact("Stored one came", wording::minute(since)),
+        fact("Older one ends", wording::minute(older_ends)),
+    ]);
+    notice.sections = vec![Section {
+        title: "What happens next".into(),
+        lines: vec![
+            "With AUTO_ROTATE the next daily run asks Amazon for another secret, which is newer \
+             than both. Until then this one waits in its queue, and it is stored at once when \
+             Amazon refuses what is stored."
+                .into(),
+        ],
+        list: false,
+    }];
+    notice.steps = vec![
+        Step::at(
+            "If you stored the newest secret, write down its dates: set the tag \
+             lwa:secret-expires-at to the date in the developer console.",
+            link::DEVELOPER_CONSOLE,
+        ),
+        Step::new("In doubt, rotate once more with `lwa rotate`."),
+    ];
+    notice
+}
+
 /// A secret that is older than the stored one was not stored.
 pub fn secret_stale(
     context: Context<'_>,

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::notification::NewSecret;
 use super::tags::{RotationTags, end_of_overlap, notification_key};
+use crate::deadline::days;
 use crate::lwa::{LwaError, LwaFailure};
 
 /// When the old secret has less than this left, the new one is stored whether LWA knows it
@@ -16,6 +17,10 @@ const TELL_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How far our clock and Amazon's may be apart.
 const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long after Amazon made a secret it may be stored with the dates that came with it: as
+/// long as its queue keeps the message.
+const STORED_WITHIN: SignedDuration = days(8);
 
 /// Longest value of a Standard parameter, in bytes,
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>.
@@ -31,6 +36,9 @@ pub struct Place {
     pub tags: RotationTags,
     /// Whether that secret is the new one.
     pub holds_the_new_one: bool,
+    /// Since when that secret is stored there, however often it was rewritten; none where that is
+    /// not known.
+    pub since: Option<Timestamp>,
 }
 
 /// What to do in one place.
@@ -45,6 +53,9 @@ pub enum Judgement {
         /// The stored deadline, later than the new secret's.
         stored: Timestamp,
     },
+    /// Somebody stored a value after Amazon had made the new secret, and left no dates: either
+    /// may be the older one.
+    Contested,
     /// The secret is new.
     Store,
 }
@@ -82,8 +93,31 @@ pub fn judge(
         Some(stored) if new.expires_at.as_second() < stored.as_second() => {
             Judgement::Stale { stored }
         }
+        _ if is_stored_since(new, place.since) && !is_dated(place, lifetime_days) => {
+            Judgement::Contested
+        }
         _ => Judgement::Store,
     }
+}
+
+/// Whether something was stored or written after Amazon had made the new secret.
+pub fn is_stored_since(new: &NewSecret, at: Option<Timestamp>) -> bool {
+    new.event_time
+        .zip(at)
+        .is_some_and(|(made_at, at)| at.duration_since(made_at) > CLOCKS_DIFFER_BY)
+}
+
+/// Whether the dates in the tags can be those of the stored value. A value that somebody stores
+/// by hand keeps the tags of the one before it, which are months older.
+fn is_dated(place: &Place, lifetime_days: u32) -> bool {
+    let tags = &place.tags.secret;
+    let made_at = tags.issued_at.or_else(|| {
+        let expires_at = tags.expires_at?;
+        expires_at.checked_sub(days(i64::from(lifetime_days))).ok()
+    });
+    made_at
+        .zip(place.since)
+        .is_some_and(|(made_at, since)| since.duration_since(made_at) < STORED_WITHIN)
 }
 
 /// Whether a stored value is the new secret. White space around either does not count: readers
@@ -240,6 +274,7 @@ mod tests {
         let place = Place {
             tags: RotationTags::from_map(&tags),
             holds_the_new_one,
+            since: None,
         };
         assert_eq!(
             judge(&new(), ID, &place, 180, at(NOW)),
@@ -291,6 +326,37 @@ mod tests {
             true,
             Judgement::Done,
         );
+    }
+
+    #[test]
+    fn what_somebody_stored_since_without_dates_is_not_replaced_unseen() {
+        let check = |since: &str, tags: &[(&str, &str)], expected| {
+            let tags: BTreeMap<String, String> = tags
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect();
+            let place = Place {
+                tags: RotationTags::from_map(&tags),
+                holds_the_new_one: false,
+                since: Some(at(since)),
+            };
+            let found = judge(&new(), ID, &place, 180, at("2026-01-11T00:00:00Z"));
+            assert_eq!(found, expected, "{since} {tags:?}");
+        };
+        // Made 2026-01-10T02:15:10.
+        let (before, after) = ("2026-01-10T02:10:00Z", "2026-01-10T03:00:00Z");
+        check(before, &[], Judgement::Store);
+        check(after, &[], Judgement::Contested);
+        let of_another = (tag::SECRET_ISSUED_AT, "2025-07-20T00:00:00Z");
+        check(after, &[of_another], Judgement::Contested);
+        let ends_soon = (tag::SECRET_EXPIRES_AT, "2026-01-20T00:00:00Z");
+        check(after, &[ends_soon], Judgement::Contested);
+        // Stored by whoever dated it: the secret of the rotation before this one, which was late.
+        let of_its_own = (tag::SECRET_ISSUED_AT, "2026-01-08T00:00:00Z");
+        check(after, &[of_its_own], Judgement::Store);
+        let newer = (tag::SECRET_EXPIRES_AT, "2026-07-09T03:00:00Z");
+        let stored = at(newer.1);
+        check(after, &[newer], Judgement::Stale { stored });
     }
 
     #[test]

@@ -114,7 +114,13 @@ pub fn deadline(members: &[Member], lifetime_days: u32, now: Timestamp) -> Optio
             let mut tags = member.tags.secret.clone();
             tags.expires_at = member.tags.reported_deadline(lifetime_days, now);
             let known = Deadline::of(&tags, member.written_at, lifetime_days);
-            [known, end_if_replaced(member, now)].into_iter().flatten()
+            let contested = member.tags.contested_until(now).map(|at| Deadline {
+                at,
+                basis: Basis::Estimated,
+            });
+            [known, end_if_replaced(member, now), contested]
+                .into_iter()
+                .flatten()
         })
         .min_by_key(|deadline| deadline.at)
 }
@@ -408,6 +414,16 @@ mod tests {
         assert_eq!(ends, Some(at("2026-06-06T05:00:00Z")));
         // It was made upon the request, and the tag was left behind.
         check("2026-05-30T05:00:01Z", "2026-05-31T05:00:00Z", "not-due");
+    }
+
+    #[test]
+    fn a_stored_secret_that_may_be_older_than_one_that_waits_is_replaced() {
+        let expires = (tag::SECRET_EXPIRES_AT, "2026-11-01T00:00:00Z");
+        let contested = "2026-06-01T00:00:00Z n-1 2026-06-06T00:00:00Z";
+        let member = member(&[expires, (NEW_SECRET_PENDING, contested)], None);
+        let found = decide(&[member], &policy(), at(NOW));
+        assert_eq!(found.as_str(), "request");
+        assert_eq!(found.deadline().unwrap().at, at("2026-06-06T00:00:00Z"));
     }
 
     #[test]

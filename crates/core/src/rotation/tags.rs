@@ -12,6 +12,9 @@ use crate::deadline::{OVERLAP_DAYS, SecretTags, days, tag};
 /// It does three things that no other tag can: people are told once a day, not at every try,
 /// that a secret waits; no further secret is asked for while one waits; and a secret that was
 /// stored by an invocation that died before telling anybody is told about by the next one.
+///
+/// A third word is there when something else waits with it: somebody stored a value that may be
+/// older or newer, and the word is the instant at which the older of the two dies.
 pub const NEW_SECRET_PENDING: &str = "lwa:new-secret-pending";
 
 /// Longest value of a tag that we write, in characters; Parameter Store and Secrets Manager
@@ -38,16 +41,19 @@ pub struct Pending {
     pub told_at: Timestamp,
     /// The id of Amazon's notification, as [`notification_key`] writes it.
     pub notification: String,
+    /// Where nobody can tell whether what is stored is older: when it dies if it is.
+    pub older_ends: Option<Timestamp>,
 }
 
 impl RotationTags {
     /// Reads the tags that matter out of all tags of a parameter or secret.
     pub fn from_map(tags: &BTreeMap<String, String>) -> Self {
         let pending = tags.get(NEW_SECRET_PENDING).and_then(|text| {
-            let (told_at, notification) = text.trim().split_once(' ')?;
+            let mut words = text.split_whitespace();
             Some(Pending {
-                told_at: told_at.parse().ok()?,
-                notification: notification.to_owned(),
+                told_at: words.next()?.parse().ok()?,
+                notification: words.next()?.to_owned(),
+                older_ends: words.next().and_then(|word| word.parse().ok()),
             })
         });
         Self {
@@ -75,6 +81,17 @@ impl RotationTags {
 
     /// A new secret that waits to be stored, if the word on it is not stale.
     pub fn waiting(&self, now: Timestamp) -> Option<&Pending> {
+        self.fresh_pending(now)
+            .filter(|pending| pending.older_ends.is_none())
+    }
+
+    /// When the stored secret dies if it is older than one that waits, where nobody can tell.
+    /// Another rotation settles that, so it keeps none off.
+    pub fn contested_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.fresh_pending(now)?.older_ends
+    }
+
+    fn fresh_pending(&self, now: Timestamp) -> Option<&Pending> {
         self.pending
             .as_ref()
             .filter(|pending| now.duration_since(pending.told_at).abs() < PENDING_BLOCKS_FOR)
@@ -98,10 +115,16 @@ pub fn pending(told_at: Timestamp, notification: &str) -> String {
     format!("{told_at} {}", notification_key(notification))
 }
 
+/// The value of [`NEW_SECRET_PENDING`] while something else is stored that may be older.
+pub fn contested(told_at: Timestamp, notification: &str, older_ends: Timestamp) -> String {
+    format!("{} {older_ends}", pending(told_at, notification))
+}
+
 /// The id of a notification, fit to stand in a tag: other characters than letters, digits and
 /// `_.:/=+-@` become `-`, and what would be too long is cut.
 pub fn notification_key(id: &str) -> String {
-    const TIMESTAMP_ROOM: usize = 40;
+    // Two instants of up to 31 characters, and the spaces.
+    const TIMESTAMP_ROOM: usize = 72;
     id.chars()
         .take(MAX_TAG_VALUE - TIMESTAMP_ROOM)
         .map(|c| {
@@ -159,10 +182,11 @@ mod tests {
             let expected = (!expected.is_empty()).then(|| Pending {
                 told_at: now,
                 notification: expected.to_owned(),
+                older_ends: None,
             });
             assert_eq!(tags.pending, expected, "{id:?}");
         }
-        let long = pending(Timestamp::MIN, &"x".repeat(1_000));
+        let long = contested(Timestamp::MIN, &"x".repeat(1_000), Timestamp::MIN);
         assert!(long.len() <= MAX_TAG_VALUE, "{}", long.len());
     }
 
@@ -189,5 +213,16 @@ mod tests {
         assert!(requested("2026-01-09T23:59:00Z"));
         assert!(tags.waiting(at("2026-01-11T23:59:59Z")).is_some());
         assert!(tags.waiting(at("2026-01-12T00:00:00Z")).is_none());
+        assert!(tags.contested_until(at("2026-01-10T00:00:00Z")).is_none());
+    }
+
+    #[test]
+    fn a_contested_secret_keeps_no_rotation_off_and_says_when_the_older_one_ends() {
+        let (told_at, ends) = (at("2026-01-10T00:00:00Z"), at("2026-01-16T00:00:00Z"));
+        let tags = tags(&[(NEW_SECRET_PENDING, &contested(told_at, "n-1", ends))]);
+        assert_eq!(tags.pending.as_ref().unwrap().notification, "n-1");
+        assert!(tags.waiting(told_at).is_none());
+        assert_eq!(tags.contested_until(at("2026-01-11T23:59:59Z")), Some(ends));
+        assert!(tags.contested_until(at("2026-01-12T00:00:00Z")).is_none());
     }
 }

@@ -239,6 +239,39 @@ async fn of_two_secrets_in_one_batch_the_newer_is_stored_whatever_their_order() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_stored_since_without_dates_stays_as_long_as_it_works() {
+    for vault in [VaultKind::ParameterStore, VaultKind::SecretsManager] {
+        for is_newer in [true, false] {
+            let stage = Stage::new(Story::Plain, vault);
+            stage.store_by_hand("planted-by-hand", is_newer);
+            let mut batch = stage.queue().waiting;
+            batch[0].receive_count = 1;
+            let try_at = async |now: &str| {
+                stage.world.set_now(at(now));
+                let payload = Payload::new(event(&batch).to_string());
+                let report = stage.receiver().handle(payload, None).await.unwrap();
+                report.to_json() == json!({"batchItemFailures": []})
+            };
+            for now in [
+                "2026-01-10T04:00:00Z",
+                "2026-01-10T05:00:00Z",
+                "2026-01-11T05:00:00Z",
+            ] {
+                assert!(!try_at(now).await);
+                assert_eq!(stage.stored("my-erp"), "planted-by-hand");
+            }
+            assert_eq!(stage.kinds(), ["secret-contested"; 2], "daily");
+            let pending = &stage.tags("my-erp")[NEW_SECRET_PENDING];
+            assert!(pending.ends_with(" 2026-01-17T02:15:10.045Z"), "{pending}");
+            // By now Amazon has ended the older one.
+            assert_eq!(try_at("2026-01-17T02:30:00Z").await, !is_newer);
+            let expected = if is_newer { "planted-by-hand" } else { NEW };
+            assert_eq!(stage.stored("my-erp"), expected, "{vault:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_document_that_changes_between_two_tries_keeps_the_change() {
     let stage = Stage::new(Story::Plain, VaultKind::SecretsManager);
     stage.fail(

@@ -157,6 +157,39 @@ impl Stage {
         }
     }
 
+    /// Somebody stores a value without dates, which Amazon made before or after the new one.
+    pub(crate) fn store_by_hand(&self, value: &str, is_newer: bool) {
+        let now = at("2026-01-10T03:00:00Z");
+        let mut state = self.world.state();
+        let client = state.lwa.applications.get_mut(CLIENT_ID).unwrap();
+        if is_newer {
+            client.rotate(value, now, now);
+        } else {
+            let mut older = ClientSecret::new(value, at("2026-01-09T00:00:00Z"));
+            older.works_until = Some(at(OLD_EXPIRES));
+            client.secrets.insert(1, older);
+        }
+        match self.vault {
+            VaultKind::ParameterStore => {
+                let name = ApplicationName::parse("my-erp").unwrap();
+                let name = self.layout.parameter(&name, &Role::ClientSecret);
+                drop(state);
+                self.world.put_parameter(&name, value, now);
+            }
+            VaultKind::SecretsManager => {
+                let versions = &mut state.secrets.get_mut("my-erp").unwrap().versions;
+                let document = json!({"AppClientId": CLIENT_ID, "AppClientSecret": value});
+                versions[0].stages = vec!["AWSPREVIOUS".into()];
+                versions.push(SecretVersion {
+                    id: "v2".into(),
+                    value: document.to_string().into(),
+                    created_at: now,
+                    stages: vec!["AWSCURRENT".into()],
+                });
+            }
+        }
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::from_lookup(&Lookup::new(|_| None)).unwrap();
         settings.vault = self.vault;

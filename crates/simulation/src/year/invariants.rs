@@ -1,0 +1,343 @@
+//! What must hold, checked against what the model knows.
+
+use std::collections::HashMap;
+use std::mem;
+
+use jiff::{SignedDuration, Timestamp};
+use lwa_core::ExposeSecret;
+use lwa_core::deadline::{OVERLAP_DAYS, SECRET_LIFETIME_DAYS, tag};
+use lwa_core::message::Message;
+use serde_json::Value;
+
+use super::Year;
+use crate::amazon::About;
+use crate::ears::secret_in;
+use crate::edge::RotationRequest;
+use crate::invariant::Invariant;
+use crate::story::Kind;
+use crate::time::{DAY, span};
+use crate::weather::Function;
+
+/// Days before a deadline on which the audit reminds, as it is configured unless set otherwise.
+const REMINDER_DAYS: [i64; 7] = [90, 60, 30, 14, 7, 3, 1];
+
+/// What became of the audit of one day.
+#[derive(Default)]
+pub(super) struct AuditDay {
+    pub(super) day: i64,
+    pub(super) digests: Vec<String>,
+    pub(super) days_left: HashMap<String, i64>,
+    /// Whether an answer of this day may have been lost.
+    pub(super) is_unsure: bool,
+}
+
+impl Year {
+    /// A secret that waits for long is lost all the same.
+    pub(super) fn check_patience(&mut self) {
+        for number in 0..self.applications.len() {
+            let application = &self.applications[number];
+            let Some(newest) = application.issued.last() else {
+                continue;
+            };
+            let waits = application.stored + 1 < application.issued.len() && newest.is_posted;
+            if waits && self.now - newest.at > 7 * DAY {
+                self.violate(Invariant::NoSecretIsLost, Some(number), || {
+                    "its newest secret is not stored after seven days".to_owned()
+                });
+            }
+        }
+    }
+
+    pub(super) fn check_words(&mut self, text: &str, what: &str) {
+        if let Some(mark) = secret_in(text) {
+            self.violate(Invariant::NothingSecretIsSaid, None, || {
+                format!("{what} has `{mark}` in it")
+            });
+        }
+    }
+
+    /// People got a message.
+    pub(super) fn told(
+        &mut self,
+        function: Function,
+        serial: u64,
+        message: &Message,
+        is_sure: bool,
+    ) {
+        self.counts.messages += 1;
+        for text in [
+            &message.subject,
+            &message.default,
+            &message.email,
+            &message.sms,
+            &message.https,
+        ] {
+            self.check_words(text, "a message to people");
+        }
+        let number = message
+            .attributes
+            .application
+            .as_ref()
+            .and_then(|name| self.by_name.get(name))
+            .copied();
+        let kind = if message.attributes.kind == "rotation-due" {
+            Kind::Reminder
+        } else {
+            Kind::Message
+        };
+        self.tell(number, kind, || format!("people read: {}", message.subject));
+        match (function, message.attributes.kind) {
+            (Function::Auditor, _) => {
+                let body = |text: &str| {
+                    text.rsplit_once("\nAudit of")
+                        .map_or_else(String::new, |(body, _)| body.to_owned())
+                };
+                let same = self
+                    .audit
+                    .digests
+                    .iter()
+                    .any(|earlier| body(earlier) == body(&message.email));
+                if same && !self.audit.is_unsure {
+                    self.violate(Invariant::NoReminderComesTwice, None, || {
+                        format!("a second digest on one day: {}", message.subject)
+                    });
+                }
+                self.audit.digests.push(message.email.clone());
+            }
+            (Function::RotationRequester, "rotation-due") => {
+                let Some(number) = number else { return };
+                // A date that Amazon reports for the first time is told at once, besides the
+                // schedule's own reminder.
+                let origin = if message.email.contains("upon a notification") {
+                    "notice"
+                } else {
+                    "schedule"
+                };
+                let day = self.now.div_euclid(DAY);
+                let before = self
+                    .told_to_rotate
+                    .insert((number, origin), (day, serial, is_sure));
+                if before == Some((day, serial, true)) && is_sure {
+                    self.violate(Invariant::NoReminderComesTwice, Some(number), || {
+                        format!("a second time on one day: {}", message.subject)
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What was told in an invocation that did not end well may be told again.
+    pub(super) fn forget_certainty(&mut self) {
+        let day = self.now.div_euclid(DAY);
+        for (told, _, is_sure) in self.told_to_rotate.values_mut() {
+            *is_sure &= *told != day;
+        }
+    }
+
+    /// A rotation was requested.
+    pub(super) fn check_request(&mut self, request: &RotationRequest) {
+        let Some(&number) = self.by_client.get(&request.client_id) else {
+            return;
+        };
+        self.tell(Some(number), Kind::Requested, || {
+            if request.counts {
+                "the system requests a new secret".to_owned()
+            } else {
+                "the system requests a new secret, and is refused".to_owned()
+            }
+        });
+        if !self.settings.auto_rotate {
+            self.violate(Invariant::RotationsAreRequestedOnce, Some(number), || {
+                "AUTO_ROTATE is false, and a rotation was requested".to_owned()
+            });
+        }
+        if !request.counts {
+            return;
+        }
+        let before = self.requests.insert(request.client_id.clone(), request.at);
+        // Two environments' clocks may differ by four minutes.
+        let quiet = SignedDuration::from_mins(24 * 60 - 5);
+        if let Some(before) = before
+            && request.at.duration_since(before) < quiet
+        {
+            self.violate(Invariant::RotationsAreRequestedOnce, Some(number), || {
+                format!(
+                    "a second request, {} after the first",
+                    span(request.at, before)
+                )
+            });
+        }
+    }
+
+    /// A function wrote a client secret.
+    pub(super) fn check_put(&mut self, number: usize) {
+        let application = &self.applications[number];
+        let (current, written) = {
+            let state = self.world.state();
+            let version = state
+                .parameters
+                .get(&application.secret)
+                .and_then(|parameter| parameter.versions.last());
+            let Some(version) = version else { return };
+            (version.value.expose_secret().to_owned(), version.written_at)
+        };
+        let Some(secret) = application
+            .issued
+            .iter()
+            .position(|issued| issued.value == current)
+        else {
+            return;
+        };
+        let before = application.stored;
+        if secret == before {
+            return;
+        }
+        if secret < before {
+            self.violate(Invariant::NothingOlderIsStored, Some(number), || {
+                format!("secret {secret} replaces secret {before}")
+            });
+        }
+        let (works_from, old_ends) = {
+            let state = self.world.state();
+            let secrets = state
+                .lwa
+                .applications
+                .get(&self.applications[number].client_id)
+                .map(|client| &client.secrets);
+            (
+                secrets.and_then(|secrets| Some(secrets.get(secret)?.works_from)),
+                secrets.and_then(|secrets| secrets.get(before)?.works_until),
+            )
+        };
+        let is_unknown = works_from.is_some_and(|from| from > written);
+        let is_dying = old_ends
+            .is_some_and(|ends| ends.duration_since(written) < SignedDuration::from_hours(24 + 1));
+        if is_unknown && !is_dying {
+            self.violate(Invariant::StoredSecretsWork, Some(number), || {
+                format!("secret {secret} is stored before LWA knows it")
+            });
+        }
+        let expires_at = self.applications[number].issued[secret].expires_at;
+        self.tell_until(Some(number), Kind::Stored, Some(expires_at), || {
+            format!("secret {secret} is stored")
+        });
+        self.stored(number, secret);
+        self.written(number);
+    }
+
+    /// What the vault says about each deadline, worked out here once more: the instant, and
+    /// whether it was reported.
+    pub(super) fn beliefs(&self) -> Vec<(i64, bool)> {
+        let state = self.world.state();
+        self.applications
+            .iter()
+            .map(|application| {
+                let Some(parameter) = state.parameters.get(&application.secret) else {
+                    return (0, false);
+                };
+                let read = |name: &str| {
+                    let at: Timestamp = parameter.tags.get(name)?.parse().ok()?;
+                    Some(at.as_millisecond())
+                };
+                let lifetime = i64::from(SECRET_LIFETIME_DAYS) * DAY;
+                let written = parameter
+                    .versions
+                    .last()
+                    .map_or(0, |version| version.written_at.as_millisecond());
+                match (read(tag::SECRET_EXPIRES_AT), read(tag::SECRET_ISSUED_AT)) {
+                    (Some(at), _) => (at, true),
+                    (None, Some(at)) => (at + lifetime, false),
+                    (None, None) => (written + lifetime, false),
+                }
+            })
+            .collect()
+    }
+
+    /// The day on which Amazon ends the secret that is stored.
+    pub(super) fn truth(&self, number: usize) -> Option<i64> {
+        let application = &self.applications[number];
+        let state = self.world.state();
+        let client = state.lwa.applications.get(&application.client_id)?;
+        let until = client.secrets.get(application.stored)?.works_until?;
+        Some(until.as_millisecond())
+    }
+
+    pub(super) fn check_audit(&mut self, response: &Value, beliefs: &[(i64, bool)]) {
+        let partial = response["partial"].as_bool().unwrap_or_default();
+        let started: Option<Timestamp> = response["started_at"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        let now = started.map_or(self.now, Timestamp::as_millisecond);
+        let days_left = mem::take(&mut self.audit.days_left);
+        let listed = self
+            .audit
+            .digests
+            .iter()
+            .filter_map(|digest| {
+                let (_, list) = digest.split_once("Client secrets to rotate\n")?;
+                Some(list.split("\n\n").next().unwrap_or(list).to_owned())
+            })
+            .collect::<Vec<_>>();
+        for (number, &(belief, reported)) in beliefs.iter().enumerate() {
+            let name = self.applications[number].name.to_string();
+            let left = belief.div_euclid(DAY) - now.div_euclid(DAY);
+            match days_left.get(&name) {
+                None if partial => {}
+                None => self.violate(Invariant::EveryApplicationIsSeen, Some(number), || {
+                    "the audit of the day does not say when its secret ends".to_owned()
+                }),
+                Some(&said) => self.check_belief(number, said, reported, partial),
+            }
+            let is_due = REMINDER_DAYS.contains(&left) || now >= belief;
+            if !is_due || self.violation.is_some() {
+                continue;
+            }
+            let entry = format!("  - {name}: ");
+            if listed.iter().any(|list| list.contains(&entry)) {
+                self.counts.reminders += 1;
+                self.tell(Some(number), Kind::Reminder, || {
+                    format!("the digest reminds of {left} days")
+                });
+            } else if !partial {
+                self.violate(Invariant::EveryReminderComes, Some(number), || {
+                    format!("{left} days before the deadline the digest does not name it")
+                });
+            }
+        }
+    }
+
+    /// Holds what the audit says about a deadline against when Amazon really ends the secret.
+    pub(super) fn check_belief(&mut self, number: usize, said: i64, reported: bool, partial: bool) {
+        let Some(truth) = self.truth(number) else {
+            return;
+        };
+        let today = self.now.div_euclid(DAY);
+        let left = truth.div_euclid(DAY) - today;
+        if said == left {
+            self.applications[number].is_mistagged &= !reported || partial;
+            return;
+        }
+        let application = &self.applications[number];
+        let newest = application.issued.last();
+        // Until the new secret is stored, its predecessor lives for the overlap, and people
+        // have been told so.
+        let is_waited_for = application.stored + 1 < application.issued.len()
+            && newest
+                .is_some_and(|newest| self.now - newest.at < i64::from(OVERLAP_DAYS + 1) * DAY);
+        // Stored, and not dated yet: the message goes round until it is.
+        let is_half_done = self
+            .new_secrets
+            .messages
+            .iter()
+            .any(|message| matches!(message.about, About::NewSecret(of, _) if of == number));
+        let is_rotating = is_waited_for || is_half_done;
+        let is_excused =
+            is_rotating || application.is_mistagged || application.is_unmendable || partial;
+        if reported && !is_excused {
+            self.violate(Invariant::BeliefsAreTrue, Some(number), || {
+                format!("the audit says {said} days, and Amazon ends the secret in {left}")
+            });
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What people do by hand, with more or less care.
+
+use jiff::SignedDuration;
+use lwa_core::deadline::tag;
+use lwa_core::ports::Clock;
+
+use super::Year;
+use super::agenda::Event;
+use crate::amazon;
+use crate::settings::FaultKind;
+use crate::story::Kind;
+use crate::time::{DAY, HOUR, instant};
+
+impl Year {
+    /// Somebody rotates in time, late, or after weeks of messages.
+    pub(super) fn habit(&mut self, number: usize, secret: usize) {
+        if secret + 1 == self.applications[number].issued.len() {
+            let with_tags = self.rng.u8(..5) < 3;
+            let posted = self.rng.bool();
+            self.rotate_by_hand(number, posted);
+            self.store_by_hand(number, with_tags);
+        }
+    }
+
+    pub(super) fn deed(&mut self, number: usize) {
+        let at = self.now + self.gap(140);
+        self.at(at, Event::Deed(number));
+        match self.rng.u8(..20) {
+            0..9 => self.rewrite(number),
+            9..13 => {
+                let posted = self.rng.bool();
+                self.rotate_by_hand(number, posted);
+                self.store_by_hand(number, true);
+            }
+            13..16 => {
+                let posted = self.rng.bool();
+                self.rotate_by_hand(number, posted);
+                self.store_by_hand(number, false);
+            }
+            16..18 => self.rotate_by_hand(number, true),
+            18 => {
+                self.rotate_by_hand(number, false);
+                self.applications[number].is_unmendable = true;
+                let at = self.now + self.rng.i64(DAY..9 * DAY);
+                self.at(at, Event::StoreAtLast(number));
+            }
+            _ => {
+                let application = &self.applications[number];
+                let mut state = self.world.state();
+                if let Some(parameter) = state.parameters.get_mut(&application.secret) {
+                    parameter.tags.insert(tag::OWNER.into(), "Team ERP".into());
+                }
+            }
+        }
+    }
+
+    pub(super) fn rewrite(&mut self, number: usize) {
+        let application = &self.applications[number];
+        let value = application.issued[application.stored].value.clone();
+        let (secret, now) = (application.secret.clone(), self.world.now());
+        self.world.put_parameter(&secret, &value, now);
+        let is_dated = {
+            let state = self.world.state();
+            state.parameters.get(&secret).is_some_and(|parameter| {
+                parameter.tags.contains_key(tag::SECRET_EXPIRES_AT)
+                    || parameter.tags.contains_key(tag::SECRET_ISSUED_AT)
+            })
+        };
+        // Then only a notice of Amazon's can tell, and it may be lost.
+        self.applications[number].is_unmendable |= !is_dated;
+        self.tell(Some(number), Kind::Person, || {
+            "somebody edits the description, which writes the same value again".to_owned()
+        });
+        self.written(number);
+    }
+
+    pub(super) fn rotate_by_hand(&mut self, number: usize, posted: bool) {
+        self.counts.console_rotations += 1;
+        let application = &self.applications[number];
+        let value = format!(
+            "amzn1.oa2-cs.v1.local-{number:04}-{:04}",
+            application.issued.len()
+        );
+        let now = self.world.now();
+        let spread = i64::try_from(self.traffic.lock().propagation.as_secs()).unwrap_or_default();
+        {
+            let mut state = self.world.state();
+            if let Some(client) = state.lwa.applications.get_mut(&application.client_id) {
+                client.rotate(&value, now, now + SignedDuration::from_secs(spread));
+            }
+        }
+        self.tell(Some(number), Kind::Person, || {
+            "somebody rotates in the developer console".to_owned()
+        });
+        self.issue(number, &value, false, posted);
+    }
+
+    /// Somebody stores the newest secret: with `lwa store`, or the value alone.
+    pub(super) fn store_by_hand(&mut self, number: usize, with_tags: bool) {
+        let application = &mut self.applications[number];
+        let secret = application.issued.len() - 1;
+        let issued = &application.issued[secret];
+        let (value, name) = (issued.value.clone(), application.secret.clone());
+        let (issued_at, expires_at) = (instant(issued.at), instant(issued.expires_at));
+        application.is_mistagged = !with_tags;
+        self.world.put_parameter(&name, &value, self.world.now());
+        if with_tags && let Some(parameter) = self.world.state().parameters.get_mut(&name) {
+            let tags = &mut parameter.tags;
+            tags.insert(tag::SECRET_ISSUED_AT.into(), issued_at.to_string());
+            tags.insert(tag::SECRET_EXPIRES_AT.into(), expires_at.to_string());
+        }
+        self.tell_until(
+            Some(number),
+            Kind::Stored,
+            Some(expires_at.as_millisecond()),
+            || {
+                format!(
+                    "somebody stores secret {secret} by hand{}",
+                    if with_tags { "" } else { ", without its dates" }
+                )
+            },
+        );
+        self.stored(number, secret);
+        self.written(number);
+    }
+
+    /// The vault holds another secret.
+    pub(super) fn stored(&mut self, number: usize, secret: usize) {
+        let application = &mut self.applications[number];
+        application.stored = secret;
+        if secret + 1 == application.issued.len() && application.is_unmendable {
+            application.is_unmendable = false;
+            application.excused_until = self.now + HOUR;
+        }
+    }
+
+    /// The parameter was written, by whomever: AWS says so, and the policies begin anew.
+    pub(super) fn written(&mut self, number: usize) {
+        let written = self.world.now().as_millisecond();
+        self.arm_policies(number, written);
+        if !self.once_in(FaultKind::LostEvents, 10) {
+            let id = self.id();
+            let secret = self.applications[number].secret.clone();
+            let event = amazon::parameter_update(&secret, &id, instant(written));
+            self.emit(event);
+        }
+    }
+}
