@@ -164,7 +164,9 @@ fn run(binary: &Path, target: &str, folder: &Path, seconds: u32) -> Result<Run> 
         .arg(&learnt)
         .arg(folder.join("seeds"))
         .arg(format!("-max_total_time={seconds}"))
-        .args(["-print_final_stats=1", "-timeout=10"])
+        .args(["-print_final_stats=1", "-timeout=20"])
+        // It would take longer than the time-out on a busy machine.
+        .env("RUST_BACKTRACE", "0")
         // A trailing slash makes it a folder.
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .stdout(Stdio::null())

@@ -6,9 +6,9 @@ use lwa_core::message::{EMAIL_COLUMNS, Message, SMS_LIMIT, SUBJECT_LIMIT};
 use lwa_core::text::printable;
 use serde_json::Value;
 
-/// Longest error or explanation, in characters. None of ours has a reason to be longer, whatever
-/// it quotes.
-const SAYABLE: usize = 2_000;
+/// Longest error or explanation, in characters. A parameter's name has up to 1,011 of them, and
+/// what is missing of an application is three names.
+const SAYABLE: usize = 6_000;
 
 /// What takes two units of a GSM-7 text message, or is not in its alphabet at all.
 const NOT_IN_SMS: &str = "`[]{}\\^~|";

@@ -4,14 +4,15 @@
 
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use lwa_fuzzing::{TARGETS, seeds};
+use lwa_fuzzing::{TARGETS, Target, seeds};
 
 #[test]
 fn whatever_must_hold_holds_for_every_seed_and_its_neighbours() {
     let seeds = seeds::all(&root().join("events")).unwrap();
     assert!(seeds.len() > 500, "only {} seeds were found", seeds.len());
-    for target in TARGETS {
+    let check = |target: &Target| {
         for (number, seed) in seeds.iter().enumerate() {
             // A different neighbour of each, so that all kinds of damage come up.
             for bytes in [seed, &neighbour(seed, number)] {
@@ -19,6 +20,30 @@ fn whatever_must_hold_holds_for_every_seed_and_its_neighbours() {
                 assert!(outcome.is_ok(), "{}: {}", target.name, bytes.escape_ascii());
             }
         }
+    };
+    // On all processors; a thread that panics fails the test.
+    thread::scope(|scope| {
+        for target in TARGETS {
+            scope.spawn(|| check(target));
+        }
+    });
+}
+
+#[test]
+fn what_fuzzing_found_is_not_found_again() {
+    for (name, bytes) in [
+        // An array was taken for the document's values in order.
+        ("document", &b"[\"A\"]"[..]),
+        // The id of the answer, which shows the token, was passed on as it came.
+        ("sp-api-answer", b"for sent-access-token"),
+        // The error quoted a control character.
+        (
+            "audit-request",
+            br#"{"continuation":{"invocation\u007fs":1}}"#,
+        ),
+    ] {
+        let target = TARGETS.iter().find(|target| target.name == name);
+        (target.unwrap().run)(bytes);
     }
 }
 
