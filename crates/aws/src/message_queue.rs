@@ -7,15 +7,22 @@ use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::QueueMessage;
 
 use crate::call_error::call_error;
+use crate::clients::{Aws, Lazy, lazy};
 
 /// Changes when messages come back.
 #[derive(Debug, Clone)]
-pub struct SqsQueue(aws_sdk_sqs::Client);
+pub struct SqsQueue(Lazy<aws_sdk_sqs::Client>);
 
 impl SqsQueue {
     /// Works through a client.
-    pub const fn new(client: aws_sdk_sqs::Client) -> Self {
-        Self(client)
+    pub fn new(client: aws_sdk_sqs::Client) -> Self {
+        Self(lazy(|| client))
+    }
+
+    /// Works through a client that is made when a message has to come back, which few do.
+    pub fn from_aws(aws: &Aws) -> Self {
+        let aws = aws.clone();
+        Self(lazy(move || aws.sqs()))
     }
 }
 

@@ -80,7 +80,7 @@ fn wire() -> Result<Receiver, ConfigError> {
         rotation: RotationVault::new(settings.vault, &aws, settings.layout.clone()),
         vault: Vault::new(settings.vault, &aws, settings.layout.clone()),
         lwa,
-        queue: SqsQueue::new(aws.sqs()),
+        queue: SqsQueue::from_aws(&aws),
         notifier: SnsTopic::from_aws(&aws, lookup.topic_arn()?),
         clock: SystemClock,
         metrics: MetricsWriter::stdout(),
