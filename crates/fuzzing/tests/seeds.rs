@@ -51,16 +51,23 @@ fn what_fuzzing_found_is_not_found_again() {
 fn every_target_can_be_fuzzed() {
     let text = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();
-    let mut binaries: Vec<&str> = manifest["bin"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|binary| binary["name"].as_str().unwrap())
-        .collect();
-    binaries.sort_unstable();
-    let mut targets: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
-    targets.sort_unstable();
-    assert_eq!(binaries, targets);
+    let binaries = manifest["bin"].as_array().unwrap();
+    assert_eq!(binaries.len(), TARGETS.len());
+    for target in TARGETS {
+        let named = |binary: &&toml::Value| binary["name"].as_str() == Some(target.name);
+        let Some(binary) = binaries.iter().find(named) else {
+            panic!("no program fuzzes {}", target.name);
+        };
+        let program = root().join("fuzz").join(binary["path"].as_str().unwrap());
+        let constant = target.name.to_uppercase().replace('-', "_");
+        assert_eq!(
+            std::fs::read_to_string(program).unwrap(),
+            format!(
+                "#![no_main]\n\nlibfuzzer_sys::fuzz_target!(|data: &[u8]| \
+                 (lwa_fuzzing::{constant}.run)(data));\n"
+            )
+        );
+    }
 }
 
 /// The seed cut off, or with one byte changed, at a place that depends on its number.
