@@ -1,6 +1,7 @@
 //! What each verb does, as a list of steps. A new verb is a function here and a line in `main.rs`.
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -99,10 +100,27 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
         steps::time("snapshots", || snapshots::reject_unused(&references))?;
     }
     if everything {
-        // Last, because it takes minutes and rarely fails.
+        // Last, because they take minutes and rarely fail.
+        simulate_years()?;
         build::check_sizes()?;
     }
     Ok(())
+}
+
+/// Lives through ten thousand application-years whose seeds are always the same, and a few whose
+/// seeds nobody has tried.
+fn simulate_years() -> Result<()> {
+    // Each seed is 50 applications for 400 days, twice.
+    const FIXED: (u64, u64) = (1, 92);
+    const RANDOM: u64 = 4;
+    let by_hand =
+        |(from, seeds): (u64, u64)| format!("cargo xtask simulate --from {from} --seeds {seeds}");
+    let mut fixed = many(FIXED.0, FIXED.1);
+    fixed.arg("10000");
+    steps::run("simulation", fixed, &by_hand(FIXED))?;
+    let from = RandomState::new().build_hasher().finish() % 1_000_000_000;
+    let random = many(from, RANDOM);
+    steps::run("random seeds", random, &by_hand((from, RANDOM)))
 }
 
 /// `cargo xtask emulators`.
@@ -118,7 +136,6 @@ pub(crate) fn emulators() -> Result<()> {
 
 /// `cargo xtask simulate`.
 pub(crate) fn simulate(from: u64, seeds: u64) -> Result<()> {
-    let (from, seeds) = (from.to_string(), seeds.to_string());
     let build = [
         "build",
         "--package",
@@ -128,7 +145,19 @@ pub(crate) fn simulate(from: u64, seeds: u64) -> Result<()> {
         "--locked",
     ];
     steps::run("simulation", cargo(&build), &rerun(&build))?;
-    let run = [
+    // Its story is what this verb is for, so it speaks for itself.
+    let status = many(from, seeds)
+        .status()
+        .context("the simulation did not start")?;
+    if !status.success() {
+        bail!("the simulation failed ({status})");
+    }
+    Ok(())
+}
+
+/// The program that lives through many seeds.
+fn many(from: u64, seeds: u64) -> Command {
+    let mut command = cargo(&[
         "run",
         "--quiet",
         "--package",
@@ -137,17 +166,9 @@ pub(crate) fn simulate(from: u64, seeds: u64) -> Result<()> {
         "many",
         "--locked",
         "--",
-        &from,
-        &seeds,
-    ];
-    // Its story is what this verb is for, so it speaks for itself.
-    let status = cargo(&run)
-        .status()
-        .context("the simulation did not start")?;
-    if !status.success() {
-        bail!("the simulation failed ({status})");
-    }
-    Ok(())
+    ]);
+    command.args([from, seeds].map(|number| number.to_string()));
+    command
 }
 
 /// `cargo xtask screenshot`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use lwa_core::vault::VaultKind;
 use lwa_simulation::{Faults, Outcome, Settings, picture, shrink, simulate, simulate_and_tell};
 use serde_json::json;
 
@@ -47,6 +48,10 @@ pub(crate) struct SimulateOptions {
     #[arg(long, default_value_t = 7, value_name = "NUMBER")]
     seed: u64,
 
+    /// Where the credentials live
+    #[arg(long, value_enum, default_value_t = SimulatedVault::ParameterStore)]
+    vault: SimulatedVault,
+
     /// What may go wrong: all, none, or kinds with commas between them
     #[arg(long, default_value = "all", value_name = "KINDS", value_parser = Faults::parse)]
     faults: Faults,
@@ -69,6 +74,12 @@ pub(crate) struct SimulateOptions {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum SimulatedVault {
+    ParameterStore,
+    SecretsManager,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Switch {
     On,
     Off,
@@ -81,6 +92,10 @@ pub(crate) fn main(options: &SimulateOptions) -> Result<bool, Failure> {
         applications: usize::from(options.applications),
         sellers: usize::from(options.sellers),
         seed: options.seed,
+        vault: match options.vault {
+            SimulatedVault::ParameterStore => VaultKind::ParameterStore,
+            SimulatedVault::SecretsManager => VaultKind::SecretsManager,
+        },
         faults: options.faults,
         auto_rotate: matches!(options.auto_rotate, Switch::On),
         breakage: None,
@@ -157,6 +172,7 @@ fn to_json(outcome: &Outcome) -> serde_json::Value {
     let counts = &outcome.counts;
     json!({
         "seed": outcome.settings.seed,
+        "settings": outcome.settings.to_string(),
         "application_days": counts.application_days,
         "rotations": counts.rotations,
         "console_rotations": counts.console_rotations,

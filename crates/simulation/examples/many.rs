@@ -1,7 +1,8 @@
 //! Many simulations, on all processors: `cargo xtask simulate`.
 //!
-//! Arguments: the first seed, and how many seeds. Each is lived through twice, with and without
-//! rotation by the system.
+//! Arguments: the first seed, how many seeds, and how many application-years that has to be at
+//! least. Each seed is lived through twice, with and without rotation by the system, and every
+//! fourth over Secrets Manager.
 
 #![expect(
     clippy::print_stdout,
@@ -11,6 +12,7 @@
 
 use std::process::ExitCode;
 
+use lwa_core::vault::VaultKind;
 use lwa_simulation::{Settings, shrink, simulate_many};
 
 fn main() -> ExitCode {
@@ -18,20 +20,35 @@ fn main() -> ExitCode {
         .skip(1)
         .map(|argument| argument.parse().ok())
         .collect();
-    let [Some(from), Some(count)] = numbers[..] else {
-        eprintln!("error: give the first seed and how many, as in: 1 100");
-        return ExitCode::from(2);
+    let (from, count, least) = match numbers[..] {
+        [Some(from), Some(count)] => (from, count, 0),
+        [Some(from), Some(count), Some(least)] => (from, count, least),
+        _ => {
+            eprintln!("error: give the first seed and how many, as in: 1 100");
+            return ExitCode::from(2);
+        }
     };
     let all: Vec<Settings> = (from..from.saturating_add(count))
         .flat_map(|seed| {
             [true, false].map(|auto_rotate| Settings {
                 seed,
                 auto_rotate,
+                // Every fourth seed in the other vault.
+                vault: if seed % 4 == 3 {
+                    VaultKind::SecretsManager
+                } else {
+                    VaultKind::ParameterStore
+                },
                 ..Settings::default()
             })
         })
         .collect();
     match simulate_many(&all) {
+        Ok(counts) if counts.application_days / 365 < least => {
+            let years = counts.application_days / 365;
+            eprintln!("error: that was {years} application-years, not {least}");
+            ExitCode::FAILURE
+        }
         Ok(counts) => {
             println!(
                 "{} application-years, {} calls, {} of them failed; {} rotations, {} reminders: \

@@ -19,6 +19,7 @@ mod edge;
 pub mod invariant;
 pub mod picture;
 mod platform;
+mod safe;
 pub mod settings;
 pub mod shrink;
 pub mod story;

@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 use jiff::SignedDuration;
+use lwa_core::application::Layout;
 use lwa_core::config::{ConfigError, Lookup};
 use lwa_core::vault::VaultKind;
 use lwa_local::World;
@@ -81,16 +82,17 @@ impl Platform {
         rng: Rng,
     ) -> Result<Self, ConfigError> {
         let auto_rotate = settings.auto_rotate;
+        let kind = settings.vault;
         let lookup = Lookup::new(move |name: &str| {
             let value = match name {
                 "LWA_PARAMETER_PREFIX" => PREFIX,
                 "AWS_REGION" => "eu-west-1",
+                "LWA_VAULT" if kind == VaultKind::SecretsManager => "secrets-manager",
                 "AUTO_ROTATE" if !auto_rotate => "false",
                 _ => return None,
             };
             Some(value.to_owned())
         });
-        let kind = VaultKind::ParameterStore;
         let layout = lookup.layout()?;
         Ok(Self {
             world: world.clone(),
@@ -107,6 +109,11 @@ impl Platform {
             rng,
             serials: 0,
         })
+    }
+
+    /// How the functions name what they store.
+    pub(crate) fn layout(&self) -> Layout {
+        self.receiver.layout.clone()
     }
 
     /// The environment that serves an invocation: the warm one, if it is still there.
@@ -256,5 +263,31 @@ impl Deployed for Receiver {
 
     fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>> {
         &mut environments.receiver
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Faults;
+
+    #[test]
+    fn clocks_are_wrong_by_up_to_two_minutes_where_that_is_asked_for() {
+        let skews = |faults| {
+            let settings = Settings {
+                faults,
+                ..Settings::default()
+            };
+            let world = World::new(crate::time::instant(crate::time::START));
+            let traffic = SharedTraffic::new(Rng::with_seed(1));
+            let rng = Rng::with_seed(2);
+            let mut platform = Platform::new(&world, &traffic, &settings, rng).unwrap();
+            let mut skew = || platform.lease::<Formatter>(None, 0).skew.as_secs();
+            std::array::from_fn::<i64, 100, _>(|_| skew())
+        };
+        assert_eq!(skews(Faults::ALL.without(FaultKind::ClockSkew)), [0; 100]);
+        let skews = skews(Faults::NONE.with(FaultKind::ClockSkew));
+        assert!(skews.iter().all(|skew| skew.abs() <= 120));
+        assert!(skews.iter().any(|skew| *skew > 60) && skews.iter().any(|skew| *skew < -60));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use lwa_core::vault::VaultKind;
+
 use crate::breakage::Breakage;
 
 /// One simulation. The same settings always give the same story, byte for byte.
@@ -15,6 +17,8 @@ pub struct Settings {
     pub sellers: usize,
     /// Where chance begins.
     pub seed: u64,
+    /// Where the credentials live.
+    pub vault: VaultKind,
     /// What may go wrong.
     pub faults: Faults,
     /// Whether the system rotates by itself; otherwise people do, when they feel like it.
@@ -31,6 +35,7 @@ impl Default for Settings {
             applications: 50,
             sellers: 3,
             seed: 7,
+            vault: VaultKind::ParameterStore,
             faults: Faults::ALL,
             auto_rotate: true,
             breakage: None,
@@ -43,11 +48,16 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "--days {} --applications {} --sellers {} --seed {} --faults {} --auto-rotate {}",
+            "--days {} --applications {} --sellers {} --seed {} --vault {} --faults {} \
+             --auto-rotate {}",
             self.days,
             self.applications,
             self.sellers,
             self.seed,
+            match self.vault {
+                VaultKind::ParameterStore => "parameter-store",
+                VaultKind::SecretsManager => "secrets-manager",
+            },
             self.faults,
             if self.auto_rotate { "on" } else { "off" }
         )?;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::ports::CallFailure;
+use lwa_core::vault::VaultKind;
 use lwa_local::{Blow, Fate, FaultMode};
 
 use crate::settings::{FaultKind, Faults};
@@ -45,7 +46,7 @@ impl Function {
 /// A service that can be down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
-    ParameterStore,
+    Vault,
     Sns,
     Sqs,
     Lwa,
@@ -53,17 +54,11 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::ParameterStore,
-        Self::Sns,
-        Self::Sqs,
-        Self::Lwa,
-        Self::SpApi,
-    ];
+    pub(crate) const ALL: [Self; 5] = [Self::Vault, Self::Sns, Self::Sqs, Self::Lwa, Self::SpApi];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::ParameterStore => "Parameter Store",
+            Self::Vault => "the vault",
             Self::Sns => "SNS",
             Self::Sqs => "SQS",
             Self::Lwa => "LWA",
@@ -79,7 +74,7 @@ impl Service {
             "getMarketplaceParticipations"
             | "getDestinations"
             | "rotateApplicationClientSecret" => Self::SpApi,
-            _ => Self::ParameterStore,
+            _ => Self::Vault,
         }
     }
 
@@ -90,14 +85,26 @@ impl Service {
 }
 
 /// Operations of which a role may lack the permission for a while.
-pub(crate) const DENIABLE: [&str; 6] = [
-    "PutParameter",
-    "AddTagsToResource",
-    "ListTagsForResource",
-    "DescribeParameters",
-    "GetParameters",
-    "Publish",
-];
+pub(crate) const fn deniable(vault: VaultKind) -> [&'static str; 6] {
+    match vault {
+        VaultKind::ParameterStore => [
+            "PutParameter",
+            "AddTagsToResource",
+            "ListTagsForResource",
+            "DescribeParameters",
+            "GetParameters",
+            "Publish",
+        ],
+        VaultKind::SecretsManager => [
+            "PutSecretValue",
+            "TagResource",
+            "DescribeSecret",
+            "ListSecrets",
+            "GetSecretValue",
+            "Publish",
+        ],
+    }
+}
 
 /// The state of everything that can go wrong with a call.
 #[expect(
@@ -240,7 +247,8 @@ impl Weather {
             });
         }
         // Permissions do not flicker; that of reading is lost and regained as a whole.
-        let may_flicker = !service.is_amazons() && operation != "GetParameters";
+        let is_reading = matches!(operation, "GetParameters" | "GetSecretValue");
+        let may_flicker = !service.is_amazons() && !is_reading;
         if may_flicker && falls(60, FaultKind::Denials) {
             return fault(FaultMode::Before(CallFailure::Denied));
         }

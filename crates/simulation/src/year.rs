@@ -31,10 +31,11 @@ use crate::ears::{Ears, Heard};
 use crate::edge::SharedTraffic;
 use crate::invariant::{Invariant, Violation};
 use crate::platform::{Environments, Platform};
+use crate::safe::Safe;
 use crate::settings::{FaultKind, Settings};
 use crate::story::{Entry, Kind, Story};
 use crate::time::{DAY, HOUR, MINUTE, START, instant};
-use crate::weather::{DENIABLE, Service, SharedWeather};
+use crate::weather::{Service, SharedWeather, deniable};
 
 struct Year {
     settings: Settings,
@@ -43,11 +44,11 @@ struct Year {
     traffic: SharedTraffic,
     heard: Heard,
     platform: Platform,
+    safe: Safe,
     environments: Environments,
     applications: Vec<Application>,
     by_client: HashMap<String, usize>,
     by_name: HashMap<String, usize>,
-    by_secret: HashMap<String, usize>,
     agenda: Agenda,
     expiry: Queue,
     new_secrets: Queue,
@@ -107,6 +108,7 @@ impl Year {
         world.state().fate = Some(Box::new(weather.clone()));
         let traffic = SharedTraffic::new(rng.fork());
         let platform = Platform::new(&world, &traffic, settings, rng.fork())?;
+        let safe = Safe::new(world.clone(), platform.layout(), settings.vault);
         let mut year = Self {
             settings: settings.clone(),
             world,
@@ -114,11 +116,11 @@ impl Year {
             traffic,
             heard,
             platform,
+            safe,
             environments: Environments::default(),
             applications: Vec::new(),
             by_client: HashMap::new(),
             by_name: HashMap::new(),
-            by_secret: HashMap::new(),
             agenda: Agenda::default(),
             expiry: queue("lwa-secret-expiry", 6 * MINUTE, 5, 4 * DAY),
             new_secrets: queue("lwa-new-secret", 15 * MINUTE, 700, 8 * DAY),
@@ -188,7 +190,7 @@ impl Year {
             }
         }
         if self.has(FaultKind::Denials) {
-            for operation in DENIABLE {
+            for operation in deniable(self.settings.vault) {
                 let at = START + self.gap(150);
                 self.at(at, Event::Deny(operation));
             }

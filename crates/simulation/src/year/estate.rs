@@ -1,21 +1,21 @@
 //! Before the first day: the applications, with secrets of any age.
 
 use jiff::Timestamp;
-use lwa_core::application::{ApplicationName, Layout, Role};
+use lwa_core::application::{ApplicationName, SellerId};
 use lwa_core::deadline::{SECRET_LIFETIME_DAYS, tag};
 use lwa_local::lwa::{ClientSecret, Consent, OAuthClient};
 
 use super::Year;
 use crate::platform::PREFIX;
+use crate::safe::Contents;
 use crate::story::Kind;
 use crate::time::{DAY, HOUR, START, date, instant};
 
 /// One application as Amazon and its people know it.
 pub(super) struct Application {
     pub(super) name: ApplicationName,
-    pub(super) secret: String,
     pub(super) client_id: String,
-    pub(super) sellers: Vec<String>,
+    pub(super) sellers: Vec<SellerId>,
     /// Every client secret that Amazon ever made for it.
     pub(super) issued: Vec<Issued>,
     /// Which of them the vault holds.
@@ -43,63 +43,55 @@ impl Year {
         let Ok(name) = ApplicationName::parse(&root) else {
             return;
         };
-        let layout = layout();
         let client_id = format!("amzn1.application-oa2-client.{number:04}");
         let value = format!("amzn1.oa2-cs.v1.local-{number:04}-0000");
         let issued_at = START - self.rng.i64(2 * HOUR..170 * DAY);
         let expires_at = issued_at + i64::from(SECRET_LIFETIME_DAYS) * DAY;
-        let secret = layout.parameter(&name, &Role::ClientSecret);
         let written = instant(issued_at + HOUR);
-        self.world.put_parameter(
-            &layout.parameter(&name, &Role::ClientId),
-            &client_id,
-            written,
-        );
-        self.world.put_parameter(&secret, &value, written);
         let mut client = OAuthClient::default();
         let mut first = ClientSecret::new(&value, Timestamp::MIN);
         first.works_until = Some(instant(expires_at));
         first.lwa_looks_away = self.rng.bool();
         client.secrets.push(first);
-        let mut sellers = Vec::new();
+        let token = |seller: usize| format!("Atzr|planted-{number:04}-{seller:02}");
+        let sellers: Vec<_> = (1..=self.settings.sellers)
+            .filter_map(|seller| {
+                let id = SellerId::parse(&format!("A{seller:02}")).ok()?;
+                Some((id, token(seller)))
+            })
+            .collect();
         for seller in 0..=self.settings.sellers {
-            let token = format!("Atzr|planted-{number:04}-{seller:02}");
-            let role = if seller == 0 {
-                Role::RefreshToken { seller: None }
-            } else {
-                let id = format!("A{seller:02}");
-                sellers.push(id.clone());
-                Role::RefreshToken {
-                    seller: lwa_core::application::SellerId::parse(&id).ok(),
-                }
-            };
-            self.world
-                .put_parameter(&layout.parameter(&name, &role), &token, written);
-            client.refresh_tokens.insert(token, Consent::Given);
+            client.refresh_tokens.insert(token(seller), Consent::Given);
         }
-        {
-            let mut state = self.world.state();
-            state.lwa.applications.insert(client_id.clone(), client);
-            if let Some(parameter) = state.parameters.get_mut(&secret) {
-                let care = self.rng.u8(..10);
-                if care < 8 {
-                    let at = instant(issued_at).to_string();
-                    parameter.tags.insert(tag::SECRET_ISSUED_AT.into(), at);
-                }
-                if care < 7 {
-                    let at = instant(expires_at).to_string();
-                    parameter.tags.insert(tag::SECRET_EXPIRES_AT.into(), at);
-                }
+        let contents = Contents {
+            client_id: client_id.clone(),
+            client_secret: value.clone(),
+            refresh_token: token(0),
+            sellers,
+        };
+        self.safe.found(&name, &contents, written);
+        self.world
+            .state()
+            .lwa
+            .applications
+            .insert(client_id.clone(), client);
+        let care = self.rng.u8(..10);
+        self.safe.tags(&name, |tags| {
+            if care < 8 {
+                let at = instant(issued_at).to_string();
+                tags.insert(tag::SECRET_ISSUED_AT.into(), at);
             }
-        }
+            if care < 7 {
+                let at = instant(expires_at).to_string();
+                tags.insert(tag::SECRET_EXPIRES_AT.into(), at);
+            }
+        });
         self.by_client.insert(client_id.clone(), number);
         self.by_name.insert(name.to_string(), number);
-        self.by_secret.insert(secret.clone(), number);
         self.applications.push(Application {
             name,
-            secret,
             client_id,
-            sellers,
+            sellers: contents.sellers.into_iter().map(|(id, _)| id).collect(),
             issued: vec![Issued {
                 value,
                 at: issued_at,
@@ -116,14 +108,5 @@ impl Year {
         });
         self.announce(number, 0);
         self.arm_policies(number, issued_at + HOUR);
-    }
-}
-
-fn layout() -> Layout {
-    Layout {
-        prefixes: vec![PREFIX.to_owned()],
-        client_id_leaf: "lwa/clientidentifier".into(),
-        client_secret_leaf: "lwa/clientsecret".into(),
-        refresh_token_leaf: "refreshToken".into(),
     }
 }

@@ -1,6 +1,7 @@
 //! Events of Parameter Store, and the function that words them.
 
 use jiff::SignedDuration;
+use lwa_core::vault::VaultKind;
 use serde_json::Value;
 
 use super::Year;
@@ -14,6 +15,9 @@ use crate::time::{DAY, HOUR, MINUTE, instant};
 
 impl Year {
     pub(super) fn arm_policies(&mut self, number: usize, written: i64) {
+        if self.settings.vault != VaultKind::ParameterStore {
+            return;
+        }
         for after in POLICY_DAYS {
             let late = if self.once_in(FaultKind::LateEvents, 8) {
                 self.rng.i64(HOUR..4 * DAY)
@@ -28,14 +32,12 @@ impl Year {
     }
 
     pub(super) fn policy(&mut self, number: usize, written: i64, after: i64) {
-        let secret = self.applications[number].secret.clone();
-        let last = {
-            let state = self.world.state();
-            let parameter = state.parameters.get(&secret);
-            parameter
-                .and_then(|parameter| parameter.versions.last())
-                .map(|version| version.written_at.as_millisecond())
-        };
+        let name = &self.applications[number].name;
+        let secret = self.safe.name(name);
+        let last = self
+            .safe
+            .current(name)
+            .map(|(_, written_at)| written_at.as_millisecond());
         if last != Some(written) || self.once_in(FaultKind::LostEvents, 4) {
             return;
         }

@@ -1,15 +1,15 @@
 //! What must hold, checked against what the model knows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::ExposeSecret;
 use lwa_core::deadline::{OVERLAP_DAYS, SECRET_LIFETIME_DAYS, tag};
 use lwa_core::message::Message;
 use serde_json::Value;
 
 use super::Year;
+use super::estate::Application;
 use crate::amazon::About;
 use crate::ears::secret_in;
 use crate::edge::RotationRequest;
@@ -173,14 +173,8 @@ impl Year {
     /// A function wrote a client secret.
     pub(super) fn check_put(&mut self, number: usize) {
         let application = &self.applications[number];
-        let (current, written) = {
-            let state = self.world.state();
-            let version = state
-                .parameters
-                .get(&application.secret)
-                .and_then(|parameter| parameter.versions.last());
-            let Some(version) = version else { return };
-            (version.value.expose_secret().to_owned(), version.written_at)
+        let Some((current, written)) = self.safe.current(&application.name) else {
+            return;
         };
         let Some(secret) = application
             .issued
@@ -229,29 +223,23 @@ impl Year {
     /// What the vault says about each deadline, worked out here once more: the instant, and
     /// whether it was reported.
     pub(super) fn beliefs(&self) -> Vec<(i64, bool)> {
-        let state = self.world.state();
-        self.applications
-            .iter()
-            .map(|application| {
-                let Some(parameter) = state.parameters.get(&application.secret) else {
-                    return (0, false);
-                };
-                let read = |name: &str| {
-                    let at: Timestamp = parameter.tags.get(name)?.parse().ok()?;
-                    Some(at.as_millisecond())
-                };
-                let lifetime = i64::from(SECRET_LIFETIME_DAYS) * DAY;
-                let written = parameter
-                    .versions
-                    .last()
-                    .map_or(0, |version| version.written_at.as_millisecond());
-                match (read(tag::SECRET_EXPIRES_AT), read(tag::SECRET_ISSUED_AT)) {
-                    (Some(at), _) => (at, true),
-                    (None, Some(at)) => (at + lifetime, false),
-                    (None, None) => (written + lifetime, false),
-                }
-            })
-            .collect()
+        let lifetime = i64::from(SECRET_LIFETIME_DAYS) * DAY;
+        let believed = |application: &Application| {
+            let read = |name: &str| {
+                let read = |tags: &mut BTreeMap<String, String>| tags.get(name)?.parse().ok();
+                let at: Option<Timestamp> = self.safe.tags(&application.name, read)?;
+                at.map(Timestamp::as_millisecond)
+            };
+            if let Some(at) = read(tag::SECRET_EXPIRES_AT) {
+                return (at, true);
+            }
+            let since = read(tag::SECRET_ISSUED_AT).or_else(|| {
+                let (_, written_at) = self.safe.current(&application.name)?;
+                Some(written_at.as_millisecond())
+            });
+            (since.unwrap_or_default() + lifetime, false)
+        };
+        self.applications.iter().map(believed).collect()
     }
 
     /// The day on which Amazon ends the secret that is stored.

@@ -114,8 +114,9 @@ impl Year {
             self.check_request(&request);
         }
         for call in calls {
-            if let Some(name) = call.strip_prefix("PutParameter ")
-                && let Some(&number) = self.by_secret.get(name)
+            let stores = ["PutParameter ", "UpdateSecretVersionStage "];
+            if stores.iter().any(|operation| call.starts_with(operation))
+                && let Some(number) = mentioned(&call)
             {
                 self.check_put(number);
             }

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use lwa_core::deadline::tag;
 use lwa_core::ports::Clock;
+use lwa_core::vault::VaultKind;
 
 use super::Year;
 use super::agenda::Event;
@@ -45,11 +46,10 @@ impl Year {
                 self.at(at, Event::StoreAtLast(number));
             }
             _ => {
-                let application = &self.applications[number];
-                let mut state = self.world.state();
-                if let Some(parameter) = state.parameters.get_mut(&application.secret) {
-                    parameter.tags.insert(tag::OWNER.into(), "Team ERP".into());
-                }
+                let name = &self.applications[number].name;
+                self.safe.tags(name, |tags| {
+                    tags.insert(tag::OWNER.into(), "Team ERP".into());
+                });
             }
         }
     }
@@ -57,17 +57,12 @@ impl Year {
     pub(super) fn rewrite(&mut self, number: usize) {
         let application = &self.applications[number];
         let value = application.issued[application.stored].value.clone();
-        let (secret, now) = (application.secret.clone(), self.world.now());
-        self.world.put_parameter(&secret, &value, now);
-        let is_dated = {
-            let state = self.world.state();
-            state.parameters.get(&secret).is_some_and(|parameter| {
-                parameter.tags.contains_key(tag::SECRET_EXPIRES_AT)
-                    || parameter.tags.contains_key(tag::SECRET_ISSUED_AT)
-            })
-        };
+        self.safe.put(&application.name, &value);
+        let is_dated = self.safe.tags(&application.name, |tags| {
+            tags.contains_key(tag::SECRET_EXPIRES_AT) || tags.contains_key(tag::SECRET_ISSUED_AT)
+        });
         // Then only a notice of Amazon's can tell, and it may be lost.
-        self.applications[number].is_unmendable |= !is_dated;
+        self.applications[number].is_unmendable |= is_dated == Some(false);
         self.tell(Some(number), Kind::Person, || {
             "somebody edits the description, which writes the same value again".to_owned()
         });
@@ -100,14 +95,14 @@ impl Year {
         let application = &mut self.applications[number];
         let secret = application.issued.len() - 1;
         let issued = &application.issued[secret];
-        let (value, name) = (issued.value.clone(), application.secret.clone());
         let (issued_at, expires_at) = (instant(issued.at), instant(issued.expires_at));
         application.is_mistagged = !with_tags;
-        self.world.put_parameter(&name, &value, self.world.now());
-        if with_tags && let Some(parameter) = self.world.state().parameters.get_mut(&name) {
-            let tags = &mut parameter.tags;
-            tags.insert(tag::SECRET_ISSUED_AT.into(), issued_at.to_string());
-            tags.insert(tag::SECRET_EXPIRES_AT.into(), expires_at.to_string());
+        self.safe.put(&application.name, &issued.value);
+        if with_tags {
+            self.safe.tags(&application.name, |tags| {
+                tags.insert(tag::SECRET_ISSUED_AT.into(), issued_at.to_string());
+                tags.insert(tag::SECRET_EXPIRES_AT.into(), expires_at.to_string());
+            });
         }
         self.tell_until(
             Some(number),
@@ -134,13 +129,17 @@ impl Year {
         }
     }
 
-    /// The parameter was written, by whomever: AWS says so, and the policies begin anew.
+    /// The secret was written, by whomever. Parameter Store says so, and its policies begin anew;
+    /// Secrets Manager has no such events.
     pub(super) fn written(&mut self, number: usize) {
+        if self.settings.vault != VaultKind::ParameterStore {
+            return;
+        }
         let written = self.world.now().as_millisecond();
         self.arm_policies(number, written);
         if !self.once_in(FaultKind::LostEvents, 10) {
             let id = self.id();
-            let secret = self.applications[number].secret.clone();
+            let secret = self.safe.name(&self.applications[number].name);
             let event = amazon::parameter_update(&secret, &id, instant(written));
             self.emit(event);
         }

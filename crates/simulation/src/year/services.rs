@@ -27,7 +27,7 @@ impl Year {
             let mut event = json!({"application": application.name.to_string()});
             let which = self.rng.usize(..=application.sellers.len());
             if let Some(seller) = which.checked_sub(1) {
-                event["seller"] = application.sellers[seller].clone().into();
+                event["seller"] = application.sellers[seller].as_str().into();
             }
             self.counts.tokens += 1;
             match self.exchange(event) {
