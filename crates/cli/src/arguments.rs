@@ -136,7 +136,7 @@ pub(crate) struct ReplayOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Option<Function>,
 
-    /// The time it is; else the scenario's, the event's own, or now
+    /// The time it is; else the scenario's, the event's own, or now (with --live always now)
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(crate) now: Option<Timestamp>,
 

@@ -158,13 +158,12 @@ async fn run(
     outcome.function = Some(function);
 
     let meanwhile = read_meanwhile(input)?;
-    // The world of a story is at the time of its beginning.
+    // The world of a story is at the time of its beginning, and a real account is of today.
     let of_world = world_file.now.filter(|_| input.earlier.is_empty());
+    let told = || meanwhile.now.or(of_world).or_else(|| time_of(&event));
     let now = options
         .now
-        .or(meanwhile.now)
-        .or(of_world)
-        .or_else(|| time_of(&event))
+        .or_else(|| told().filter(|_| options.live.is_none()))
         .unwrap_or_else(|| SystemClock.now());
     outcome.now = Some(now);
     let stage = if let Some(live) = &options.live {
