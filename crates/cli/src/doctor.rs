@@ -23,7 +23,7 @@ use lwa_core::audit::Vault;
 use lwa_core::audit::estate::{FIND_LIMIT, ParameterEstate, SecretEstate};
 use lwa_core::audit::tally::ApplicationDeadline;
 use lwa_core::config::{ConfigError, LWA_VAULT, Lookup, TOPIC_ARN};
-use lwa_core::ports::Clock;
+use lwa_core::ports::{CallError, CallFailure, Clock};
 use lwa_core::rules;
 use serde_json::json;
 use token_exchanger::Response;
@@ -103,22 +103,28 @@ impl Doctor<'_> {
             return Ok(());
         };
         let functions = self.functions(report).await?;
-        let variables = variables(&functions);
+        let is_deployed = functions.is_some();
+        let variables = variables(&functions.unwrap_or_default());
         let settings = match Settings::read(&variables, region) {
             Ok(settings) => settings,
             Err(error) => {
-                // Where to look for credentials is not known; these are where the stack's name says.
                 report.show([checks::unusable(&error)])?;
-                self.topic(report, &variables, &identity).await?;
-                return self.queues(report).await;
+                if is_deployed {
+                    // Where the stack's name says, wherever credentials are.
+                    self.topic(report, &variables, &identity).await?;
+                    self.queues(report).await?;
+                }
+                return Ok(());
             }
         };
         let found = self.credentials(report, &settings).await?;
         let applications = settings.applications(&found);
-        self.rules(report, &settings, &applications).await?;
-        self.schedules(report, &settings).await?;
-        self.topic(report, &variables, &identity).await?;
-        self.queues(report).await?;
+        if is_deployed {
+            self.rules(report, &settings, &applications).await?;
+            self.schedules(report, &settings).await?;
+            self.topic(report, &variables, &identity).await?;
+            self.queues(report).await?;
+        }
         self.exchanges(report, &settings, &applications).await
     }
 
@@ -126,17 +132,30 @@ impl Doctor<'_> {
         format!("{}-{part}", self.stack)
     }
 
-    /// The functions that are there, with what is set for them.
-    async fn functions(&self, report: &mut Report) -> Result<Vec<(String, Function)>, Failure> {
+    /// The functions that are there, with what is set for them; none if nothing is deployed.
+    async fn functions(
+        &self,
+        report: &mut Report,
+    ) -> Result<Option<Vec<(String, Function)>>, Failure> {
         let now = SystemClock.now();
-        let mut there = Vec::new();
+        let mut all = Vec::new();
         for part in FUNCTIONS {
             let name = self.name(part);
             let found = report.over(&name, facts::function(&self.api, &name)).await;
+            all.push((name, found));
+        }
+        let is_there = |(_, found): &(String, Result<Function, CallError>)| match found {
+            Ok(_) => true,
+            Err(error) => error.failure != CallFailure::NotFound,
+        };
+        if !all.iter().any(is_there) {
+            report.show([checks::nothing_deployed(self.stack)])?;
+            return Ok(None);
+        }
+        let mut there = Vec::new();
+        for (name, found) in all {
             report.show([checks::function(&name, &found)])?;
-            if let Ok(function) = found {
-                there.push((name, function));
-            }
+            there.extend(found.ok().map(|function| (name, function)));
         }
         report.show(checks::same_settings(&there))?;
         for (name, _) in &there {
@@ -151,7 +170,7 @@ impl Doctor<'_> {
                 report.show([checks::source(&name, &sources)])?;
             }
         }
-        Ok(there)
+        Ok(Some(there))
     }
 
     /// Everything that an audit finds, and the keys.

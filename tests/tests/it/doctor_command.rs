@@ -294,6 +294,11 @@ impl System {
         .await;
     }
 
+    async fn delete_function(&self, name: &str) {
+        let path = format!("/2015-03-31/functions/lwa-{name}");
+        self.lambda(&Method::DELETE, &path, &Value::Null).await;
+    }
+
     /// Does something to what feeds secret-receiver.
     async fn source(&self, method: &Method, input: &Value) {
         let mappings = "/2015-03-31/event-source-mappings/";
@@ -394,10 +399,13 @@ impl System {
                 let answer = Answer::bytes(403, body);
                 self.aws.answer("sts:GetCallerIdentity", answer);
             }
-            Fault::FunctionMissing => {
-                let path = "/2015-03-31/functions/lwa-auditor";
-                self.lambda(&Method::DELETE, path, &Value::Null).await;
+            Fault::NothingDeployed => {
+                for name in FUNCTIONS {
+                    self.delete_function(name).await;
+                }
+                self.tell_the_settings();
             }
+            Fault::FunctionMissing => self.delete_function("auditor").await,
             Fault::FunctionFailed => {
                 let reason = "The function's image no longer exists.";
                 let states = json!({"State": "Failed", "StateReason": reason});
@@ -453,6 +461,10 @@ impl System {
             Fault::KeyMissing => {
                 let gone = self.arn("kms", "key/00000000-0000-0000-0000-000000000000");
                 self.put_parameter("refreshToken", REFRESH, &gone).await;
+            }
+            Fault::KeyAliasMissing => {
+                let gone = "alias/lwa/credentials";
+                self.put_parameter("refreshToken", REFRESH, gone).await;
             }
             Fault::KeyUnusable => {
                 let disable = json!({"KeyId": self.key});

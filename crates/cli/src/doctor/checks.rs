@@ -62,6 +62,16 @@ pub(super) struct Function {
     pub(super) environment: BTreeMap<String, String>,
 }
 
+/// None of the functions is there.
+pub(super) fn nothing_deployed(stack: &str) -> Line {
+    Line::fault(
+        Fault::NothingDeployed,
+        format!("nothing of the stack {stack} is deployed in this account and region"),
+        "Deploy it as docs/deployment.md shows, or name it with --stack, and its place with \
+         --profile and --region. Its other parts are not looked at.",
+    )
+}
+
 pub(super) fn function(name: &str, found: &Result<Function, CallError>) -> Line {
     let function = match found {
         Ok(function) => function,
@@ -501,10 +511,18 @@ pub(super) fn key(id: &str, found: &Result<String, CallError>) -> Line {
             format!("{id} is {state}: what it encrypts cannot be read"),
             "Cancel its deletion, or enable it.",
         ),
+        // An alias is only a name for a key, and what the key encrypted can be read without it.
+        Err(error) if error.failure == CallFailure::NotFound && id.contains("alias/") => {
+            Line::fault(
+                Fault::KeyAliasMissing,
+                format!("{id} does not exist: nothing new can be encrypted with it"),
+                "Give its key this alias again, or name another key with lwa store --keep --key.",
+            )
+        }
         Err(error) if error.failure == CallFailure::NotFound => Line::fault(
             Fault::KeyMissing,
             format!("{id} does not exist: what it encrypted is lost"),
-            "Store the credentials again with lwa store.",
+            "Store the credentials again under another key with lwa store --key.",
         ),
         Err(error) => Line::not_checked(Fault::KeyNotChecked, id, error, "kms"),
     }

@@ -43,6 +43,8 @@ faults! {
         /// AWS does not say who asks.
         IdentityUnknown "identity-unknown" Bad;
     "function":
+        /// No function of the stack exists.
+        NothingDeployed "nothing-deployed" Bad,
         /// A function does not exist.
         FunctionMissing "function-missing" Bad,
         /// A function is in the state `Failed`.
@@ -84,6 +86,8 @@ faults! {
     "key":
         /// A key does not exist.
         KeyMissing "key-missing" Bad,
+        /// The alias of a key does not exist.
+        KeyAliasMissing "key-alias-missing" Bad,
         /// A key is disabled, or is going to be deleted.
         KeyUnusable "key-unusable" Bad,
         /// A key could not be looked at.
