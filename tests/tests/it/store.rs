@@ -224,6 +224,32 @@ async fn from_an_empty_vault_to_a_token_with_one_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_check_that_is_offered_looks_where_the_credentials_were_stored() {
+    let amazon = amazon();
+    for path in [
+        "/sellers/v1/marketplaceParticipations",
+        "/notifications/v1/destinations",
+    ] {
+        let answer = Answer::json(200, &json!({"payload": []}));
+        amazon.script(&Method::GET, path, [answer]);
+    }
+    let mut desk = Desk::new(emulator::moto(), VaultKind::SecretsManager, &amazon);
+    desk.variables
+        .insert("SP_API_ENDPOINT".to_owned(), amazon.url());
+    // The vault and the region are told by options alone.
+    desk.variables.remove("LWA_VAULT");
+    desk.variables.remove("AWS_REGION");
+    let region = emulator::REGION;
+    let place = ["--vault", "secrets-manager", "--region", region, "--yes"];
+    let store = [&["store"][..], &place].concat();
+    let output = desk.good(&store, &document(OLD)).await;
+    let (_, offer) = output.split_once("Check it: lwa ").unwrap();
+    let offer: Vec<&str> = offer.lines().next().unwrap().split(' ').collect();
+    let checked = desk.good(&offer, "").await;
+    assert!(checked.contains("SP-API  ok"), "{checked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_secret_after_a_rotation_by_hand_gets_its_dates() {
     for emulator in emulator::both() {
         for kind in KINDS {

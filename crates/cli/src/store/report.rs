@@ -168,7 +168,11 @@ impl Report<'_> {
             writeln!(out, "{GOOD}{words}{GOOD:#}")?;
             if is_carried_out {
                 let name = &self.order.application;
-                writeln!(out, "Check it: lwa token --application {name} --check")?;
+                writeln!(
+                    out,
+                    "Check it: lwa token --application {name} --check{}",
+                    self.place()
+                )?;
                 if let Some(file) = &self.options.from
                     && file.as_os_str() != "-"
                 {
@@ -225,18 +229,6 @@ impl Report<'_> {
         {
             add("--expires-at", &deadline.at.to_string());
         }
-        if let Some(vault) = options.vault {
-            add("--vault", vault.as_str());
-        }
-        for (option, value) in [
-            ("--profile", &options.aws.profile),
-            ("--region", &options.aws.region),
-            ("--endpoint-url", &options.aws.endpoint_url),
-        ] {
-            if let Some(value) = value {
-                add(option, value);
-            }
-        }
         for (option, is_given) in [
             ("--keep", options.keep),
             ("--no-verify", options.no_verify),
@@ -247,7 +239,22 @@ impl Report<'_> {
                 words.push(option.to_owned());
             }
         }
-        words.join(" ")
+        format!("{}{}", words.join(" "), self.place())
+    }
+
+    /// The options that say where all of it is, as they were given.
+    fn place(&self) -> String {
+        let options = self.options;
+        let vault = options.vault.map(|vault| vault.as_str().to_owned());
+        [
+            ("--vault", &vault),
+            ("--profile", &options.aws.profile),
+            ("--region", &options.aws.region),
+            ("--endpoint-url", &options.aws.endpoint_url),
+        ]
+        .into_iter()
+        .filter_map(|(option, value)| Some(format!(" {option} {}", shell(value.as_deref()?))))
+        .collect()
     }
 
     fn to_json(&self, outcomes: &[Outcome]) -> Value {
