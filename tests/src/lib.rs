@@ -19,3 +19,4 @@ pub mod leak;
 pub mod recorder;
 pub mod runtime_api;
 mod server;
+pub mod terminal;

@@ -18,6 +18,8 @@ mod emulators;
 #[cfg(test)]
 mod explain_command;
 #[cfg(test)]
+mod newcomer;
+#[cfg(test)]
 mod permissions;
 #[cfg(test)]
 mod policy_formatter;
