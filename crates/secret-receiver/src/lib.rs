@@ -54,11 +54,10 @@ use lwa_core::rotation::ports::{
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger, is_failure_told, retry_after};
 use lwa_core::rotation::receive::{
     Judgement, Place, Verdict, is_answer, is_same_secret, is_spreading, is_stored_since,
-    is_waiting_told, judge, old_secret_ends, verdict,
+    is_waiting_told, judge, old_secret_ends, stays, verdict,
 };
 use lwa_core::rotation::tags::{
-    NEW_SECRET_PENDING, Pending, RotationTags, contested, end_of_overlap, notification_key,
-    pending, stored,
+    NEW_SECRET_PENDING, Pending, RotationTags, contested, notification_key, pending, stored,
 };
 use lwa_core::vault::{CredentialVault, RefreshTokenOf, StoredSecret, VaultError, VaultKind};
 use lwa_core::{Layout, SecretString};
@@ -184,7 +183,7 @@ enum Trouble {
     Unstorable(Vec<ApplicationName>, String),
     /// LWA does not accept the secret yet.
     Waits(LwaError),
-    /// Something else that works was stored since, and nobody can tell which is newer.
+    /// Something else was stored since, and nobody can tell which is newer.
     Contested,
 }
 
@@ -392,52 +391,49 @@ where
         })
     }
 
-    /// Where somebody stored a value since, without dates, LWA is asked whether it works. One
-    /// that does stays, and people hear of it; any other gives way. Answers whether one stays.
+    /// Where somebody stored a value since, without dates, LWA is asked whether it works. Answers
+    /// whether one [`stays`], of which people hear.
     async fn settle_contests(
         &self,
         delivery: &Delivery,
         members: &mut [Member],
     ) -> Result<bool, Trouble> {
         let new = &delivery.new;
-        let mut stays = false;
+        let mut is_contested = false;
         for member in members {
             let (Judgement::Contested, Some(current)) = (member.judgement, &member.current) else {
                 continue;
             };
-            match self.try_value(&new.client_id, &current.value).await {
-                Ok(()) => {
-                    stays = true;
-                    self.tell_of_contest(delivery, member).await?;
-                }
-                Err(refusal) if is_spreading(refusal.failure) => {
-                    member.judgement = Judgement::Store;
-                }
-                Err(error) => {
-                    return Err(Trouble::Failed {
-                        error: error.to_string(),
-                        may_mend_itself: true,
-                    });
-                }
+            let tried = self.try_value(&new.client_id, &current.value).await;
+            if let Err(error) = &tried
+                && !is_spreading(error.failure)
+            {
+                return Err(Trouble::Failed {
+                    error: error.to_string(),
+                    may_mend_itself: true,
+                });
+            }
+            if stays(&tried, delivery.old_ends, self.ports.clock.now()) {
+                is_contested = true;
+                self.tell_of_contest(delivery, member).await?;
+            } else {
+                member.judgement = Judgement::Store;
             }
         }
-        Ok(stays)
+        Ok(is_contested)
     }
 
     /// Once a day, like every secret that waits. The tag keeps no rotation off: another one is
     /// newer than both, and settles the matter.
     async fn tell_of_contest(&self, delivery: &Delivery, member: &Member) -> Result<(), Trouble> {
-        let new = &delivery.new;
         let now = self.ports.clock.now();
-        let (Some(made_at), Some(since)) = (new.event_time, member.since) else {
-            return Ok(());
-        };
         if !is_waiting_told(&member.tags, now) {
             return Ok(());
         }
         let names = [member.application.clone()];
-        let older_ends = end_of_overlap(made_at);
-        let notice = notices::secret_contested(self.context(now), &names, new, since, older_ends);
+        let (context, older_ends) = (self.context(now), delivery.old_ends);
+        let notice =
+            notices::secret_contested(context, &names, &delivery.new, member.since, older_ends);
         self.publish(&notice).await?;
         let tags = [(NEW_SECRET_PENDING, contested(now, &delivery.id, older_ends))];
         self.ports
@@ -664,7 +660,7 @@ where
             Trouble::Waits(refusal) => (Outcome::Waits, refusal.to_string()),
             Trouble::Contested => (
                 Outcome::Waits,
-                "somebody stored another value since, without its dates, and it works".to_owned(),
+                "somebody stored another value since, without its dates".to_owned(),
             ),
             Trouble::Failed {
                 error,

@@ -91,6 +91,12 @@ fn what_was_found_before_is_not_there_again() {
         with_seed(2, false),
         with_seed(4, false),
         with_seed(11, false),
+        // Somebody stored a newer secret by hand, without dates, and an older one that was late
+        // replaced it.
+        Settings {
+            vault: VaultKind::SecretsManager,
+            ..with_seed(15, true)
+        },
     ];
     must_hold(simulate_many(&all));
 }

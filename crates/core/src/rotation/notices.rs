@@ -398,15 +398,15 @@ pub fn secret_contested(
     context: Context<'_>,
     applications: &[ApplicationName],
     new: &NewSecret,
-    since: Timestamp,
+    since: Option<Timestamp>,
     older_ends: Timestamp,
 ) -> Notice {
     let name = names(applications);
     let mut notice = base(context, Severity::Warning, "secret-contested", applications);
     notice.headline = format!(
         "a new client secret of {name} has arrived, but somebody stored another value after \
-         Amazon had made it, without its dates. What is stored works, so it stays; whichever of \
-         the two is older dies."
+         Amazon had made it, without its dates. What is stored stays; whichever of the two is \
+         older dies."
     );
     notice.subject = Line::new("Two client secrets of ", &name, ": which is newer?");
     notice.sms = Line::new("two client secrets of ", &name, ", and no dates.");
@@ -414,20 +414,20 @@ pub fn secret_contested(
         "The older one works until {}.",
         wording::date(older_ends)
     )];
-    notice.facts.extend([
-        fact(
-            "It was made",
-            new.event_time.map_or_else(String::new, wording::minute),
-        ),
-        fact("Stored one came", wording::minute(since)),
-        fact("Older one ends", wording::minute(older_ends)),
-    ]);
+    let known = [("It was made", new.event_time), ("Stored one came", since)];
+    let known = known
+        .into_iter()
+        .filter_map(|(label, at)| Some(fact(label, wording::minute(at?))));
+    notice.facts.extend(known);
+    notice
+        .facts
+        .push(fact("Older one ends", wording::minute(older_ends)));
     notice.sections = vec![Section {
         title: "What happens next".into(),
         lines: vec![
             "With AUTO_ROTATE the next daily run asks Amazon for another secret, which is newer \
-             than both. Until then this one waits in its queue, and it is stored at once when \
-             Amazon refuses what is stored."
+             than both. Until then this one waits in its queue, and it is stored when Amazon \
+             refuses what is stored and the older one is about to end."
                 .into(),
         ],
         list: false,

@@ -163,6 +163,13 @@ pub fn verdict(
     }
 }
 
+/// Whether a value that somebody stored since, without dates, stays after LWA was asked about it:
+/// as long as it works. One that is refused before the older of two can have died is a new one
+/// that has to spread, and stays, too, while there is time; after that it is the older one.
+pub fn stays(tried: &Result<(), LwaError>, older_ends: Timestamp, now: Timestamp) -> bool {
+    tried.is_ok() || older_ends.duration_since(now) >= STORE_UNVERIFIED_BEFORE_END
+}
+
 /// Whether people should hear now that a new secret waits: when it begins to, and daily.
 pub fn is_waiting_told(tags: &RotationTags, now: Timestamp) -> bool {
     tags.pending
@@ -378,6 +385,21 @@ mod tests {
         let replaced = |now| verdict(&refused, ends, true, at(now));
         assert_eq!(replaced("2026-01-17T02:15:10Z"), Verdict::StoreUnverified);
         assert_eq!(replaced("2026-01-17T02:15:10.045Z"), Verdict::Wait);
+    }
+
+    #[test]
+    fn what_somebody_stored_stays_while_it_works_or_may_still_spread() {
+        let refused = Err(LwaError::without_answer(LwaFailure::ClientRefused, "no"));
+        let ends = at("2026-01-17T02:15:10Z");
+        for (now, expected) in [
+            ("2026-01-10T03:00:00Z", true),
+            ("2026-01-16T02:15:10Z", true),
+            ("2026-01-16T02:15:11Z", false),
+            ("2026-01-18T00:00:00Z", false),
+        ] {
+            assert_eq!(stays(&refused, ends, at(now)), expected, "{now}");
+            assert!(stays(&Ok(()), ends, at(now)));
+        }
     }
 
     #[test]
