@@ -162,9 +162,14 @@ fn machine() -> String {
         .map_or("an unknown processor", |rest| {
             rest.trim_start_matches([' ', '\t', ':'])
         });
-    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Not how many there are for this thread, which the measurements have bound to one.
+    let count = information
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
     let kernel = read("/proc/sys/kernel/osrelease");
-    format!("{count} × {model}, Linux {}", kernel.trim())
+    let version = kernel.trim().split('-').next().unwrap_or_default();
+    format!("{count} × {model}, Linux {version}")
 }
 
 #[cfg(test)]

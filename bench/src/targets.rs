@@ -125,6 +125,10 @@ fn audits(report: &Report, targets: &mut Vec<Target>) {
     let time = large.seconds.median / small.seconds.median;
     let what = format!("{AUDITOR}: time for {growth} × the parameters, ×");
     add(targets, what, Some(time), Bound::AtMost(growth));
+    // The larger one lasts for seconds, in which a machine has other things to do as well.
+    let cpu = large.cpu_seconds.median / small.cpu_seconds.median;
+    let what = format!("{AUDITOR}: CPU for {growth} × the parameters, ×");
+    add(targets, what, Some(cpu), Bound::AtMost(growth));
     let memory = large.peak_mib.median / small.peak_mib.median;
     let what = format!("{AUDITOR}: memory for {growth} × the parameters, ×");
     add(targets, what, Some(memory), Bound::AtMost(1.5));
