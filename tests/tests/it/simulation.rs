@@ -97,6 +97,7 @@ fn what_was_found_before_is_not_there_again() {
             vault: VaultKind::SecretsManager,
             ..with_seed(15, true)
         },
+        with_seed(26, false),
     ];
     must_hold(simulate_many(&all));
 }

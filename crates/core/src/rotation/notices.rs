@@ -427,7 +427,7 @@ pub fn secret_contested(
         lines: vec![
             "With AUTO_ROTATE the next daily run asks Amazon for another secret, which is newer \
              than both. Until then this one waits in its queue, and it is stored when Amazon \
-             refuses what is stored and the older one is about to end."
+             refuses what is stored and the older one has ended."
                 .into(),
         ],
         list: false,

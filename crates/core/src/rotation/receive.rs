@@ -93,7 +93,7 @@ pub fn judge(
         Some(stored) if new.expires_at.as_second() < stored.as_second() => {
             Judgement::Stale { stored }
         }
-        _ if is_stored_since(new, place.since) && !is_dated(place, lifetime_days) => {
+        _ if is_stored_since(new, place.since) && !is_dated(new, place, lifetime_days) => {
             Judgement::Contested
         }
         _ => Judgement::Store,
@@ -108,9 +108,16 @@ pub fn is_stored_since(new: &NewSecret, at: Option<Timestamp>) -> bool {
 }
 
 /// Whether the dates in the tags can be those of the stored value. A value that somebody stores
-/// by hand keeps the tags of the one before it, which are months older.
-fn is_dated(place: &Place, lifetime_days: u32) -> bool {
+/// by hand keeps the tags of the one before it, which are months older, or even those of the
+/// secret that is new to us.
+fn is_dated(new: &NewSecret, place: &Place, lifetime_days: u32) -> bool {
     let tags = &place.tags.secret;
+    if tags
+        .expires_at
+        .is_some_and(|at| at.as_second() == new.expires_at.as_second())
+    {
+        return false;
+    }
     let made_at = tags.issued_at.or_else(|| {
         let expires_at = tags.expires_at?;
         expires_at.checked_sub(days(i64::from(lifetime_days))).ok()
@@ -164,10 +171,10 @@ pub fn verdict(
 }
 
 /// Whether a value that somebody stored since, without dates, stays after LWA was asked about it:
-/// as long as it works. One that is refused before the older of two can have died is a new one
-/// that has to spread, and stays, too, while there is time; after that it is the older one.
+/// as long as it works. One that is refused before the older of two dies is a new one that has to
+/// spread, and stays, too; services still have the one before it.
 pub fn stays(tried: &Result<(), LwaError>, older_ends: Timestamp, now: Timestamp) -> bool {
-    tried.is_ok() || older_ends.duration_since(now) >= STORE_UNVERIFIED_BEFORE_END
+    tried.is_ok() || now < older_ends
 }
 
 /// Whether people should hear now that a new secret waits: when it begins to, and daily.
@@ -361,6 +368,9 @@ mod tests {
         // Stored by whoever dated it: the secret of the rotation before this one, which was late.
         let of_its_own = (tag::SECRET_ISSUED_AT, "2026-01-08T00:00:00Z");
         check(after, &[of_its_own], Judgement::Store);
+        // Whoever dated the new secret, which was stored already, stored another one after it.
+        let of_the_new_one = (tag::SECRET_EXPIRES_AT, "2026-07-09T02:15:10Z");
+        check(after, &[of_its_own, of_the_new_one], Judgement::Contested);
         let newer = (tag::SECRET_EXPIRES_AT, "2026-07-09T03:00:00Z");
         let stored = at(newer.1);
         check(after, &[newer], Judgement::Stale { stored });
@@ -393,8 +403,8 @@ mod tests {
         let ends = at("2026-01-17T02:15:10Z");
         for (now, expected) in [
             ("2026-01-10T03:00:00Z", true),
-            ("2026-01-16T02:15:10Z", true),
-            ("2026-01-16T02:15:11Z", false),
+            ("2026-01-17T02:15:09Z", true),
+            ("2026-01-17T02:15:10Z", false),
             ("2026-01-18T00:00:00Z", false),
         ] {
             assert_eq!(stays(&refused, ends, at(now)), expected, "{now}");
