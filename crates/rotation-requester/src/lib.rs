@@ -20,9 +20,10 @@ mod report;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lwa_core::Layout;
 use lwa_core::application::{ApplicationName, Role};
+use lwa_core::audit::utc_date;
 use lwa_core::config::{self, ConfigError, Lookup};
 use lwa_core::deadline::{Deadline, tag};
 use lwa_core::exchange::pause;
@@ -30,7 +31,7 @@ use lwa_core::lwa::{AccessToken, Grant, LwaError, Scope, TokenEndpoint, TokenReq
 use lwa_core::message::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::client_ids::ClientIds;
-use lwa_core::rotation::memory::Memory;
+use lwa_core::rotation::memory::{HOPELESS_FOR, Memory};
 use lwa_core::rotation::notices::{self, Context, Obstacle, Rejection};
 use lwa_core::rotation::notification::{Notification, SecretExpiry};
 use lwa_core::rotation::ports::{RotationLedger, StoredApplication};
@@ -229,8 +230,8 @@ where
             settings,
             ports,
             client_ids: Mutex::new(None),
-            rejected: Memory::default(),
-            reminded: Memory::default(),
+            rejected: Memory::new(HOPELESS_FOR),
+            reminded: Memory::new(SignedDuration::from_hours(24)),
         }
     }
 
@@ -529,11 +530,11 @@ where
         self.told(&notice, Acted::done(Outcome::Nothing)).await
     }
 
-    /// Tells people to rotate; once, where the schedule or the queue delivers twice.
+    /// Tells people to rotate; once a day, where the schedule or the queue delivers twice.
     async fn remind(&self, members: &[Member], deadline: &Deadline, asker: Asker) -> Acted {
         let now = self.ports.clock.now();
         let names = names(members);
-        let key = format!("{} {}", names[0], deadline.at);
+        let key = format!("{} {} {}", names[0], deadline.at, utc_date(now));
         if self.reminded.contains(&key, now) {
             return Acted::done(Outcome::Nothing);
         }

@@ -408,6 +408,9 @@ async fn a_reminder_comes_once_however_often_its_cause_is_delivered() {
         for requester in [&requester, &stage.requester()] {
             assert_eq!(send(requester, &due(), 1).await, (Outcome::Nothing, false));
         }
+        // A copy that the queue delivers again hours later, as if the first had been cut off.
+        stage.world.set_now(at("2026-06-01T09:00:00Z"));
+        assert_eq!(send(&requester, &due(), 2).await, (Outcome::Nothing, false));
         assert_eq!(stage.kinds(), ["rotation-due"]);
         // The schedule, twice within two minutes.
         stage.world.set_now(at("2026-06-14T05:00:00Z"));

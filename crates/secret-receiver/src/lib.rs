@@ -45,7 +45,7 @@ use lwa_core::lwa::{Grant, LwaError, Scope, TokenEndpoint, TokenRequest};
 use lwa_core::message::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::client_ids::ClientIds;
-use lwa_core::rotation::memory::Memory;
+use lwa_core::rotation::memory::{HOPELESS_FOR, Memory};
 use lwa_core::rotation::notices::{self, Context, Rejection};
 use lwa_core::rotation::notification::{NewSecret, Notification, Unusable};
 use lwa_core::rotation::ports::{
@@ -220,7 +220,7 @@ where
             settings,
             ports,
             client_ids: Mutex::new(None),
-            hopeless: Memory::default(),
+            hopeless: Memory::new(HOPELESS_FOR),
         }
     }
 

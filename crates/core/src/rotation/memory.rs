@@ -9,26 +9,37 @@ use jiff::{SignedDuration, Timestamp};
 /// people twice about some.
 const CAPACITY: usize = 256;
 
-/// For how long. A hopeless message is on its way to the dead-letter queue within minutes; one
-/// that is brought back from there deserves to be looked at again.
-const KEPT_FOR: SignedDuration = SignedDuration::from_mins(30);
+/// How long a hopeless message is remembered. It is on its way to the dead-letter queue within
+/// minutes; one that is brought back from there deserves to be looked at again.
+pub const HOPELESS_FOR: SignedDuration = SignedDuration::from_mins(30);
 
-/// The ids of messages that people have been told about, oldest first. It only saves work and
-/// repetition: nothing depends on it.
-#[derive(Debug, Default)]
-pub struct Memory(Mutex<VecDeque<(String, Timestamp)>>);
+/// What people have been told about, oldest first: ids of messages, or whatever else names it.
+/// It only saves work and repetition: nothing depends on it.
+#[derive(Debug)]
+pub struct Memory {
+    kept_for: SignedDuration,
+    ids: Mutex<VecDeque<(String, Timestamp)>>,
+}
 
 impl Memory {
-    /// Whether a message was remembered a short while ago.
-    pub fn contains(&self, id: &str, now: Timestamp) -> bool {
-        let ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.iter()
-            .any(|(known, at)| known == id && now.duration_since(*at).abs() < KEPT_FOR)
+    /// An empty one, which forgets after some time.
+    pub const fn new(kept_for: SignedDuration) -> Self {
+        Self {
+            kept_for,
+            ids: Mutex::new(VecDeque::new()),
+        }
     }
 
-    /// Remembers a message.
+    /// Whether an id is still remembered.
+    pub fn contains(&self, id: &str, now: Timestamp) -> bool {
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.iter()
+            .any(|(known, at)| known == id && now.duration_since(*at).abs() < self.kept_for)
+    }
+
+    /// Remembers an id.
     pub fn insert(&self, id: String, now: Timestamp) {
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.len() == CAPACITY {
             ids.pop_front();
         }
@@ -42,7 +53,7 @@ mod tests {
 
     #[test]
     fn memory_is_short_and_does_not_grow() {
-        let memory = Memory::default();
+        let memory = Memory::new(HOPELESS_FOR);
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         for number in 0..=CAPACITY {
             memory.insert(number.to_string(), at(0));
