@@ -715,21 +715,22 @@ where
         Ok(())
     }
 
-    /// Takes it back, because nothing was requested. If that fails, the next request is a day
-    /// late, which is nothing to fail for.
+    /// Takes it back, because nothing was requested. An earlier request that nothing came of
+    /// stays known: it may have begun the end of the stored secret. If taking back fails, the
+    /// next request is a day late, which is nothing to fail for.
     async fn withdraw(&self, members: &[Member]) {
+        let ledger = &self.ports.ledger;
         for member in members {
-            let keys = [tag::ROTATION_REQUESTED_AT];
-            let removed = self
-                .ports
-                .ledger
-                .remove_tags(&member.application, &keys)
-                .await;
-            if let Err(error) = removed {
+            let name = &member.application;
+            let key = tag::ROTATION_REQUESTED_AT;
+            let withdrawn = match member.tags.secret.rotation_requested_at {
+                Some(earlier) => ledger.write_tags(name, &[(key, instant(earlier))]).await,
+                None => ledger.remove_tags(name, &[key]).await,
+            };
+            if let Err(error) = withdrawn {
                 tracing::warn!(
-                    application.name = member.application.as_str(),
-                    "the tag {} was left behind, and nothing is requested for 24 hours: {error}",
-                    tag::ROTATION_REQUESTED_AT
+                    application.name = name.as_str(),
+                    "the tag {key} was left behind, and nothing is requested for 24 hours: {error}"
                 );
             }
         }

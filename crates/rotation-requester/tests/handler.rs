@@ -341,6 +341,26 @@ async fn a_clear_refusal_takes_the_intent_back_and_tells_the_cause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_does_not_make_an_earlier_unanswered_request_forgotten() {
+    const EARLIER: &str = "2026-05-30T05:00:00Z";
+    for vault in VAULTS {
+        for failure in [SpApiFailure::Refused, SpApiFailure::Throttled] {
+            let stage = Stage::new(vault);
+            // What is stored is good for long, but the earlier request may have ended that.
+            stage.tag("my-erp", tag::SECRET_EXPIRES_AT, "2026-11-01T00:00:00Z");
+            stage.tag("my-erp", tag::ROTATION_REQUESTED_AT, EARLIER);
+            stage.answer(failure, 429);
+            schedule(&stage.requester()).await.unwrap();
+            assert_eq!(stage.calls(ROTATE), 1);
+            assert_eq!(stage.tags("my-erp")[tag::ROTATION_REQUESTED_AT], EARLIER);
+            stage.world.set_now(at("2026-06-02T05:00:00Z"));
+            schedule(&stage.requester()).await.unwrap();
+            assert_eq!(stage.calls(ROTATE), 2, "{vault:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_asks_again_for_a_day_when_nobody_knows_the_answer() {
     for vault in VAULTS {
         for mode in [

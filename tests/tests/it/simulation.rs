@@ -98,6 +98,14 @@ fn what_was_found_before_is_not_there_again() {
             ..with_seed(15, true)
         },
         with_seed(26, false),
+        // A copy of a notice that came after half an hour was told again.
+        with_seed(41, false),
+        // Amazon refused a request, and that an earlier one might have replaced the stored secret
+        // was forgotten with it.
+        Settings {
+            vault: VaultKind::SecretsManager,
+            ..with_seed(67, true)
+        },
     ];
     must_hold(simulate_many(&all));
 }
