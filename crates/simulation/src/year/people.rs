@@ -1,6 +1,6 @@
 //! What people do by hand, with more or less care.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lwa_core::deadline::tag;
 use lwa_core::ports::Clock;
 use lwa_core::vault::VaultKind;
@@ -121,12 +121,30 @@ impl Year {
 
     /// The vault holds another secret.
     pub(super) fn stored(&mut self, number: usize, secret: usize) {
+        let old_ends = self.truth(number);
+        let known_from = self.known_from(number, secret);
         let application = &mut self.applications[number];
         application.stored = secret;
         if secret + 1 == application.issued.len() && application.is_unmendable {
             application.is_unmendable = false;
-            application.excused_until = self.now + HOUR;
+            // Where the old one dies before Amazon takes the new one, nothing can work between.
+            let nothing_works = old_ends.is_some_and(|ends| ends < known_from);
+            let from = if nothing_works { known_from } else { self.now };
+            application.excused_until = from.max(self.now) + HOUR;
         }
+    }
+
+    /// From when on Amazon takes a secret everywhere and every time.
+    fn known_from(&self, number: usize, secret: usize) -> i64 {
+        let application = &self.applications[number];
+        let state = self.world.state();
+        let client = state.lwa.applications.get(&application.client_id);
+        let works_from = client.and_then(|client| Some(client.secrets.get(secret)?.works_from));
+        let traffic = self.traffic.lock();
+        let patchy_until = traffic.patchy.get(&application.issued[secret].value);
+        works_from
+            .max(patchy_until.copied())
+            .map_or(self.now, Timestamp::as_millisecond)
     }
 
     /// The secret was written, by whomever. Parameter Store says so, and its policies begin anew;
