@@ -96,7 +96,7 @@ enum Verb {
   cargo xtask fuzz --seconds 600 queue
                                     one target for ten")]
     Fuzz(fuzz::Options),
-    /// Draw docs/replay.svg again, from what `lwa replay` prints
+    /// Draw the pictures in docs/ again, from what `lwa` prints
     Screenshot,
 }
 

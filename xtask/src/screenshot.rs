@@ -1,4 +1,4 @@
-//! The picture of a replay in the README, drawn from what the command really prints.
+//! The pictures in the README, drawn from what the command really prints.
 
 use std::process::Command;
 
@@ -8,52 +8,66 @@ use anyhow::{Context, Result, bail};
 
 use crate::tree;
 
-/// The scenario that is shown.
-const SCENARIO: &str = "events/parameter-store/client-secret-unchanged-150-days";
-
-/// The picture.
-const FILE: &str = "docs/replay.svg";
+/// Each picture, and what `lwa` is told in it.
+const PICTURES: [(&str, &[&str]); 2] = [
+    (
+        "docs/replay.svg",
+        &[
+            "replay",
+            "events/parameter-store/client-secret-unchanged-150-days",
+        ],
+    ),
+    (
+        "docs/simulate.svg",
+        &["simulate", "--applications", "8", "--seed", "7"],
+    ),
+];
 
 /// As wide as the terminal is.
 const COLUMNS: usize = 80;
 
-/// Draw the picture again, with the command as it was built last.
+/// Draw the pictures again, with the command as it was built last.
 pub(crate) fn draw() -> Result<()> {
-    let file = tree::root().join(FILE);
-    std::fs::create_dir_all(tree::root().join("docs")).context("docs cannot be made")?;
-    std::fs::write(&file, picture()?)
-        .with_context(|| format!("{} cannot be written", file.display()))
-}
-
-/// Fail if the picture is not what would be drawn now.
-pub(crate) fn check() -> Result<()> {
-    let file = tree::root().join(FILE);
-    let drawn = std::fs::read_to_string(&file)
-        .with_context(|| format!("{} cannot be read", file.display()))?;
-    if drawn != picture()? {
-        bail!(
-            "{} is not what the command prints; `cargo xtask screenshot` draws it again",
-            file.display()
-        );
+    for (file, arguments) in PICTURES {
+        let file = tree::root().join(file);
+        std::fs::write(&file, picture(arguments)?)
+            .with_context(|| format!("{} cannot be written", file.display()))?;
     }
     Ok(())
 }
 
-fn picture() -> Result<String> {
+/// Fail if a picture is not what would be drawn now.
+pub(crate) fn check() -> Result<()> {
+    for (file, arguments) in PICTURES {
+        let file = tree::root().join(file);
+        let drawn = std::fs::read_to_string(&file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        if drawn != picture(arguments)? {
+            bail!(
+                "{} is not what the command prints; `cargo xtask screenshot` draws it again",
+                file.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn picture(arguments: &[&str]) -> Result<String> {
+    let typed = format!("lwa {}", arguments.join(" "));
     // Cargo puts all binaries of the workspace into one folder.
     let xtask = std::env::current_exe().context("this program does not know where it is")?;
     let output = Command::new(xtask.with_file_name("lwa"))
-        .args(["replay", SCENARIO])
+        .args(arguments)
         .current_dir(tree::root())
         .env_remove("NO_COLOR")
         .env("CLICOLOR_FORCE", "1")
         .output()
         .context("`lwa` cannot be started")?;
     if !output.status.success() {
-        bail!("`lwa replay {SCENARIO}` failed: {}", output.status);
+        bail!("`{typed}` failed: {}", output.status);
     }
     let printed = String::from_utf8(output.stdout).context("`lwa` printed what is no text")?;
-    let screen = format!("$ lwa replay {SCENARIO}\n{printed}");
+    let screen = format!("$ {typed}\n{printed}");
     // Its yellow can be read on black, where that of the default palette is brown.
     Ok(Term::new()
         .palette(WIN10_CONSOLE)
