@@ -158,7 +158,13 @@ impl Year {
             self.happen(event);
             self.now = self.now.max(self.world.now().as_millisecond());
         }
-        let lived = (self.now.min(end) - START) / DAY;
+        // The last hours, in which nothing was to happen, were lived through as well.
+        let until = if self.violation.is_none() {
+            end
+        } else {
+            self.now.min(end)
+        };
+        let lived = (until - START) / DAY;
         self.counts.application_days =
             u64::try_from(lived).unwrap_or_default() * self.settings.applications as u64;
         {
