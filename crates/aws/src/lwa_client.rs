@@ -81,7 +81,6 @@ pub fn answer(response: &Response, request: &TokenRequest) -> Result<AccessToken
 
 /// The fields that OAuth 2.0 asks for; refresh tokens contain `|`, which must be encoded.
 fn form(request: &TokenRequest) -> String {
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let (grant_type, name, value) = match &request.grant {
         Grant::RefreshToken(token) => (
             "refresh_token",
@@ -95,6 +94,10 @@ fn form(request: &TokenRequest) -> String {
         encode(&request.client_id),
         encode(request.client_secret.expose_secret()),
     )
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 fn no_answer(error: &HttpError) -> LwaError {
@@ -150,7 +153,8 @@ fn refusal(response: &Response, request: &TokenRequest) -> LwaError {
     }
 }
 
-/// LWA is not known to repeat what it was sent, but whatever answers in its place might.
+/// LWA is not known to repeat what it was sent, but whatever answers in its place might: the
+/// values, or the form as it came.
 fn without_what_was_sent(text: &str, request: &TokenRequest) -> String {
     let token = match &request.grant {
         Grant::RefreshToken(token) => token.expose_secret(),
@@ -159,7 +163,9 @@ fn without_what_was_sent(text: &str, request: &TokenRequest) -> String {
     let mut text = text.to_owned();
     for secret in [request.client_secret.expose_secret(), token] {
         if !secret.is_empty() {
-            text = text.replace(secret, "[redacted]");
+            text = text
+                .replace(secret, "[redacted]")
+                .replace(&encode(secret), "[redacted]");
         }
     }
     text

@@ -13,6 +13,7 @@ use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, Scope, TokenEndpoi
 use lwa_core::sp_api::{Refusal, SellingPartnerApi, SpApiError, SpApiFailure};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 const PATH: &str = "/auth/o2/token";
@@ -287,11 +288,15 @@ async fn nobody_listening_is_a_passing_failure() {
 
 #[tokio::test]
 async fn credentials_that_an_answer_repeats_are_not_repeated() {
-    for echo in [SECRET, REFRESH_TOKEN] {
-        for status in [400, 401, 500] {
-            let body = json!({"error": echo, "error_description": format!("bad: {echo}!")});
-            refused(Answer::json(status, &body)).await;
-            refused(Answer::bytes(status, echo)).await;
+    // As they are, and as the form has them that was sent.
+    let encoded = |value| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+    for value in [SECRET, REFRESH_TOKEN] {
+        for echo in [value.to_owned(), encoded(value)] {
+            for status in [400, 401, 500] {
+                let body = json!({"error": echo, "error_description": format!("bad: {echo}!")});
+                refused(Answer::json(status, &body)).await;
+                refused(Answer::bytes(status, echo.clone())).await;
+            }
         }
     }
 }
