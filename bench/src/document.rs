@@ -6,9 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::cases::FLOOR;
-use crate::report::{CaseReport, Report, list};
-use crate::statistics::Spread;
+use crate::report::{Report, list, mib};
 use crate::targets::Target;
 
 const BEGIN: &str = "<!-- measured: written by `cargo xtask bench --document` -->\n";
@@ -64,15 +62,11 @@ fn cases(text: &mut String, report: &Report) {
          warm p99 µs | warm CPU µs | peak MiB | × | binary MiB | zipped MiB |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
-    let floor = report.cases.get(FLOOR);
     for name in &report.order {
         let Some(case) = report.cases.get(name) else {
             continue;
         };
-        let ratio = |of: fn(&CaseReport) -> Spread| {
-            floor.map_or(0.0, |floor| of(case).median / of(floor).median)
-        };
-        let size = |size: Option<f64>| size.map_or_else(String::new, |size| format!("{size:.2}"));
+        let ratio = |of| report.times_floor(case, of);
         line(
             text,
             format_args!(
@@ -89,8 +83,8 @@ fn cases(text: &mut String, report: &Report) {
                 case.warm_cpu_us.median,
                 case.peak_mib.median,
                 ratio(|case| case.peak_mib),
-                size(case.binary_mib),
-                size(case.zipped_mib),
+                mib(case.binary_mib),
+                mib(case.zipped_mib),
             ),
         );
     }

@@ -79,6 +79,19 @@ pub(crate) struct AuditReport {
     pub(crate) calls: u64,
 }
 
+impl Report {
+    /// A median of a case in medians of the floor; 0 where the floor was not measured.
+    pub(crate) fn times_floor(&self, case: &CaseReport, of: fn(&CaseReport) -> Spread) -> f64 {
+        let floor = self.cases.get(FLOOR);
+        floor.map_or(0.0, |floor| of(case).median / of(floor).median)
+    }
+}
+
+/// A size in MiB as tables show it: nothing for what is no binary.
+pub(crate) fn mib(size: Option<f64>) -> String {
+    size.map_or_else(String::new, |size| format!("{size:.2}"))
+}
+
 impl CaseReport {
     /// Of all the lives of a case.
     pub(crate) fn of(case: &Case, lives: &[Life]) -> Result<Self> {
@@ -144,7 +157,6 @@ impl AuditReport {
 
 /// Prints the tables.
 pub(crate) fn print(report: &Report) {
-    let floor = report.cases.get(FLOOR);
     println!(
         "\nMedians of {} starts, each with {} warm invocations, all on one processor; ×: to the floor\n",
         report.rounds, report.warm_invocations
@@ -187,10 +199,7 @@ pub(crate) fn print(report: &Report) {
         let Some(case) = report.cases.get(name) else {
             continue;
         };
-        let ratio = |of: fn(&CaseReport) -> Spread| {
-            floor.map_or(0.0, |floor| of(case).median / of(floor).median)
-        };
-        let size = |size: Option<f64>| size.map_or_else(String::new, |size| format!("{size:.2}"));
+        let ratio = |of| report.times_floor(case, of);
         println!(
             "{name:<31} {:>7.2} {:>7.2} {:>7.2} {:>7.2} {:>6.2} {:>8.2} {:>6.2} {:>7.0} {:>7.0} {:>7.0} {:>6.1} {:>7} {:>7}",
             case.init_ms.median,
@@ -204,8 +213,8 @@ pub(crate) fn print(report: &Report) {
             case.warm_p99_us.median,
             case.warm_cpu_us.median,
             case.peak_mib.median,
-            size(case.binary_mib),
-            size(case.zipped_mib),
+            mib(case.binary_mib),
+            mib(case.zipped_mib),
         );
     }
     println!("\nCalls: for the first event; for each later one");
