@@ -379,7 +379,7 @@ impl DeadlineFile {
             at: row.deadline.map(|deadline| deadline.at),
             estimated: row
                 .deadline
-                .is_some_and(|deadline| deadline.basis == Basis::Estimated),
+                .is_some_and(|deadline| deadline.basis.is_estimate()),
             days_left: row.days_left,
             severity: row.severity.map(|severity| severity.as_str().to_owned()),
             exemption: row.exemption.as_ref().map(ExemptionFile::of),

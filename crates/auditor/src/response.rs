@@ -247,7 +247,7 @@ pub fn deadline(row: &ApplicationDeadline) -> Value {
         "deadline": row.deadline.map(|deadline| deadline.at),
         "basis": row.deadline.map(|deadline| match deadline.basis {
             Basis::Reported => "reported",
-            Basis::Estimated => "estimated",
+            Basis::Estimated | Basis::Doubtful => "estimated",
         }),
         "days_left": row.days_left,
         "severity": row.severity.map(Severity::as_str),

@@ -118,6 +118,7 @@ impl RotationLedger for ParameterStoreRotation {
             StoredApplication {
                 name,
                 client_id,
+                version: metadata.secret_version(),
                 written_at: metadata.last_modified,
             }
         });

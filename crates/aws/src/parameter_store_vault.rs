@@ -98,6 +98,17 @@ impl CredentialVault for ParameterStoreVault {
         })
     }
 
+    async fn read_version(
+        &self,
+        application: &ApplicationName,
+        version: &SecretVersion,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        match version.as_str().parse() {
+            Ok(version) => self.version(application, version).await,
+            Err(_) => Ok(None),
+        }
+    }
+
     async fn in_place_since(
         &self,
         application: &ApplicationName,
@@ -138,9 +149,17 @@ impl ParameterStoreVault {
         back: i64,
     ) -> Result<Option<StoredSecret>, VaultError> {
         let current = current.version.as_str().parse::<i64>().ok();
-        let Some(version) = current.map(|current| current - back).filter(|&it| it >= 1) else {
-            return Ok(None);
-        };
+        match current.map(|current| current - back) {
+            Some(version) if version >= 1 => self.version(application, version).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn version(
+        &self,
+        application: &ApplicationName,
+        version: i64,
+    ) -> Result<Option<StoredSecret>, VaultError> {
         let name = self.layout.parameter(application, &Role::ClientSecret);
         let values = self.values(&[format!("{name}:{version}")]).await?;
         let found = values.into_values().find(|value| value.version == version);
@@ -352,6 +371,31 @@ mod tests {
             .map(|version| answer(&[written(version, "new", 1_767_225_600)], &[]))
             .collect();
         assert_eq!(since(&all, "9").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_version_is_read_by_its_number_unless_it_is_gone() {
+        let canned = canned(&[
+            answer(&[selected(4, "four")], &[]),
+            answer(&[], &[&format!("{SECRET}:5")]),
+        ]);
+        let vault = vault(&canned);
+        let read = async |version: &str| {
+            let version = SecretVersion::new(version);
+            let read = vault.read_version(&my_erp(), &version).await.unwrap();
+            read.map(|secret| secret.value.expose_secret().to_owned())
+        };
+        assert_eq!(read("4").await.as_deref(), Some("four"));
+        assert_eq!(read("5").await, None);
+        // That is none of this vault's, and not asked for.
+        assert_eq!(read("0f1e2d3c").await, None);
+        assert_eq!(
+            names(&canned),
+            [
+                json!([format!("{SECRET}:4")]),
+                json!([format!("{SECRET}:5")])
+            ]
+        );
     }
 
     #[tokio::test]

@@ -189,6 +189,7 @@ impl RotationLedger for SecretsManagerRotation {
             applications.push(StoredApplication {
                 name,
                 client_id,
+                version: Some(SecretVersion::new(current.version)),
                 written_at: current.written_at,
             });
         }

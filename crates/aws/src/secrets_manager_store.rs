@@ -5,7 +5,7 @@ use lwa_core::ExposeSecret;
 use lwa_core::application::ApplicationName;
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::store::{CredentialStore, Extent, Found, FoundSecret, Write};
-use lwa_core::vault::VaultError;
+use lwa_core::vault::{SecretVersion, VaultError};
 
 use crate::call_error::{call_error, secret_call_error};
 use crate::parameter_directory::timestamp;
@@ -73,6 +73,7 @@ impl CredentialStore for SecretsManagerStore {
                         problem: "holds bytes, not a JSON document".to_owned(),
                     });
                 }
+                found.version = current.version_id.map(SecretVersion::new);
                 found.written_at = current.created_date.as_ref().and_then(timestamp);
                 found.document = current.secret_string.map(Into::into);
             }

@@ -160,6 +160,15 @@ impl CredentialVault for SecretsManagerVault {
         })
     }
 
+    async fn read_version(
+        &self,
+        application: &ApplicationName,
+        version: &SecretVersion,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        let found = self.document(application, Selector::Id(version.as_str()));
+        Ok(found.await?.and_then(|document| document.stored_secret()))
+    }
+
     /// Looks no further back than the version before, because the roles that ask may not list
     /// versions.
     async fn in_place_since(
@@ -362,6 +371,24 @@ mod tests {
         let document = json!({KEY_CLIENT_ID: "id", KEY_CLIENT_SECRET: " "}).to_string();
         let error = read_error(version("v1", &document), RefreshTokenOf::Nobody).await;
         assert_eq!(error, "secret my-erp, key AppClientSecret is blank");
+    }
+
+    #[tokio::test]
+    async fn a_version_is_read_by_its_id_unless_it_is_gone() {
+        let canned = canned(&[
+            with_secret("v7", "seven"),
+            (NOT_FOUND.0, NOT_FOUND.1.into()),
+        ]);
+        let vault = vault(&canned);
+        let read = async |version: &str| {
+            let version = SecretVersion::new(version);
+            let read = vault.read_version(&my_erp(), &version).await.unwrap();
+            read.map(|secret| secret.value.expose_secret().to_owned())
+        };
+        assert_eq!(read("v7").await.as_deref(), Some("seven"));
+        assert_eq!(read("v8").await, None);
+        let request: Value = serde_json::from_str(&canned.bodies()[0]).unwrap();
+        assert_eq!(request, json!({"SecretId": "my-erp", "VersionId": "v7"}));
     }
 
     async fn previous(canned: &Canned) -> Option<(String, String)> {

@@ -3,7 +3,8 @@
 use lwa_core::Timestamp;
 use lwa_core::application::{ApplicationName, Layout};
 use lwa_core::vault::{
-    CredentialVault, Credentials, RefreshTokenOf, StoredSecret, VaultError, VaultKind,
+    CredentialVault, Credentials, RefreshTokenOf, SecretVersion, StoredSecret, VaultError,
+    VaultKind,
 };
 
 use crate::clients::Aws;
@@ -42,6 +43,17 @@ impl CredentialVault for Vault {
         match self {
             Self::ParameterStore(vault) => vault.read(application, refresh_token).await,
             Self::SecretsManager(vault) => vault.read(application, refresh_token).await,
+        }
+    }
+
+    async fn read_version(
+        &self,
+        application: &ApplicationName,
+        version: &SecretVersion,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        match self {
+            Self::ParameterStore(vault) => vault.read_version(application, version).await,
+            Self::SecretsManager(vault) => vault.read_version(application, version).await,
         }
     }
 

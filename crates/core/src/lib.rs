@@ -17,6 +17,7 @@ pub mod message;
 pub mod metrics;
 pub mod policy_notice;
 pub mod ports;
+pub mod provenance;
 mod redaction;
 pub mod rotation;
 pub mod rules;

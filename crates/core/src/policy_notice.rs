@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::application::{Layout, Place, Role};
-use crate::deadline::{Deadline, SecretTags};
+use crate::deadline::{Deadline, SecretTags, Stored};
 use crate::event::{
     ActionStatus, ChangeOperation, Event, EventKind, ParameterChange, PolicyAction, PolicyType,
     RotationOutcome, SecretRotation,
@@ -130,9 +130,13 @@ impl<'a> Subject<'a> {
         for name in &tags.unreadable {
             missing.push(format!("the tag {name}, because it is no RFC 3339 instant"));
         }
-        let written = metadata.and_then(|metadata| metadata.last_modified);
+        let version = metadata.and_then(ParameterMetadata::secret_version);
+        let stored = Stored {
+            version: version.as_ref(),
+            written_at: metadata.and_then(|metadata| metadata.last_modified),
+        };
         let deadline = if is_secret {
-            Deadline::of(&tags, written, context.secret_lifetime_days)
+            Deadline::of(&tags, &stored, context.secret_lifetime_days)
         } else {
             None
         };
@@ -275,9 +279,13 @@ impl<'a> Subject<'a> {
             .time?
             .checked_sub(SignedDuration::from_hours(hours))
             .ok()?;
+        let stored = Stored {
+            version: None,
+            written_at: Some(written),
+        };
         Deadline::of(
             &SecretTags::default(),
-            Some(written),
+            &stored,
             self.context.secret_lifetime_days,
         )
     }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::message::Message;
 use crate::metrics::MetricSet;
+use crate::vault::SecretVersion;
 
 /// The time, and waiting for it to pass.
 pub trait Clock: Send + Sync {
@@ -41,6 +42,14 @@ pub struct ParameterMetadata {
     pub tier: Option<String>,
     /// Its policies.
     pub policies: Vec<InlinePolicy>,
+}
+
+impl ParameterMetadata {
+    /// The version as the version of a stored secret.
+    pub fn secret_version(&self) -> Option<SecretVersion> {
+        self.version
+            .map(|version| SecretVersion::new(version.to_string()))
+    }
 }
 
 /// One policy of an Advanced parameter.

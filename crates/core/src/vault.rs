@@ -177,6 +177,13 @@ pub trait CredentialVault: Send + Sync {
         refresh_token: &RefreshTokenOf,
     ) -> impl Future<Output = Result<Credentials, VaultError>> + Send;
 
+    /// The client secret of a version; none where that is not kept any more.
+    fn read_version(
+        &self,
+        application: &ApplicationName,
+        version: &SecretVersion,
+    ) -> impl Future<Output = Result<Option<StoredSecret>, VaultError>> + Send;
+
     /// Since when the value of `current` is stored, however often it was rewritten since; none
     /// where what is kept does not tell.
     fn in_place_since(

@@ -53,6 +53,9 @@ pub fn deadline(deadline: &Deadline, now: Timestamp, lifetime_days: u32) -> Stri
         Basis::Estimated => {
             format!("an estimate: {lifetime_days} days after its issue or last write")
         }
+        Basis::Doubtful => {
+            "an estimate: reported, but another value may be stored since".to_owned()
+        }
     };
     format!(
         "{}, {} ({basis})",

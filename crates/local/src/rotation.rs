@@ -85,9 +85,9 @@ impl LocalRotation {
                     .filter(|(name, _)| name.ends_with(&self.layout.client_secret_leaf))
                     .filter_map(|(name, parameter)| {
                         let place = self.layout.locate(name)?;
-                        let written_at = parameter.versions.last().map(|last| last.written_at);
-                        (place.role == Role::ClientSecret)
-                            .then_some((place.application, written_at))
+                        let last = parameter.versions.last();
+                        let last = last.map(|last| (last.version, last.written_at));
+                        (place.role == Role::ClientSecret).then_some((place.application, last))
                     });
                 Ok(places.collect::<BTreeMap<_, _>>())
             })
@@ -96,7 +96,7 @@ impl LocalRotation {
         let mut applications = Vec::new();
         for batch in names.chunks(10) {
             let read = |state: &mut State| {
-                let found = batch.iter().map(|(name, written_at)| {
+                let found = batch.iter().map(|(name, last)| {
                     let id = self.layout.parameter(name, &Role::ClientId);
                     let value = state.parameters.get(&id).and_then(|id| id.versions.last());
                     StoredApplication {
@@ -104,7 +104,8 @@ impl LocalRotation {
                         client_id: value
                             .map(|version| version.value.expose_secret().trim().to_owned())
                             .filter(|id| !id.is_empty()),
-                        written_at: *written_at,
+                        version: last.map(|(version, _)| SecretVersion::new(version.to_string())),
+                        written_at: last.map(|(_, written_at)| written_at),
                     }
                 });
                 Ok(found.collect::<Vec<_>>())
@@ -139,6 +140,7 @@ impl LocalRotation {
                     client_id: id
                         .map(|id| id.trim().to_owned())
                         .filter(|id| !id.is_empty()),
+                    version: Some(SecretVersion::new(current.id)),
                     written_at: Some(current.created_at),
                 });
             }

@@ -10,7 +10,7 @@ use lwa_core::store::document::MAX_DOCUMENT;
 use lwa_core::store::{
     CredentialStore, Extent, Found, FoundParameter, FoundSecret, ParameterWrite, Tier, Write,
 };
-use lwa_core::vault::{VaultError, VaultKind};
+use lwa_core::vault::{SecretVersion, VaultError, VaultKind};
 use serde_json::Value;
 
 use crate::parameter_directory::metadata;
@@ -105,6 +105,9 @@ impl LocalStore {
                 Ok(current)
             })
             .await?;
+        found.version = current
+            .as_ref()
+            .map(|version| SecretVersion::new(version.id.clone()));
         found.written_at = current.as_ref().map(|version| version.created_at);
         found.document = current.map(|version| version.value);
         Ok(Found::Secret(Some(found)))

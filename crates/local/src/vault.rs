@@ -142,6 +142,19 @@ impl CredentialVault for LocalVault {
             .await?
     }
 
+    async fn read_version(
+        &self,
+        application: &ApplicationName,
+        version: &SecretVersion,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        let read = |state: &mut State| {
+            let mut history = self.history(state, application);
+            Ok(history.find(|secret| secret.version == *version))
+        };
+        let target = format!("{application} {version}");
+        Ok(self.world.call(self.operation(), &target, read).await?)
+    }
+
     async fn in_place_since(
         &self,
         application: &ApplicationName,

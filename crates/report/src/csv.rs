@@ -78,7 +78,7 @@ fn line(row: &Row<'_>, finding: Option<&Finding>) -> [String; 15] {
         row.deadline
             .map(|deadline| match deadline.basis {
                 Basis::Reported => "reported",
-                Basis::Estimated => "estimated",
+                Basis::Estimated | Basis::Doubtful => "estimated",
             })
             .unwrap_or_default()
             .to_owned(),

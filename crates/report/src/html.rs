@@ -6,7 +6,7 @@ use askama::Template;
 use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{EXPLANATIONS, Explanation, Finding};
 use lwa_core::text::{elide_middle, printable};
-use lwa_core::{Basis, Severity, wording};
+use lwa_core::{Severity, wording};
 
 use crate::{Report, Row};
 
@@ -211,7 +211,7 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
                 bar_x: x(days.min(0)),
                 bar_width: percent(days.abs(), to - from),
                 dot_x: x(days),
-                estimated: deadline.basis == Basis::Estimated,
+                estimated: deadline.basis.is_estimate(),
             }
         })
         .collect();
@@ -317,7 +317,7 @@ fn line<'a>(report: &Report<'_>, row: &Row<'a>) -> Line<'a> {
             .unwrap_or_default(),
         estimated: row
             .deadline
-            .is_some_and(|deadline| deadline.basis == Basis::Estimated),
+            .is_some_and(|deadline| deadline.basis.is_estimate()),
         severity_key: match severity {
             Some(Severity::Critical) => 0,
             Some(Severity::Warning) => 1,

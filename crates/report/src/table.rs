@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use lwa_core::audit::findings::Finding;
 use lwa_core::text::{elide_end, elide_middle, printable};
-use lwa_core::{Basis, Severity, wording};
+use lwa_core::{Severity, wording};
 use textwrap::core::display_width;
 
 use crate::{Report, Row, count};
@@ -118,7 +118,7 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize, look: Look) {
         let date = match row.deadline {
             None => "unknown".to_owned(),
             Some(deadline) => {
-                let mark = if deadline.basis == Basis::Estimated {
+                let mark = if deadline.basis.is_estimate() {
                     "~"
                 } else {
                     ""
@@ -143,7 +143,7 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize, look: Look) {
     }
     if rows
         .iter()
-        .any(|row| row.deadline.is_some_and(|d| d.basis == Basis::Estimated))
+        .any(|row| row.deadline.is_some_and(|d| d.basis.is_estimate()))
     {
         let _ = writeln!(out, "~ estimated");
     }

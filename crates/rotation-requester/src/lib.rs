@@ -25,11 +25,14 @@ use lwa_core::Layout;
 use lwa_core::application::{ApplicationName, Role};
 use lwa_core::audit::utc_date;
 use lwa_core::config::{self, ConfigError, Lookup};
-use lwa_core::deadline::{Deadline, tag};
+use lwa_core::deadline::{Deadline, SecretTags, tag};
 use lwa_core::exchange::pause;
 use lwa_core::lwa::{AccessToken, Grant, LwaError, Scope, TokenEndpoint, TokenRequest};
 use lwa_core::message::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
+use lwa_core::provenance::{
+    Look, Question, Value, correct, is_predecessor_wanted, is_predecessors, is_too_early, question,
+};
 use lwa_core::rotation::client_ids::ClientIds;
 use lwa_core::rotation::memory::{HOPELESS_FOR, Memory};
 use lwa_core::rotation::notices::{self, Context, Obstacle, Rejection};
@@ -38,11 +41,11 @@ use lwa_core::rotation::ports::{RotationLedger, StoredApplication};
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger, is_failure_told};
 use lwa_core::rotation::request::{
     Answer, Decision, Member, Policy, Reported, deadline, decide, decide_now,
-    is_scheduled_reminder_day, reported,
+    is_scheduled_reminder_day, reported, take,
 };
 use lwa_core::rotation::tags::{RotationTags, instant};
 use lwa_core::sp_api::SellingPartnerApi;
-use lwa_core::vault::{CredentialVault, RefreshTokenOf, VaultError, VaultKind};
+use lwa_core::vault::{CredentialVault, RefreshTokenOf, SecretVersion, VaultError, VaultKind};
 
 pub use crate::report::{
     ApplicationReport, MessageReport, Outcome, Report, RequesterError, ScheduleReport,
@@ -391,7 +394,7 @@ where
                 continue;
             }
             is_news = true;
-            let tags = [(tag::SECRET_EXPIRES_AT, instant(expiry.expires_at))];
+            let tags = take(expiry, member);
             if let Err(error) = self
                 .ports
                 .ledger
@@ -400,7 +403,6 @@ where
             {
                 return Acted::failed(&error);
             }
-            member.tags.secret.expires_at = Some(expiry.expires_at);
         }
         if is_outdated {
             return Acted::done(Outcome::Outdated);
@@ -455,7 +457,7 @@ where
         dry_run: bool,
         problem: Option<String>,
     ) -> ApplicationReport {
-        let members = match self.members(group).await {
+        let mut members = match self.members(group).await {
             Ok(members) => members,
             Err(error) => {
                 return ApplicationReport {
@@ -467,6 +469,15 @@ where
                 };
             }
         };
+        for member in members.iter_mut().filter(|_| !dry_run) {
+            if let Err(error) = self.look_whose_dates(member).await {
+                tracing::warn!(
+                    application.name = member.application.as_str(),
+                    "the deadline may be an estimate, because the stored value could not be \
+                     compared with the one before it: {error}"
+                );
+            }
+        }
         let decision = decide(&members, &self.settings.policy, self.ports.clock.now());
         let acted = match (&decision, problem) {
             (Decision::Request { .. } | Decision::Remind(_), _) if dry_run => {
@@ -481,6 +492,91 @@ where
             _ => self.act(&members, &decision, Asker::Schedule).await,
         };
         report_of(&members, &decision, acted)
+    }
+
+    /// Finds out whether the dates in the tags are those of the stored value, where a version is
+    /// stored that nobody has looked at, and corrects the tags. Usually there is nothing to find
+    /// out, and nothing is read.
+    async fn look_whose_dates(&self, member: &mut Member) -> Result<(), VaultError> {
+        let ledger = &self.ports.ledger;
+        let (name, tags) = (&member.application, &member.tags.secret);
+        let Some(version) = &member.version else {
+            return Ok(());
+        };
+        let look = match question(tags, version) {
+            Question::None => return Ok(()),
+            Question::Date => Look {
+                value: Value::Same,
+                since: None,
+                is_date_inherited: false,
+            },
+            Question::Value => match self.look(name, tags, version).await? {
+                Some(look) => look,
+                // Another version is stored by now; the next run looks at that.
+                None => return Ok(()),
+            },
+        };
+        let lifetime_days = self.settings.policy.secret_lifetime_days;
+        let now = self.ports.clock.now();
+        if is_too_early(tags, &look, lifetime_days, now) {
+            return Ok(());
+        }
+        let correction = correct(tags, version, &look, lifetime_days);
+        if !correction.removed.is_empty() {
+            ledger.remove_tags(name, &correction.removed).await?;
+        }
+        ledger.write_tags(name, &correction.written).await?;
+        if correction.is_replaced {
+            tracing::warn!(
+                application.name = name.as_str(),
+                secret.version = version.as_str(),
+                "somebody stored another client secret without its dates"
+            );
+        }
+        member.tags = RotationTags::from_map(&ledger.tags(name).await?);
+        Ok(())
+    }
+
+    /// Looks at the value of a version, and at those before it as far as they matter; none where
+    /// the version is not kept any more.
+    async fn look(
+        &self,
+        name: &ApplicationName,
+        tags: &SecretTags,
+        version: &SecretVersion,
+    ) -> Result<Option<Look>, VaultError> {
+        let vault = &self.ports.vault;
+        let Some(current) = vault.read_version(name, version).await? else {
+            return Ok(None);
+        };
+        let value = match &tags.provenance {
+            None => Value::New,
+            Some(known) => match vault.read_version(name, &known.version()).await? {
+                None => Value::Untold,
+                Some(before) if before.has_same_value(&current) => Value::Same,
+                Some(_) => Value::Another,
+            },
+        };
+        let mut look = Look {
+            value,
+            since: None,
+            is_date_inherited: false,
+        };
+        if matches!(value, Value::New | Value::Another) {
+            let lifetime_days = self.settings.policy.secret_lifetime_days;
+            look.since = vault.in_place_since(name, &current).await?;
+            if let Some(since) = look.since
+                && is_predecessor_wanted(tags, value, since, lifetime_days)
+            {
+                let before = vault.read_previous_secret(name, &current).await?;
+                look.is_date_inherited = before
+                    .is_some_and(|before| is_predecessors(tags, before.written_at, lifetime_days));
+            }
+        }
+        if value == Value::Another {
+            look.since = look.since.or(current.written_at);
+        }
+        Ok(Some(look))
     }
 
     /// Does what was decided.
@@ -815,6 +911,7 @@ where
             members.push(Member {
                 application: stored.name.clone(),
                 tags: RotationTags::from_map(&tags),
+                version: stored.version.clone(),
                 written_at: stored.written_at,
             });
         }

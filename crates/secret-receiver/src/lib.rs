@@ -59,7 +59,9 @@ use lwa_core::rotation::receive::{
 use lwa_core::rotation::tags::{
     NEW_SECRET_PENDING, Pending, RotationTags, contested, notification_key, pending, stored,
 };
-use lwa_core::vault::{CredentialVault, RefreshTokenOf, StoredSecret, VaultError, VaultKind};
+use lwa_core::vault::{
+    CredentialVault, RefreshTokenOf, SecretVersion, StoredSecret, VaultError, VaultKind,
+};
 use lwa_core::{Layout, SecretString};
 
 pub use crate::report::{MessageReport, Outcome, ReceiverError, Report};
@@ -356,14 +358,18 @@ where
             .iter()
             .map(|member| member.application.clone())
             .collect();
+        let mut versions = Vec::with_capacity(members.len());
         for member in &members {
-            if member.judgement == Judgement::Store {
-                self.store(delivery, member).await?;
-            }
+            versions.push(match &member.current {
+                Some(current) if member.judgement == Judgement::Finish => {
+                    (current.version.clone(), current.written_at.unwrap_or(now))
+                }
+                _ => (self.store(delivery, member).await?, now),
+            });
         }
-        for member in &members {
+        for (member, (version, since)) in members.iter().zip(&versions) {
             let begun_at = delivery.begun_at(member, now);
-            let tags = stored(new.event_time, new.expires_at, begun_at, &delivery.id);
+            let tags = stored(new, version, *since, begun_at, &delivery.id);
             self.ports
                 .rotation
                 .write_tags(&member.application, &tags)
@@ -543,7 +549,7 @@ where
             .map(drop)
     }
 
-    async fn store(&self, delivery: &Delivery, member: &Member) -> Result<(), Trouble> {
+    async fn store(&self, delivery: &Delivery, member: &Member) -> Result<SecretVersion, Trouble> {
         let new = &delivery.new;
         let stored = self
             .ports
@@ -558,7 +564,7 @@ where
                     notification.id = delivery.id,
                     "stored a new client secret"
                 );
-                Ok(())
+                Ok(version)
             }
             Err(StoreError::Vault(error)) => Err(error.into()),
             Err(error @ StoreError::Unstorable { .. }) => Err(Trouble::Unstorable(

@@ -102,6 +102,14 @@ impl CredentialVault for Outside {
         })
     }
 
+    async fn read_version(
+        &self,
+        _: &ApplicationName,
+        _: &SecretVersion,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        Ok(None)
+    }
+
     async fn in_place_since(
         &self,
         _: &ApplicationName,

@@ -120,7 +120,7 @@ impl Report<'_> {
         let deadline = self.plan.deadline.as_ref()?;
         let basis = match deadline.basis {
             Basis::Reported => "",
-            Basis::Estimated => ", an estimate",
+            Basis::Estimated | Basis::Doubtful => ", an estimate",
         };
         let left = wording::remaining(deadline, SystemClock.now());
         Some(format!("{}, {left}{basis}", wording::date(deadline.at)))
@@ -294,7 +294,7 @@ impl Report<'_> {
             "deadline": deadline.map(|deadline| deadline.at.to_string()),
             "deadline_basis": deadline.map(|deadline| match deadline.basis {
                 Basis::Reported => "reported",
-                Basis::Estimated => "estimated",
+                Basis::Estimated | Basis::Doubtful => "estimated",
             }),
             "steps": steps,
             "unchanged": self.plan.unchanged,

@@ -7,14 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::application::{ApplicationName, Place, Role};
-use crate::audit::estate::{LabelledVersion, SecretMetadata};
+use crate::audit::estate::{LabelledVersion, SecretMetadata, is_current};
 use crate::audit::findings::{Code, Exemption, Finding};
 use crate::audit::{Rules, Vault, utc_date};
-use crate::deadline::{Basis, Deadline, SecretTags, tag};
+use crate::deadline::{Basis, Deadline, SecretTags, Stored, tag};
 use crate::policy_notice::deadline_severity;
 use crate::ports::{InlinePolicy, ParameterMetadata};
 use crate::severity::Severity;
 use crate::text::{elide_end, quotable};
+use crate::vault::SecretVersion;
 use crate::wording;
 
 /// Hours after which a rotation request counts as unanswered.
@@ -75,7 +76,8 @@ pub fn client_secret(
         now,
     );
     judge.read_tags(tags);
-    judge.find_deadline(metadata.last_modified, rules, tags.is_some());
+    let version = metadata.secret_version();
+    judge.find_deadline(version, metadata.last_modified, rules, tags.is_some());
     judge.encryption_of_parameter(metadata);
     judge.reminder_policies(metadata);
     judge.policies(metadata);
@@ -124,9 +126,10 @@ pub fn secret(
     let current = versions
         .unwrap_or_default()
         .iter()
-        .find(|version| version.stages.iter().any(|stage| stage == CURRENT));
+        .find(|version| is_current(&version.stages));
     let written = current.and_then(|version| version.created_at);
     judge.find_deadline(
+        metadata.current_version(),
         written,
         rules,
         versions.is_some() || !needs_versions(metadata),
@@ -144,11 +147,10 @@ pub fn needs_versions(metadata: &SecretMetadata) -> bool {
     !dated || metadata.stages.values().any(|stages| is_pending(stages))
 }
 
-const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 
 fn is_pending(stages: &[String]) -> bool {
-    stages.iter().any(|stage| stage == PENDING) && !stages.iter().any(|stage| stage == CURRENT)
+    stages.iter().any(|stage| stage == PENDING) && !is_current(stages)
 }
 
 /// One credential while it is judged.
@@ -161,6 +163,7 @@ struct Judge {
     tags: SecretTags,
     exemption: Option<Exemption>,
     notes: Vec<String>,
+    version: Option<SecretVersion>,
     last_written: Option<Timestamp>,
     deadline: Option<Deadline>,
     findings: Vec<Finding>,
@@ -183,6 +186,7 @@ impl Judge {
             tags: SecretTags::default(),
             exemption: None,
             notes: Vec::new(),
+            version: None,
             last_written: None,
             deadline: None,
             findings: Vec::new(),
@@ -223,9 +227,20 @@ impl Judge {
         }
     }
 
-    fn find_deadline(&mut self, last_written: Option<Timestamp>, rules: &Rules, all_known: bool) {
+    fn find_deadline(
+        &mut self,
+        version: Option<SecretVersion>,
+        last_written: Option<Timestamp>,
+        rules: &Rules,
+        all_known: bool,
+    ) {
+        self.version = version;
         self.last_written = last_written;
-        self.deadline = Deadline::of(&self.tags, last_written, rules.secret_lifetime_days);
+        let stored = Stored {
+            version: self.version.as_ref(),
+            written_at: last_written,
+        };
+        self.deadline = Deadline::of(&self.tags, &stored, rules.secret_lifetime_days);
         let Some(deadline) = self.deadline else {
             if all_known {
                 self.find(
@@ -260,12 +275,17 @@ impl Judge {
                 format!("It stops working {left}, at {at}, {basis}."),
             );
         }
-        if deadline.basis == Basis::Estimated && all_known {
+        if deadline.basis.is_estimate() && all_known {
             let date = wording::date(deadline.at);
+            let problem = if deadline.basis == Basis::Doubtful {
+                "The deadline is not certain"
+            } else {
+                "Nobody reported the deadline"
+            };
             self.find(
                 Code::Lwa010,
                 Severity::Info,
-                format!("Nobody reported the deadline; {date} is {basis}."),
+                format!("{problem}; {date} is {basis}."),
             );
         }
         if let Some(requested) = self.tags.rotation_requested_at
@@ -300,16 +320,28 @@ impl Judge {
                     "an estimate of {lifetime} from its last write, because its tags could not be read"
                 )
             }
+            Basis::Doubtful => "an estimate, because another value may have been stored since \
+                                that date was reported"
+                .to_owned(),
             Basis::Estimated if self.tags.issued_at.is_some() => {
                 format!("an estimate of {lifetime} from its issue")
+            }
+            Basis::Estimated if self.tags.first_stored().is_some() => {
+                format!("an estimate of {lifetime} from when it was first stored")
             }
             Basis::Estimated => format!("an estimate of {lifetime} from its last write"),
         }
     }
 
     /// The date of a write that came clearly after the secret with this reported deadline was
-    /// issued. It may have been a rotation, a rewrite of the same value or an edit.
+    /// issued. It may have been a rotation, a rewrite of the same value or an edit, unless
+    /// somebody has looked.
     fn written_since_issue(&self, deadline: Deadline, rules: &Rules) -> Option<String> {
+        if let (Some(known), Some(version)) = (&self.tags.provenance, &self.version)
+            && known.is_of(version)
+        {
+            return None;
+        }
         let written = self.last_written?;
         let lifetime = SignedDuration::from_hours(24 * i64::from(rules.secret_lifetime_days));
         let issued = deadline.at.checked_sub(lifetime).ok()?;
@@ -648,6 +680,7 @@ fn role_of(arn: &str) -> Option<(&str, &str, &str)> {
 mod tests {
     use super::*;
     use crate::application::Layout;
+    use crate::audit::estate::CURRENT;
 
     const NOW: &str = "2026-06-01T06:00:00Z";
     const SECRET: &str = "/my-erp/lwa/clientsecret";

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use crate::audit::findings::{Code, Finding};
 use crate::audit::tally::{ApplicationDeadline, Tally, Top};
 use crate::audit::{Rules, Vault, utc_date};
-use crate::deadline::Basis;
 use crate::link;
 use crate::message::{Fact, Line, Notice, Section, Step};
 use crate::policy_notice::deadline_severity;
@@ -485,7 +484,7 @@ fn deadline_line(row: &ApplicationDeadline, now: Timestamp, with_owner: bool) ->
         wording::date(deadline.at),
         wording::remaining(&deadline, now)
     );
-    if deadline.basis == Basis::Estimated {
+    if deadline.basis.is_estimate() {
         line.push_str(" (estimated)");
     }
     if row.exemption.is_some() {

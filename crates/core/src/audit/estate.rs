@@ -5,6 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::ports::{CallError, ParameterMetadata};
+use crate::vault::SecretVersion;
+
+/// The label of the version that is in use,
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html>.
+pub const CURRENT: &str = "AWSCURRENT";
+
+/// Whether staging labels are those of the version that is in use.
+pub fn is_current(stages: &[String]) -> bool {
+    stages.iter().any(|stage| stage == CURRENT)
+}
 
 /// Most names that one [`ParameterEstate::find`] may ask for: the values that one filter takes,
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html>.
@@ -54,6 +64,15 @@ pub struct SecretMetadata {
     pub tags: BTreeMap<String, String>,
     /// The staging labels of each labelled version, by version id.
     pub stages: BTreeMap<String, Vec<String>>,
+}
+
+impl SecretMetadata {
+    /// The version that is in use.
+    pub fn current_version(&self) -> Option<SecretVersion> {
+        let mut versions = self.stages.iter();
+        let (id, _) = versions.find(|(_, stages)| is_current(stages))?;
+        Some(SecretVersion::new(id.clone()))
+    }
 }
 
 /// Some of the secrets below a prefix.

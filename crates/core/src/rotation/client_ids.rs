@@ -79,6 +79,7 @@ mod tests {
         StoredApplication {
             name: ApplicationName::parse(name).unwrap(),
             client_id: client_id.map(str::to_owned),
+            version: None,
             written_at: None,
         }
     }

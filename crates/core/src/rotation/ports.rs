@@ -18,7 +18,9 @@ pub struct StoredApplication {
     pub name: ApplicationName,
     /// Its client id, not a secret, without white space around it; none when it is missing.
     pub client_id: Option<String>,
-    /// When the client secret was last written. Rewriting the same value counts too.
+    /// Which version of the client secret is stored; none where that is not known.
+    pub version: Option<SecretVersion>,
+    /// When it was written. Rewriting the same value counts too.
     pub written_at: Option<Timestamp>,
 }
 

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::notification::NewSecret;
 use super::tags::{RotationTags, end_of_overlap, notification_key};
-use crate::deadline::days;
+use crate::deadline::{CLOCKS_DIFFER_BY, days};
 use crate::lwa::{LwaError, LwaFailure};
 
 /// When the old secret has less than this left, the new one is stored whether LWA knows it
@@ -15,8 +15,8 @@ pub const STORE_UNVERIFIED_BEFORE_END: SignedDuration = SignedDuration::from_hou
 /// How often people are told that a new secret still waits.
 const TELL_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
-/// How far our clock and Amazon's may be apart.
-const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_mins(5);
+/// How far apart the clocks of Amazon's own services may be.
+const AMAZONS_CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long after Amazon made a secret it may be stored with the dates that came with it: as
 /// long as its queue keeps the message.
@@ -100,11 +100,13 @@ pub fn judge(
     }
 }
 
-/// Whether something was stored or written after Amazon had made the new secret.
+/// Whether something was stored or written after Amazon had made the new secret. Both instants
+/// are of clocks that Amazon keeps, so minutes apart are minutes apart: somebody may well rotate
+/// in the console a minute after this system did.
 pub fn is_stored_since(new: &NewSecret, at: Option<Timestamp>) -> bool {
     new.event_time
         .zip(at)
-        .is_some_and(|(made_at, at)| at.duration_since(made_at) > CLOCKS_DIFFER_BY)
+        .is_some_and(|(made_at, at)| at.duration_since(made_at) > AMAZONS_CLOCKS_DIFFER_BY)
 }
 
 /// Whether the dates in the tags can be those of the stored value. A value that somebody stores

@@ -3,11 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::notification::SecretExpiry;
-use super::tags::{RotationTags, end_of_overlap};
+use super::tags::{RotationTags, end_of_overlap, instant};
 use crate::application::ApplicationName;
 use crate::config::{AUTO_ROTATE, ConfigError, Lookup, ROTATE_WITHIN_DAYS};
-use crate::deadline::{Basis, Deadline, days};
+use crate::deadline::{Basis, CLOCKS_DIFFER_BY, Deadline, Stored, days, tag};
 use crate::sp_api::{Refusal, SpApiError, SpApiFailure};
+use crate::vault::SecretVersion;
 
 /// How long nothing more is asked for once a rotation was. The request is not idempotent, and
 /// the answer to one that seemed to fail may still be on its way,
@@ -47,8 +48,27 @@ pub struct Member {
     pub application: ApplicationName,
     /// The tags of its client secret.
     pub tags: RotationTags,
-    /// When its client secret was last written.
+    /// Which version of it is stored; none where that is not known.
+    pub version: Option<SecretVersion>,
+    /// When that was written.
     pub written_at: Option<Timestamp>,
+}
+
+impl Member {
+    /// What is known of the stored version.
+    const fn stored(&self) -> Stored<'_> {
+        Stored {
+            version: self.version.as_ref(),
+            written_at: self.written_at,
+        }
+    }
+
+    /// Since when the value is there, as far as anything tells: when Amazon made it, when it was
+    /// first stored, or when it was last written.
+    fn known_since(&self) -> Option<Timestamp> {
+        let tags = &self.tags.secret;
+        tags.issued_at.or(tags.first_stored()).or(self.written_at)
+    }
 }
 
 /// What to do about one Amazon application.
@@ -113,7 +133,7 @@ pub fn deadline(members: &[Member], lifetime_days: u32, now: Timestamp) -> Optio
         .flat_map(|member| {
             let mut tags = member.tags.secret.clone();
             tags.expires_at = member.tags.reported_deadline(lifetime_days, now);
-            let known = Deadline::of(&tags, member.written_at, lifetime_days);
+            let known = Deadline::of(&tags, &member.stored(), lifetime_days);
             let contested = member.tags.contested_until(now).map(|at| Deadline {
                 at,
                 basis: Basis::Estimated,
@@ -132,9 +152,8 @@ fn end_if_replaced(member: &Member, now: Timestamp) -> Option<Deadline> {
     let tags = &member.tags.secret;
     let requested_at = tags.rotation_requested_at?;
     let is_unanswered = now.duration_since(requested_at) >= QUIET_AFTER_REQUEST;
-    let is_stored_since = tags
-        .issued_at
-        .or(member.written_at)
+    let is_stored_since = member
+        .known_since()
         .is_some_and(|since| since >= requested_at);
     (is_unanswered && !is_stored_since).then(|| Deadline {
         at: end_of_overlap(requested_at),
@@ -215,10 +234,13 @@ pub fn reported(
     {
         return Reported::Outdated;
     }
+    // The first notice about a secret comes months after that was stored.
+    if is_written_before(notice, tags.secret.first_stored()) {
+        return Reported::Outdated;
+    }
     match stored {
         Some(stored) if notice.expires_at < stored => {
-            let known_since = tags.secret.issued_at.or(member.written_at);
-            let is_newer = match (notice.event_time, known_since) {
+            let is_newer = match (notice.event_time, member.known_since()) {
                 (Some(event_time), Some(known_since)) => event_time > known_since,
                 (_, None) => true,
                 (None, Some(_)) => false,
@@ -231,6 +253,31 @@ pub fn reported(
         }
         _ => Reported::New,
     }
+}
+
+/// Takes a notice's date into the tags of a member, and returns those to write. Where the date belongs to a version that somebody
+/// has looked at, they say so: to the stored one, or, where Amazon wrote the notice before
+/// something else was written, to the one before. Otherwise it is a word for what is stored.
+pub fn take(notice: &SecretExpiry, member: &mut Member) -> Vec<(&'static str, String)> {
+    let mut tags = vec![(tag::SECRET_EXPIRES_AT, instant(notice.expires_at))];
+    let is_older = is_written_before(notice, member.written_at);
+    let secret = &mut member.tags.secret;
+    secret.expires_at = Some(notice.expires_at);
+    if let Some(known) = &mut secret.provenance
+        && (is_older || member.version.as_ref().is_some_and(|it| known.is_of(it)))
+    {
+        known.set_date(notice.expires_at);
+        tags.push((tag::SECRET_VERSION, known.to_text()));
+    }
+    tags
+}
+
+/// Whether Amazon wrote a notice before something was stored.
+fn is_written_before(notice: &SecretExpiry, stored_at: Option<Timestamp>) -> bool {
+    notice
+        .event_time
+        .zip(stored_at)
+        .is_some_and(|(event_time, at)| event_time.duration_since(at) < CLOCKS_DIFFER_BY)
 }
 
 /// On how many days before the deadline people are reminded when rotating is left to them and
@@ -294,7 +341,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::deadline::tag;
     use crate::rotation::tags::NEW_SECRET_PENDING;
 
     const NOW: &str = "2026-06-01T05:00:00Z";
@@ -319,6 +365,7 @@ mod tests {
         Member {
             application: ApplicationName::parse("my-erp").unwrap(),
             tags: RotationTags::from_map(&tags),
+            version: None,
             written_at: written_at.map(at),
         }
     }
@@ -548,6 +595,40 @@ mod tests {
             "2026-04-01T00:00:00Z",
             Reported::New,
         );
+    }
+
+    #[test]
+    fn a_notice_is_about_whatever_was_stored_when_amazon_wrote_it() {
+        let known = "7 2026-05-20T00:00:00Z";
+        let notice = |event_time: &str| SecretExpiry {
+            client_id: "id".into(),
+            expires_at: at("2026-06-15T00:00:00Z"),
+            reason: None,
+            event_time: Some(at(event_time)),
+        };
+        let stored = |version: &str, written_at| Member {
+            version: Some(SecretVersion::new(version)),
+            ..member(&[(tag::SECRET_VERSION, known)], Some(written_at))
+        };
+        let taken = |event_time, mut member: Member| {
+            let notice = notice(event_time);
+            let found = reported(&notice, &member, &policy(), at(NOW));
+            let tags = take(&notice, &mut member);
+            (found, tags.into_iter().nth(1).map(|(_, text)| text))
+        };
+        let of_seven = Some(format!("{known} 2026-06-15T00:00:00Z"));
+        // Of the value that was looked at, or of one before it.
+        let first = stored("7", "2026-05-20T00:00:00Z");
+        let (found, tag) = taken("2026-05-30T00:00:00Z", first.clone());
+        assert_eq!((found, tag), (Reported::New, of_seven.clone()));
+        assert_eq!(taken("2026-05-19T00:00:00Z", first).0, Reported::Outdated);
+        // Something was written since: what was there when the notice was written has the date.
+        let second = stored("8", "2026-05-30T12:00:00Z");
+        let (found, tag) = taken("2026-05-30T00:00:00Z", second.clone());
+        assert_eq!((found, tag), (Reported::New, of_seven));
+        // A notice that came after that is a word for what is stored.
+        let (found, tag) = taken("2026-05-31T00:00:00Z", second);
+        assert_eq!((found, tag), (Reported::New, None));
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::notification::NewSecret;
 use crate::deadline::{OVERLAP_DAYS, SecretTags, days, tag};
+use crate::provenance::Provenance;
+use crate::vault::SecretVersion;
 
 /// A new secret has arrived whose handling is not finished: when people were last told of it,
 /// RFC 3339 in UTC, a space, and the id of Amazon's notification.
@@ -137,15 +140,20 @@ pub fn notification_key(id: &str) -> String {
         .collect()
 }
 
-/// The tags that say which secret is stored, to be written once it is.
+/// The tags that say which secret is stored as which version since when, to be written once it
+/// is.
 pub fn stored(
-    issued_at: Option<Timestamp>,
-    expires_at: Timestamp,
+    new: &NewSecret,
+    version: &SecretVersion,
+    since: Timestamp,
     told_at: Timestamp,
     notification: &str,
 ) -> Vec<(&'static str, String)> {
+    let (issued_at, expires_at) = (new.event_time, new.expires_at);
+    let provenance = Provenance::new(version, Some(since), Some(expires_at));
     let mut tags = vec![
         (tag::SECRET_EXPIRES_AT, instant(expires_at)),
+        (tag::SECRET_VERSION, provenance.to_text()),
         (NEW_SECRET_PENDING, pending(told_at, notification)),
     ];
     if let Some(issued_at) = issued_at {

@@ -20,7 +20,7 @@ use secrecy::SecretString;
 
 use crate::application::{ApplicationName, Layout, Role};
 use crate::ports::{CallError, ParameterMetadata};
-use crate::vault::{VaultError, VaultKind};
+use crate::vault::{SecretVersion, VaultError, VaultKind};
 
 /// Values to be stored, by what they are for.
 pub type Credentials = BTreeMap<Role, SecretString>;
@@ -99,6 +99,8 @@ pub struct FoundParameter {
 pub struct FoundSecret {
     /// Its current value; none when it has never had one.
     pub document: Option<SecretString>,
+    /// Which version that is.
+    pub version: Option<SecretVersion>,
     /// When that was written.
     pub written_at: Option<Timestamp>,
     /// Its key; none for the AWS-managed one.

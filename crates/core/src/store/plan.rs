@@ -12,8 +12,9 @@ use super::{
     STORE_PENDING, Tier, Write, input,
 };
 use crate::application::Role;
-use crate::deadline::{Deadline, SecretTags, days, tag};
+use crate::deadline::{self, Deadline, SecretTags, days, tag};
 use crate::rotation::receive::{is_same_secret, parameter_problem};
+use crate::vault::SecretVersion;
 
 /// Longest parameter name, in characters: Parameter Store counts 1011 with the ARN before it,
 /// whose longest prefix today has 55,
@@ -133,6 +134,9 @@ fn check_deadline(order: &Order, now: Timestamp) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The tags of what is not there.
+static NO_TAGS: BTreeMap<String, String> = BTreeMap::new();
+
 /// What becomes of the tags of a client secret.
 #[derive(Default)]
 struct Dates {
@@ -144,6 +148,37 @@ struct Dates {
     removed: Vec<&'static str>,
     note: Option<String>,
     deadline: Option<Deadline>,
+}
+
+impl Dates {
+    /// The deadline once all is written.
+    fn deadline_ahead(
+        &self,
+        order: &Order,
+        change: Change,
+        stored: &Stored<'_>,
+        now: Timestamp,
+    ) -> Option<Deadline> {
+        let mut tags = stored.tags.clone();
+        for (key, value) in self.before.iter().chain(&self.after) {
+            tags.insert((*key).to_owned(), value.clone());
+        }
+        for key in &self.removed {
+            tags.remove(*key);
+        }
+        let stored = match change {
+            // Its version is not known yet, and its dates are this command's word.
+            Change::First | Change::Another => deadline::Stored {
+                version: None,
+                written_at: Some(now),
+            },
+            Change::Same | Change::Kept => deadline::Stored {
+                version: stored.version.as_ref().filter(|_| !stored.is_rewritten),
+                written_at: stored.written_at,
+            },
+        };
+        Deadline::of(&SecretTags::from_map(&tags), &stored, order.lifetime_days)
+    }
 }
 
 /// How a client secret is going to change.
@@ -173,9 +208,30 @@ impl Change {
 /// A client secret as it is stored.
 struct Stored<'a> {
     tags: &'a BTreeMap<String, String>,
+    version: Option<SecretVersion>,
     written_at: Option<Timestamp>,
     /// Whether the same value is about to be written again.
     is_rewritten: bool,
+}
+
+impl<'a> Stored<'a> {
+    fn parameter(found: Option<&'a FoundParameter>, is_rewritten: bool) -> Self {
+        Self {
+            tags: found.map_or(&NO_TAGS, |found| &found.tags),
+            version: found.and_then(|found| found.metadata.secret_version()),
+            written_at: found.and_then(|found| found.metadata.last_modified),
+            is_rewritten,
+        }
+    }
+
+    fn secret(found: Option<&'a FoundSecret>, is_rewritten: bool) -> Self {
+        Self {
+            tags: found.map_or(&NO_TAGS, |found| &found.tags),
+            version: found.and_then(|found| found.version.clone()),
+            written_at: found.and_then(|found| found.written_at),
+            is_rewritten,
+        }
+    }
 }
 
 fn dates(order: &Order, change: Change, stored: &Stored<'_>, now: Timestamp) -> Dates {
@@ -241,6 +297,7 @@ fn dates(order: &Order, change: Change, stored: &Stored<'_>, now: Timestamp) -> 
             if stored.is_rewritten
                 && tags.expires_at.is_none()
                 && tags.issued_at.is_none()
+                && tags.first_stored().is_none()
                 && let Some(written_at) = stored.written_at
             {
                 let written_at = whole_seconds(written_at);
@@ -258,6 +315,13 @@ fn dates(order: &Order, change: Change, stored: &Stored<'_>, now: Timestamp) -> 
                 .to_owned(),
         );
     }
+    // A date that is there, and was reported for another version perhaps, is confirmed by saying it
+    // again.
+    if let (Some(at), Some(known)) = (order.expires_at, &tags.provenance)
+        && !known.vouches_for(at, stored.version.as_ref())
+    {
+        dates.removed.push(tag::SECRET_VERSION);
+    }
     // What is there already needs no writing.
     dates.after.retain(|(key, value)| {
         stored
@@ -266,19 +330,7 @@ fn dates(order: &Order, change: Change, stored: &Stored<'_>, now: Timestamp) -> 
             .and_then(|text| text.trim().parse::<Timestamp>().ok())
             != value.parse().ok()
     });
-    let mut ahead = stored.tags.clone();
-    for (key, value) in dates.before.iter().chain(&dates.after) {
-        ahead.insert((*key).to_owned(), value.clone());
-    }
-    let written_at = match change {
-        Change::First | Change::Another => Some(now),
-        Change::Same | Change::Kept => stored.written_at,
-    };
-    dates.deadline = Deadline::of(
-        &SecretTags::from_map(&ahead),
-        written_at,
-        order.lifetime_days,
-    );
+    dates.deadline = dates.deadline_ahead(order, change, stored, now);
     dates
 }
 
@@ -362,15 +414,10 @@ fn client_secret_parameter(
     plan: &mut Plan,
 ) {
     let change = Change::of(given, stored.and_then(|stored| stored.value.as_ref()));
-    let no_tags = BTreeMap::new();
     let dates = dates(
         order,
         change,
-        &Stored {
-            tags: stored.map_or(&no_tags, |stored| &stored.tags),
-            written_at: stored.and_then(|stored| stored.metadata.last_modified),
-            is_rewritten: write.is_some(),
-        },
+        &Stored::parameter(stored, write.is_some()),
         now,
     );
     let tag_step = |tags: Vec<(&'static str, String)>| {
@@ -586,15 +633,10 @@ fn secret(
         given.get(&Role::ClientSecret),
         stored.get(&Role::ClientSecret),
     );
-    let no_tags = BTreeMap::new();
     let dates = dates(
         order,
         change,
-        &Stored {
-            tags: found.map_or(&no_tags, |found| &found.tags),
-            written_at: found.and_then(|found| found.written_at),
-            is_rewritten: document.is_some(),
-        },
+        &Stored::secret(found, document.is_some()),
         now,
     );
     let mut plan = Plan {
@@ -1070,6 +1112,31 @@ mod tests {
             ]
         );
         assert_eq!(plan.notes.len(), 2, "{:?}", plan.notes);
+    }
+
+    #[test]
+    fn a_date_reported_for_what_was_there_before_is_confirmed_by_giving_it_again() {
+        let known = "1 2026-08-05T00:00:00Z 2027-02-01T00:00:00Z";
+        let mut found = stored();
+        let secret = found.get_mut(&Role::ClientSecret).unwrap();
+        secret.metadata.version = Some(2);
+        secret.tags = tags(&[
+            REPORTED,
+            (tag::SECRET_ISSUED_AT, "2026-08-05T00:00:00Z"),
+            (tag::SECRET_VERSION, known),
+        ]);
+        let mut order = order();
+        let kept = planned(&order, &[], found.clone());
+        assert_eq!(kept.deadline.unwrap().basis, Basis::Doubtful);
+        order.expires_at = Some(at(REPORTED.1));
+        let confirmed = planned(&order, &[], found.clone());
+        let confirmation =
+            "RemoveTagsFromResource /my-erp/lwa/clientsecret: remove tag lwa:secret-version";
+        assert_eq!(shown(&confirmed), [confirmation]);
+        assert_eq!(confirmed.deadline.unwrap().basis, Basis::Reported);
+        // Nobody doubts it while the version is the one that was looked at.
+        found.get_mut(&Role::ClientSecret).unwrap().metadata.version = Some(1);
+        assert!(planned(&order, &[], found).steps.is_empty());
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lwa_core::application::{ApplicationName, Layout, Role};
+use lwa_core::audit::estate::is_current;
 use lwa_core::config::Lookup;
 use lwa_core::deadline::tag;
+use lwa_core::provenance::Provenance;
 use lwa_core::rotation::queue::Payload;
 use lwa_core::rotation::tags::NEW_SECRET_PENDING;
 use lwa_core::vault::VaultKind;
@@ -288,6 +290,24 @@ impl Stage {
         }
     }
 
+    /// The version that is stored.
+    fn version(&self, root: &str) -> lwa_core::vault::SecretVersion {
+        let state = self.world.state();
+        lwa_core::vault::SecretVersion::new(match self.vault {
+            VaultKind::ParameterStore => {
+                let name = ApplicationName::parse(root).unwrap();
+                let name = self.layout.parameter(&name, &Role::ClientSecret);
+                let current = state.parameters[&name].versions.last().unwrap();
+                current.version.to_string()
+            }
+            VaultKind::SecretsManager => {
+                let mut versions = state.secrets[root].versions.iter();
+                let current = versions.find(|version| is_current(&version.stages));
+                current.unwrap().id.clone()
+            }
+        })
+    }
+
     pub(crate) fn tags(&self, root: &str) -> BTreeMap<String, String> {
         let state = self.world.state();
         match self.vault {
@@ -326,6 +346,10 @@ impl Stage {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into();
             let mut tags = self.tags(root);
+            let known = tags.remove(tag::SECRET_VERSION).unwrap();
+            assert!(known.ends_with(EXPIRES), "{known}: {what}");
+            let known = Provenance::parse(&known).unwrap();
+            assert!(known.is_of(&self.version(root)), "{known:?}: {what}");
             // Removing a tag without permission is tried once and left: see `finish`.
             let left = [tag::ROTATION_REQUESTED_AT, NEW_SECRET_PENDING];
             if what.contains("After(Denied)") || what.contains("Before(Denied)") {

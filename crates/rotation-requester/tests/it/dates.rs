@@ -1,0 +1,168 @@
+//! Whose the dates in the tags are, after people have stored something by hand.
+
+use lwa_core::deadline::{days, tag};
+use lwa_core::ports::CallFailure;
+use lwa_core::vault::VaultKind;
+use lwa_local::FaultMode;
+use rotation_requester::Outcome;
+
+use super::stage::{CLIENT_ID, ROTATE, SECRET, Stage, VAULTS, at, expiry, schedule, send};
+
+const ISSUED: &str = "2026-05-25T00:00:00Z";
+const EXPIRES: &str = "2026-11-21T00:00:00Z";
+const ANOTHER: &str = "amzn1.oa2-cs.v1.planted-another";
+
+/// The version of a stage that was founded, and the one that is stored after it.
+fn version(stage: &Stage, number: u32) -> String {
+    match stage.vault {
+        VaultKind::ParameterStore => number.to_string(),
+        VaultKind::SecretsManager => format!("v{number}"),
+    }
+}
+
+/// A secret that was stored and dated in January, and looked at.
+async fn looked_at(vault: VaultKind) -> Stage {
+    let stage = Stage::new(vault);
+    stage.tag("my-erp", tag::SECRET_ISSUED_AT, "2026-01-01T00:00:00Z");
+    stage.tag("my-erp", tag::SECRET_EXPIRES_AT, "2026-06-30T00:00:00Z");
+    stage.world.set_now(at("2026-01-01T05:00:00Z"));
+    schedule(&stage.requester()).await.unwrap();
+    let known = format!(
+        "{} 2026-01-01T00:00:00Z 2026-06-30T00:00:00Z",
+        version(&stage, 1)
+    );
+    assert_eq!(stage.tags("my-erp")[tag::SECRET_VERSION], known);
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dates_of_a_secret_that_somebody_replaced_by_hand_are_removed() {
+    for vault in VAULTS {
+        let stage = looked_at(vault).await;
+        stage.world.set_now(at("2026-05-20T12:00:00Z"));
+        stage.store_by_hand("my-erp", ANOTHER);
+        stage.world.set_now(at("2026-05-21T05:00:00Z"));
+        schedule(&stage.requester()).await.unwrap();
+        let tags = stage.tags("my-erp");
+        let known = format!("{} 2026-05-20T12:00:00Z", version(&stage, 2));
+        assert_eq!(tags[tag::SECRET_VERSION], known);
+        assert!(!tags.contains_key(tag::SECRET_EXPIRES_AT), "{tags:?}");
+        assert!(!tags.contains_key(tag::SECRET_ISSUED_AT), "{tags:?}");
+        // Nothing is due 180 days before, and nothing more is read once somebody has looked.
+        stage.world.set_now(at("2026-06-20T05:00:00Z"));
+        let before = stage.world.calls().len();
+        schedule(&stage.requester()).await.unwrap();
+        let calls = stage.world.calls().split_off(before);
+        let reads = calls.iter().filter(|call| {
+            call.starts_with("GetParameters my-erp") || call.starts_with("GetSecretValue my-erp")
+        });
+        assert_eq!(reads.count(), 0, "{calls:?}");
+        assert_eq!(stage.calls(ROTATE), 0);
+        stage.assert_nothing_leaked("replaced");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn writing_the_same_value_again_is_no_rotation_with_dates_or_without() {
+    for vault in VAULTS {
+        let dated = looked_at(vault).await;
+        let undated = Stage::new(vault);
+        undated.world.set_now(at("2026-01-02T05:00:00Z"));
+        schedule(&undated.requester()).await.unwrap();
+        for (stage, requested_on) in [
+            (dated, "2026-05-31T05:00:00Z"),
+            (undated, "2026-05-31T05:00:00Z"),
+        ] {
+            for (day, number) in [("2026-03-01T12:00:00Z", 2), ("2026-05-29T12:00:00Z", 3)] {
+                stage.world.set_now(at(day));
+                stage.store_by_hand("my-erp", SECRET);
+                stage.world.set_now(at(day) + days(1));
+                schedule(&stage.requester()).await.unwrap();
+                let known = &stage.tags("my-erp")[tag::SECRET_VERSION];
+                let expected = format!("{} 2026-01-01T00:00:00Z", version(&stage, number));
+                assert!(known.starts_with(&expected), "{known}");
+                assert_eq!(stage.calls(ROTATE), 0, "{day}");
+            }
+            // The secret ends on 2026-06-30, whatever was written since.
+            stage.world.set_now(at(requested_on));
+            schedule(&stage.requester()).await.unwrap();
+            assert_eq!(stage.calls(ROTATE), 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_secret_before_put_back_within_the_overlap_is_rotated_again() {
+    for vault in VAULTS {
+        let stage = Stage::new(vault);
+        stage.tag("my-erp", tag::SECRET_EXPIRES_AT, "2026-06-30T00:00:00Z");
+        stage.world.set_now(at("2026-05-25T00:02:00Z"));
+        stage.store_by_hand("my-erp", ANOTHER);
+        stage.tag("my-erp", tag::SECRET_ISSUED_AT, ISSUED);
+        stage.tag("my-erp", tag::SECRET_EXPIRES_AT, EXPIRES);
+        stage.world.set_now(at("2026-05-25T05:00:00Z"));
+        schedule(&stage.requester()).await.unwrap();
+        stage.world.set_now(at("2026-05-25T09:00:00Z"));
+        stage.store_by_hand("my-erp", SECRET);
+        // A day has to pass between two requests, and the new secret may have been one's answer.
+        for (now, calls) in [("2026-05-25T23:00:00Z", 0), ("2026-05-26T05:00:00Z", 1)] {
+            stage.world.set_now(at(now));
+            schedule(&stage.requester()).await.unwrap();
+            assert_eq!(stage.calls(ROTATE), calls, "{now}");
+        }
+        let email = stage.world.published().pop().unwrap().email;
+        assert!(email.contains("2026-06-01"), "{email}");
+        assert!(email.contains("an estimate"), "{email}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_amazon_wrote_before_the_value_was_stored_is_about_another_one() {
+    for vault in VAULTS {
+        let stage = looked_at(vault).await;
+        let notice = expiry(CLIENT_ID, "2026-06-30T00:00:00Z", "2026-05-20T06:00:00Z");
+        stage.world.set_now(at("2026-05-20T12:00:00Z"));
+        stage.store_by_hand("my-erp", ANOTHER);
+        stage.world.set_now(at("2026-05-21T05:00:00Z"));
+        schedule(&stage.requester()).await.unwrap();
+        let before = stage.tags("my-erp");
+        let sent = send(&stage.requester(), &notice, 1).await;
+        assert_eq!(sent, (Outcome::Outdated, false));
+        assert_eq!(stage.tags("my-erp"), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_of_a_look_failed_once_ends_the_same_a_day_later() {
+    let modes = [
+        FaultMode::Before(CallFailure::Unavailable),
+        FaultMode::Before(CallFailure::Denied),
+        FaultMode::After(CallFailure::TimedOut),
+    ];
+    let replaced = async |vault| {
+        let stage = looked_at(vault).await;
+        stage.world.set_now(at("2026-05-20T12:00:00Z"));
+        stage.store_by_hand("my-erp", ANOTHER);
+        stage.world.set_now(at("2026-05-21T05:00:00Z"));
+        stage
+    };
+    for vault in VAULTS {
+        let stage = replaced(vault).await;
+        let before = stage.world.calls().len();
+        schedule(&stage.requester()).await.unwrap();
+        let calls = stage.world.calls().split_off(before);
+        let well = stage.tags("my-erp");
+        assert!(calls.len() > 6, "{calls:?}");
+        for (call, mode) in calls.iter().flat_map(|call| modes.map(|mode| (call, mode))) {
+            let stage = replaced(vault).await;
+            let (operation, target) = call.split_once(' ').unwrap_or((call, ""));
+            stage.fail(operation, target, mode, Some(1));
+            let _ = schedule(&stage.requester()).await;
+            stage.world.set_now(at("2026-05-22T05:00:00Z"));
+            schedule(&stage.requester()).await.unwrap();
+            assert_eq!(stage.tags("my-erp"), well, "{call} {mode:?}");
+            let left = stage.world.state().faults[0].times;
+            assert_eq!(left, Some(0), "{call} was not made");
+        }
+    }
+}
