@@ -34,6 +34,10 @@ pub enum Breakage {
     QuotesTheSecret,
     /// The auditor takes its days from a clock that is two days slow.
     CountsFromAWrongDay,
+    /// The auditor takes every date in a tag for that of the value which is stored.
+    BelievesOldDates,
+    /// The requester does not write down whose dates stand in the tags.
+    NeverLooksWhoseDates,
     /// The exchanger holds on to the credentials that it read first.
     KeepsCredentialsForever,
     /// Nobody watches the dead-letter queues.
@@ -42,7 +46,7 @@ pub enum Breakage {
 
 impl Breakage {
     /// Every defect.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::SkipsTheIntent,
         Self::RepeatsUnansweredRequests,
         Self::AcknowledgesBeforeStoring,
@@ -57,6 +61,8 @@ impl Breakage {
         Self::SwallowsMessages,
         Self::QuotesTheSecret,
         Self::CountsFromAWrongDay,
+        Self::BelievesOldDates,
+        Self::NeverLooksWhoseDates,
         Self::KeepsCredentialsForever,
         Self::WatchesNoDeadLetters,
     ];
@@ -78,6 +84,8 @@ impl Breakage {
             Self::SwallowsMessages => "swallows-messages",
             Self::QuotesTheSecret => "quotes-the-secret",
             Self::CountsFromAWrongDay => "counts-from-a-wrong-day",
+            Self::BelievesOldDates => "believes-old-dates",
+            Self::NeverLooksWhoseDates => "never-looks-whose-dates",
             Self::KeepsCredentialsForever => "keeps-credentials-forever",
             Self::WatchesNoDeadLetters => "watches-no-dead-letters",
         }

@@ -258,6 +258,14 @@ impl CredentialVault for Edge {
         self.vault.read(application, refresh_token).await
     }
 
+    async fn read_version(
+        &self,
+        application: &ApplicationName,
+        version: &SecretVersion,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        self.vault.read_version(application, version).await
+    }
+
     async fn in_place_since(
         &self,
         application: &ApplicationName,
@@ -299,6 +307,9 @@ impl RotationLedger for Edge {
         let dropped: &[&str] = match (self.function, self.breakage) {
             (Function::RotationRequester, Some(Breakage::SkipsTheIntent)) => {
                 &[tag::ROTATION_REQUESTED_AT]
+            }
+            (Function::RotationRequester, Some(Breakage::NeverLooksWhoseDates)) => {
+                &[tag::SECRET_VERSION]
             }
             (Function::SecretReceiver, Some(Breakage::ForgetsTheDates)) => {
                 &[tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT]
@@ -369,7 +380,11 @@ impl ParameterEstate for Edge {
     }
 
     async fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, CallError> {
-        ParameterEstate::tags(&self.world, name).await
+        let mut tags = ParameterEstate::tags(&self.world, name).await?;
+        if self.breakage == Some(Breakage::BelievesOldDates) {
+            tags.remove(tag::SECRET_VERSION);
+        }
+        Ok(tags)
     }
 }
 

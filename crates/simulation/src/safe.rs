@@ -140,6 +140,19 @@ impl Safe {
         }
     }
 
+    /// The version that functions read.
+    pub(crate) fn version(&self, application: &ApplicationName) -> Option<String> {
+        let state = self.world.state();
+        let name = self.name(application);
+        Some(match self.kind {
+            VaultKind::ParameterStore => {
+                let version = state.parameters.get(&name)?.versions.last()?;
+                version.version.to_string()
+            }
+            VaultKind::SecretsManager => labelled(state.secrets.get(&name)?)?.id.clone(),
+        })
+    }
+
     /// The tags that functions read; none of an application that is not there.
     pub(crate) fn tags<T>(
         &self,

@@ -251,6 +251,7 @@ impl Year {
             Event::Format(event, attempt) => self.format(*event, attempt),
             Event::Habit(number, secret) => self.habit(number, secret),
             Event::Deed(number) => self.deed(number),
+            Event::PutBack(number, secret, before) => self.put_back(number, secret, before),
             Event::StoreAtLast(number) => {
                 if self.applications[number].is_unmendable {
                     self.store_by_hand(number, true);

@@ -218,6 +218,8 @@ fn every_defect_is_noticed_for_what_it_is() {
         (Breakage::SwallowsMessages, Invariant::EveryReminderComes),
         (Breakage::QuotesTheSecret, Invariant::NothingSecretIsSaid),
         (Breakage::CountsFromAWrongDay, Invariant::BeliefsAreTrue),
+        (Breakage::BelievesOldDates, Invariant::BeliefsAreTrue),
+        (Breakage::NeverLooksWhoseDates, Invariant::BeliefsAreTrue),
         (Breakage::KeepsCredentialsForever, Invariant::ServicesWork),
         (Breakage::WatchesNoDeadLetters, Invariant::DeadLettersAlarm),
     ] {

@@ -23,6 +23,7 @@ pub(super) enum Event {
     Habit(usize, usize),
     Deed(usize),
     StoreAtLast(usize),
+    PutBack(usize, usize, usize),
     Down(Service),
     Up(Service),
     Deny(&'static str),

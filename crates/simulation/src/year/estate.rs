@@ -22,10 +22,10 @@ pub(super) struct Application {
     pub(super) stored: usize,
     /// Whether somebody did what no system can mend, until the vault holds the newest secret.
     pub(super) is_unmendable: bool,
+    /// Whether somebody put the secret before it back, until the newest is stored again.
+    pub(super) is_put_back: bool,
     /// Until when services may hold tokens from before it was mended, which live for an hour.
     pub(super) excused_until: i64,
-    /// Whether somebody stored a value and left the tags as they were.
-    pub(super) is_mistagged: bool,
 }
 
 pub(super) struct Issued {
@@ -100,8 +100,8 @@ impl Year {
             }],
             stored: 0,
             is_unmendable: false,
+            is_put_back: false,
             excused_until: 0,
-            is_mistagged: false,
         });
         self.tell_until(Some(number), Kind::Stored, Some(expires_at), || {
             format!("begins with a secret that works until {}", date(expires_at))

@@ -9,23 +9,30 @@ use lwa_core::message::Message;
 use serde_json::Value;
 
 use super::Year;
+use super::agenda::Event;
 use super::estate::Application;
 use crate::amazon::About;
 use crate::ears::secret_in;
 use crate::edge::RotationRequest;
 use crate::invariant::Invariant;
+use crate::settings::FaultKind;
 use crate::story::Kind;
-use crate::time::{DAY, span};
+use crate::time::{DAY, HOUR, MINUTE, START, span};
 use crate::weather::Function;
 
 /// Days before a deadline on which the audit reminds, as it is configured unless set otherwise.
 const REMINDER_DAYS: [i64; 7] = [90, 60, 30, 14, 7, 3, 1];
+
+/// How long the system may take to look at what people stored before it was there.
+const FIRST_LOOK: i64 = 3 * DAY;
 
 /// What became of the audit of one day.
 #[derive(Default)]
 pub(super) struct AuditDay {
     pub(super) day: i64,
     pub(super) digests: Vec<String>,
+    /// How often it was tried in vain while nothing was down.
+    pub(super) fair_tries: u32,
     pub(super) days_left: HashMap<String, i64>,
     /// Whether an answer of this day may have been lost.
     pub(super) is_unsure: bool,
@@ -39,7 +46,9 @@ impl Year {
             let Some(newest) = application.issued.last() else {
                 continue;
             };
-            let waits = application.stored + 1 < application.issued.len() && newest.is_posted;
+            let waits = application.stored + 1 < application.issued.len()
+                && newest.is_posted
+                && !self.is_left_put_back(number);
             if waits && self.now - newest.at > 7 * DAY {
                 self.violate(Invariant::NoSecretIsLost, Some(number), || {
                     "its newest secret is not stored after seven days".to_owned()
@@ -218,6 +227,10 @@ impl Year {
         });
         self.stored(number, secret);
         self.written(number);
+        if self.once_in(FaultKind::People, 20) {
+            let at = self.now + self.rng.i64(MINUTE..20 * HOUR);
+            self.at(at, Event::PutBack(number, secret, before));
+        }
     }
 
     /// What the vault says about each deadline, worked out here once more: the instant, and
@@ -230,13 +243,32 @@ impl Year {
                 let at: Option<Timestamp> = self.safe.tags(&application.name, read)?;
                 at.map(Timestamp::as_millisecond)
             };
+            let looked_at = self
+                .safe
+                .tags(&application.name, |tags| {
+                    tags.get(tag::SECRET_VERSION).cloned()
+                })
+                .flatten()
+                .unwrap_or_default();
+            let looked_at: Vec<&str> = looked_at.split(' ').collect();
+            let millisecond = |text: &str| -> Option<i64> {
+                let at: Timestamp = text.parse().ok()?;
+                Some(at.as_millisecond())
+            };
             if let Some(at) = read(tag::SECRET_EXPIRES_AT) {
-                return (at, true);
+                let is_old = looked_at
+                    .get(2)
+                    .is_some_and(|date| millisecond(date) == Some(at));
+                let version = self.safe.version(&application.name);
+                let is_looked_at = looked_at.first().copied() == version.as_deref();
+                return (at, !is_old || (is_looked_at && looked_at.len() == 3));
             }
-            let since = read(tag::SECRET_ISSUED_AT).or_else(|| {
-                let (_, written_at) = self.safe.current(&application.name)?;
-                Some(written_at.as_millisecond())
-            });
+            let since = read(tag::SECRET_ISSUED_AT)
+                .or_else(|| millisecond(looked_at.get(1)?))
+                .or_else(|| {
+                    let (_, written_at) = self.safe.current(&application.name)?;
+                    Some(written_at.as_millisecond())
+                });
             (since.unwrap_or_default() + lifetime, false)
         };
         self.applications.iter().map(believed).collect()
@@ -267,8 +299,16 @@ impl Year {
                 Some(list.split("\n\n").next().unwrap_or(list).to_owned())
             })
             .collect::<Vec<_>>();
+        // Those that the answer lists say themselves whether their date was reported.
+        let said_to_be_reported: HashMap<&str, bool> = response["next_deadlines"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|row| Some((row["application"].as_str()?, row["basis"] == "reported")))
+            .collect();
         for (number, &(belief, reported)) in beliefs.iter().enumerate() {
             let name = self.applications[number].name.to_string();
+            let reported = *said_to_be_reported.get(&*name).unwrap_or(&reported);
             let left = belief.div_euclid(DAY) - now.div_euclid(DAY);
             match days_left.get(&name) {
                 None if partial => {}
@@ -303,7 +343,6 @@ impl Year {
         let today = self.now.div_euclid(DAY);
         let left = truth.div_euclid(DAY) - today;
         if said == left {
-            self.applications[number].is_mistagged &= !reported || partial;
             return;
         }
         let application = &self.applications[number];
@@ -320,8 +359,16 @@ impl Year {
             .iter()
             .any(|message| matches!(message.about, About::NewSecret(of, _) if of == number));
         let is_rotating = is_waited_for || is_half_done;
-        let is_excused =
-            is_rotating || application.is_mistagged || application.is_unmendable || partial;
+        // What people stored before the system was there is taken as they say, until it has had
+        // a look, which services may keep it from for a while.
+        let is_not_looked_at = self.now - START < FIRST_LOOK
+            && self
+                .safe
+                .tags(&application.name, |tags| {
+                    !tags.contains_key(tag::SECRET_VERSION)
+                })
+                .unwrap_or_default();
+        let is_excused = is_rotating || is_not_looked_at || application.is_unmendable || partial;
         if reported && !is_excused {
             self.violate(Invariant::BeliefsAreTrue, Some(number), || {
                 format!("the audit says {said} days, and Amazon ends the secret in {left}")

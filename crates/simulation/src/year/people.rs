@@ -58,15 +58,45 @@ impl Year {
         let application = &self.applications[number];
         let value = application.issued[application.stored].value.clone();
         self.safe.put(&application.name, &value);
-        let is_dated = self.safe.tags(&application.name, |tags| {
-            tags.contains_key(tag::SECRET_EXPIRES_AT) || tags.contains_key(tag::SECRET_ISSUED_AT)
+        // Where neither a date nor a look of the system's tells how old the value is, an earlier
+        // version does, in Parameter Store. Otherwise only a notice of Amazon's can tell, and it
+        // may be lost.
+        let is_known = self.safe.tags(&application.name, |tags| {
+            tags.contains_key(tag::SECRET_EXPIRES_AT)
+                || tags.contains_key(tag::SECRET_ISSUED_AT)
+                || tags.contains_key(tag::SECRET_VERSION)
         });
-        // Then only a notice of Amazon's can tell, and it may be lost.
-        self.applications[number].is_unmendable |= is_dated == Some(false);
+        self.applications[number].is_unmendable |=
+            is_known == Some(false) && self.settings.vault == VaultKind::SecretsManager;
         self.tell(Some(number), Kind::Person, || {
             "somebody edits the description, which writes the same value again".to_owned()
         });
         self.written(number);
+    }
+
+    /// Somebody takes a new secret for broken, and stores the one before it again, which still
+    /// works for most of the overlap.
+    pub(super) fn put_back(&mut self, number: usize, secret: usize, before: usize) {
+        let application = &self.applications[number];
+        let is_newest = secret + 1 == application.issued.len() && secret == application.stored;
+        let is_old = self.now - application.issued[before + 1].at > DAY;
+        if !is_newest || is_old {
+            return;
+        }
+        self.safe
+            .put(&application.name, &application.issued[before].value);
+        self.applications[number].stored = before;
+        self.applications[number].is_put_back = true;
+        self.tell(Some(number), Kind::Person, || {
+            format!("somebody puts secret {before} back")
+        });
+        self.written(number);
+    }
+
+    /// Whether somebody put a secret back, and the system may not ask for another: then it keeps
+    /// what they want as long as LWA takes it.
+    pub(super) fn is_left_put_back(&self, number: usize) -> bool {
+        self.applications[number].is_put_back && !self.settings.auto_rotate
     }
 
     pub(super) fn rotate_by_hand(&mut self, number: usize, posted: bool) {
@@ -96,7 +126,6 @@ impl Year {
         let secret = application.issued.len() - 1;
         let issued = &application.issued[secret];
         let (issued_at, expires_at) = (instant(issued.at), instant(issued.expires_at));
-        application.is_mistagged = !with_tags;
         self.safe.put(&application.name, &issued.value);
         if with_tags {
             self.safe.tags(&application.name, |tags| {
@@ -125,6 +154,7 @@ impl Year {
         let known_from = self.known_from(number, secret);
         let application = &mut self.applications[number];
         application.stored = secret;
+        application.is_put_back &= secret + 1 < application.issued.len();
         if secret + 1 == application.issued.len() && application.is_unmendable {
             application.is_unmendable = false;
             // Where the old one dies before Amazon takes the new one, nothing can work between.

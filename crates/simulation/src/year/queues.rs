@@ -210,7 +210,9 @@ impl Year {
             format!("a message of {queue_name} becomes a dead letter")
         });
         match message.about {
-            About::NewSecret(number, secret) if self.applications[number].stored < secret => {
+            About::NewSecret(number, secret)
+                if self.applications[number].stored < secret && !self.is_left_put_back(number) =>
+            {
                 self.violate(Invariant::NoSecretIsLost, Some(number), || {
                     format!(
                         "secret {secret} is a dead letter after {} tries",
