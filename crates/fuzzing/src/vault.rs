@@ -155,6 +155,7 @@ pub(crate) fn tags(data: &[u8]) {
         "lwa:secret-expires-at",
         "lwa:rotation-requested-at",
         "lwa:new-secret-pending",
+        "lwa:secret-version",
         "lwa:exempt-until",
         "lwa:exempt-reason",
         "owner",

@@ -473,6 +473,7 @@ where
             _ => None,
         };
         let place = Place {
+            version: current.as_ref().map(|current| current.version.clone()),
             holds_the_new_one: current
                 .as_ref()
                 .is_some_and(|current| is_same_secret(&current.value, &delivery.new.secret)),

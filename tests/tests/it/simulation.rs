@@ -100,6 +100,20 @@ fn what_was_found_before_is_not_there_again() {
         with_seed(26, false),
         // A copy of a notice that came after half an hour was told again.
         with_seed(41, false),
+        // Somebody stored another secret by hand, and the dates of the one before it were believed
+        // of it: those in its tags, those of a late notice, those that somebody had set for a
+        // third one.
+        with_seed(1, false),
+        with_seed(38, false),
+        Settings {
+            vault: VaultKind::SecretsManager,
+            ..with_seed(51, true)
+        },
+        // Somebody rotated by hand a minute after the system had, and the older secret replaced
+        // the newer.
+        with_seed(44, true),
+        // Somebody put a secret back whose own message came after that.
+        with_seed(110, true),
         // Amazon refused a request, and that an earlier one might have replaced the stored secret
         // was forgotten with it.
         Settings {

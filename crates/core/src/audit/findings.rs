@@ -109,11 +109,13 @@ codes! {
     /// The deadline is an estimate.
     Lwa010 "Deadline only estimated", "info; warning when not even an estimate is possible",
         meaning: "The deadline is not reported by Amazon or an operator but estimated from when \
-                  the secret was issued or last written.",
-        why: "Rewriting the same value moves an estimate from the last write and renews \
-              nothing, so the true deadline may be earlier.",
-        remedy: "Look up the date in the developer console and set the tag \
-                 lwa:secret-expires-at to it, such as 2026-06-30T00:00:00Z.";
+                  the secret was issued, first stored or last written; or it was reported, and \
+                  another value may have been stored since.",
+        why: "A secret may have been made days before it was stored, and writing the same value \
+              again renews nothing, so the true deadline may be earlier.",
+        remedy: "Look up the date in the developer console, and set the tag \
+                 lwa:secret-expires-at to it, such as 2026-06-30T00:00:00Z, or give it to \
+                 `lwa store --keep --expires-at`, which also confirms a date that is there.";
     /// A staging label of Secrets Manager is left over.
     Lwa011 "Staging label left over", "warning",
         meaning: "A version of the secret has carried the label AWSPENDING for more than an \

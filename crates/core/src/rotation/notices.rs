@@ -453,7 +453,7 @@ pub fn secret_stale(
     let name = names(applications);
     let mut notice = base(context, Severity::Warning, "secret-stale", applications);
     notice.headline = format!(
-        "a client secret of {name} arrived that is older than the stored one, and was dropped."
+        "a client secret of {name} arrived that is older than the newest one, and was dropped."
     );
     notice.subject = Line::new("Older client secret of ", &name, " dropped");
     notice.sms = Line::new(
@@ -463,7 +463,7 @@ pub fn secret_stale(
     );
     notice.facts.extend([
         fact("It ends", wording::minute(new.expires_at)),
-        fact("Stored one ends", wording::minute(stored)),
+        fact("Newest ends", wording::minute(stored)),
     ]);
     notice
         .facts

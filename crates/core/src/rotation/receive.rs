@@ -7,6 +7,7 @@ use super::notification::NewSecret;
 use super::tags::{RotationTags, end_of_overlap, notification_key};
 use crate::deadline::{CLOCKS_DIFFER_BY, days};
 use crate::lwa::{LwaError, LwaFailure};
+use crate::vault::SecretVersion;
 
 /// When the old secret has less than this left, the new one is stored whether LWA knows it
 /// yet or not: with the old one everything would stop for certain.
@@ -34,6 +35,8 @@ const MAX_ADVANCED: usize = 8192;
 pub struct Place {
     /// The tags of the secret that is stored there.
     pub tags: RotationTags,
+    /// Its version; none where nothing is stored.
+    pub version: Option<SecretVersion>,
     /// Whether that secret is the new one.
     pub holds_the_new_one: bool,
     /// Since when that secret is stored there, however often it was rewritten; none where that is
@@ -48,7 +51,7 @@ pub enum Judgement {
     Done,
     /// The secret is stored; what comes after that remains to be done.
     Finish,
-    /// A newer secret is stored.
+    /// A newer secret is stored, or was until somebody put this one back.
     Stale {
         /// The stored deadline, later than the new secret's.
         stored: Timestamp,
@@ -74,6 +77,17 @@ pub fn judge(
     now: Timestamp,
 ) -> Judgement {
     let tags = &place.tags;
+    let later = tags
+        .reported_deadline(lifetime_days, now)
+        .filter(|stored| new.expires_at.as_second() < stored.as_second());
+    // A newer one had been stored, and somebody has put this one back.
+    let known = tags.secret.provenance.as_ref();
+    if place.holds_the_new_one
+        && let (Some(stored), Some(known)) = (later, known)
+        && !known.vouches_for(stored, place.version.as_ref())
+    {
+        return Judgement::Stale { stored };
+    }
     if place.holds_the_new_one {
         let is_dated = tags
             .secret
@@ -89,10 +103,8 @@ pub fn judge(
             Judgement::Finish
         };
     }
-    match tags.reported_deadline(lifetime_days, now) {
-        Some(stored) if new.expires_at.as_second() < stored.as_second() => {
-            Judgement::Stale { stored }
-        }
+    match later {
+        Some(stored) => Judgement::Stale { stored },
         _ if is_stored_since(new, place.since) && !is_dated(new, place, lifetime_days) => {
             Judgement::Contested
         }
@@ -289,6 +301,7 @@ mod tests {
             .collect();
         let place = Place {
             tags: RotationTags::from_map(&tags),
+            version: Some(SecretVersion::new("8")),
             holds_the_new_one,
             since: None,
         };
@@ -345,6 +358,20 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_put_back_does_not_get_its_own_date_again() {
+        // The next one was made an hour later, and stored as version 7.
+        let later = (tag::SECRET_EXPIRES_AT, "2026-07-09T03:15:10Z");
+        let known = |version: &str| format!("{version} 2026-01-10T02:18:00Z {}", later.1);
+        let stored = at(later.1);
+        let put_back = [later, (tag::SECRET_VERSION, &known("7"))];
+        check(&put_back, true, Judgement::Stale { stored });
+        // A date that somebody has set for what is stored, if a little late, is corrected.
+        check(&[later], true, Judgement::Finish);
+        let looked_at = [later, (tag::SECRET_VERSION, &known("8"))];
+        check(&looked_at, true, Judgement::Finish);
+    }
+
+    #[test]
     fn what_somebody_stored_since_without_dates_is_not_replaced_unseen() {
         let check = |since: &str, tags: &[(&str, &str)], expected| {
             let tags: BTreeMap<String, String> = tags
@@ -353,6 +380,7 @@ mod tests {
                 .collect();
             let place = Place {
                 tags: RotationTags::from_map(&tags),
+                version: None,
                 holds_the_new_one: false,
                 since: Some(at(since)),
             };
