@@ -241,9 +241,12 @@ impl State {
         let (Ok(issued), Ok(expires)) = (at(days_left - 180), at(days_left)) else {
             return answer("500 Internal Server Error", "", b"{}");
         };
+        // As in an estate that has been looked at: the dates are those of version 7.
+        let looked_at = format!("7 {issued} {expires}");
         aws_json(&json!({"TagList": [
             {"Key": "lwa:secret-issued-at", "Value": issued},
             {"Key": "lwa:secret-expires-at", "Value": expires},
+            {"Key": "lwa:secret-version", "Value": looked_at},
             {"Key": "owner", "Value": "integrations@example.com"},
         ]}))
     }

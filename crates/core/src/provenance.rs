@@ -10,7 +10,7 @@
 
 use jiff::Timestamp;
 
-use crate::deadline::{CLOCKS_DIFFER_BY, OVERLAP_DAYS, SecretTags, days, tag};
+use crate::deadline::{OVERLAP_DAYS, SecretTags, days, tag};
 use crate::rotation::request::QUIET_AFTER_REQUEST;
 use crate::vault::SecretVersion;
 
@@ -247,8 +247,9 @@ pub struct Correction {
 ///   that one, put back by hand. It is taken for it, and ends with the overlap.
 /// - Where another value has followed later, the dates are removed, and the deadline is estimated
 ///   from when it was stored.
-/// - Where the date is that of a secret which Amazon made only after the value before was stored,
-///   or nobody can tell whose it is, it stays as an estimate.
+/// - Where the date is that of a secret which Amazon made only after the value before was stored
+///   (give or take a day, because people enter days), or nobody can tell whose it is, it stays as
+///   an estimate.
 pub fn correct(
     tags: &SecretTags,
     version: &SecretVersion,
@@ -261,23 +262,29 @@ pub fn correct(
     let mut correction = Correction::default();
     if let Some(known) = &tags.provenance {
         let is_old_date = date.is_some() && known.date == date;
-        if matches!(look.value, Value::Same | Value::Untold) {
-            provenance.since = known.since.or(look.since);
-        }
         match look.value {
-            Value::Same if is_old_date => provenance.is_doubtful = known.is_doubtful,
-            Value::Untold if is_old_date => provenance.is_doubtful = true,
-            Value::Another if is_old_date => {
-                replace(
-                    tags,
-                    known,
-                    look,
-                    lifetime_days,
-                    &mut provenance,
-                    &mut correction,
-                );
+            Value::Same | Value::Untold => {
+                provenance.since = known.since.or(look.since);
+                if is_old_date {
+                    provenance.is_doubtful = known.is_doubtful || look.value == Value::Untold;
+                }
             }
-            _ => {}
+            Value::Another if is_old_date => {
+                correction.is_replaced = true;
+                match fate(tags, known, look, lifetime_days) {
+                    Fate::Doubtful => provenance.is_doubtful = true,
+                    Fate::EndsWithOverlap(ends) => {
+                        correction.written = ending(tags, ends, lifetime_days);
+                        provenance.date = Some(ends);
+                        provenance.is_doubtful = true;
+                    }
+                    Fate::Removed => {
+                        correction.removed = vec![tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT];
+                        provenance.date = None;
+                    }
+                }
+            }
+            Value::New | Value::Another => {}
         }
     }
     let text = provenance.to_text();
@@ -285,37 +292,38 @@ pub fn correct(
     correction
 }
 
-/// Another value has taken the place of the one that the dates belong to.
-fn replace(
-    tags: &SecretTags,
-    known: &Provenance,
-    look: &Look,
-    lifetime_days: u32,
-    provenance: &mut Provenance,
-    correction: &mut Correction,
-) {
+/// What becomes of the dates of a value that another one has followed.
+enum Fate {
+    /// They stay, as an estimate.
+    Doubtful,
+    /// The other value ends at this instant, if it is the secret before.
+    EndsWithOverlap(Timestamp),
+    /// They are nobody's.
+    Removed,
+}
+
+fn fate(tags: &SecretTags, known: &Provenance, look: &Look, lifetime_days: u32) -> Fate {
     let is_of_a_later_one = made_at(tags, lifetime_days)
         .zip(known.since)
-        .is_some_and(|(made_at, before)| made_at.duration_since(before) > CLOCKS_DIFFER_BY);
-    let overlap_ends = overlap_end(tags, lifetime_days)
-        .filter(|&ends| look.since.is_some_and(|since| since < ends));
-    correction.is_replaced = true;
+        .is_some_and(|(made_at, since)| made_at.duration_since(since) > days(1));
     if known.is_doubtful || is_of_a_later_one {
-        provenance.is_doubtful = true;
-    } else if let Some(ends) = overlap_ends {
-        let ends_at = ends.to_string();
-        correction.written.push((tag::SECRET_EXPIRES_AT, ends_at));
-        if tags.issued_at.is_some() {
-            let issued_at = ends.checked_sub(days(i64::from(lifetime_days)));
-            let issued_at = issued_at.unwrap_or(Timestamp::MIN).to_string();
-            correction.written.push((tag::SECRET_ISSUED_AT, issued_at));
-        }
-        provenance.date = Some(ends);
-        provenance.is_doubtful = true;
-    } else {
-        correction.removed = vec![tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT];
-        provenance.date = None;
+        return Fate::Doubtful;
     }
+    match overlap_end(tags, lifetime_days).zip(look.since) {
+        Some((ends, since)) if since < ends => Fate::EndsWithOverlap(ends),
+        _ => Fate::Removed,
+    }
+}
+
+/// The dates of a secret that ends at an instant.
+fn ending(tags: &SecretTags, ends: Timestamp, lifetime_days: u32) -> Vec<(&'static str, String)> {
+    let mut written = vec![(tag::SECRET_EXPIRES_AT, ends.to_string())];
+    if tags.issued_at.is_some() {
+        let issued_at = ends.checked_sub(days(i64::from(lifetime_days)));
+        let issued_at = issued_at.unwrap_or(Timestamp::MIN);
+        written.push((tag::SECRET_ISSUED_AT, issued_at.to_string()));
+    }
+    written
 }
 
 /// When the secret before the one with the tags' dates stopped working.

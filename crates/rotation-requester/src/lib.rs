@@ -521,6 +521,10 @@ where
         if is_too_early(tags, &look, lifetime_days, now) {
             return Ok(());
         }
+        // Somebody may have stored and dated another secret meanwhile.
+        if RotationTags::from_map(&ledger.tags(name).await?) != member.tags {
+            return Ok(());
+        }
         let correction = correct(tags, version, &look, lifetime_days);
         if !correction.removed.is_empty() {
             ledger.remove_tags(name, &correction.removed).await?;
