@@ -104,6 +104,11 @@ impl Provenance {
         self.version == spelled(version)
     }
 
+    /// Whether its date may be another secret's.
+    pub const fn is_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+
     /// Whether a date in the tags can be taken for that of the stored `version`. One that was
     /// set since is somebody's word for what is stored; so is any where no version is known.
     pub fn vouches_for(&self, date: Timestamp, version: Option<&SecretVersion>) -> bool {

@@ -257,14 +257,17 @@ pub fn reported(
 
 /// Takes a notice's date into the tags of a member, and returns those to write. Where the date belongs to a version that somebody
 /// has looked at, they say so: to the stored one, or, where Amazon wrote the notice before
-/// something else was written, to the one before. Otherwise it is a word for what is stored.
+/// something else was written, to the one before. Where the stored value is in doubt, it stays
+/// so. Otherwise the date is a word for what is stored.
 pub fn take(notice: &SecretExpiry, member: &mut Member) -> Vec<(&'static str, String)> {
     let mut tags = vec![(tag::SECRET_EXPIRES_AT, instant(notice.expires_at))];
     let is_older = is_written_before(notice, member.written_at);
     let secret = &mut member.tags.secret;
     secret.expires_at = Some(notice.expires_at);
     if let Some(known) = &mut secret.provenance
-        && (is_older || member.version.as_ref().is_some_and(|it| known.is_of(it)))
+        && (is_older
+            || known.is_doubtful()
+            || member.version.as_ref().is_some_and(|it| known.is_of(it)))
     {
         known.set_date(notice.expires_at);
         tags.push((tag::SECRET_VERSION, known.to_text()));
@@ -626,6 +629,17 @@ mod tests {
         let second = stored("8", "2026-05-30T12:00:00Z");
         let (found, tag) = taken("2026-05-30T00:00:00Z", second.clone());
         assert_eq!((found, tag), (Reported::New, of_seven));
+        // Written or not: a value in doubt is no more certain for it.
+        let doubtful = format!("{known} 2026-06-03T00:00:00Z doubtful");
+        let in_doubt = Member {
+            version: Some(SecretVersion::new("8")),
+            ..member(
+                &[(tag::SECRET_VERSION, &doubtful)],
+                Some("2026-05-30T12:00:00Z"),
+            )
+        };
+        let (_, tag) = taken("2026-05-31T00:00:00Z", in_doubt);
+        assert_eq!(tag, Some(format!("{known} 2026-06-15T00:00:00Z doubtful")));
         // A notice that came after that is a word for what is stored.
         let (found, tag) = taken("2026-05-31T00:00:00Z", second);
         assert_eq!((found, tag), (Reported::New, None));

@@ -152,8 +152,15 @@ impl Year {
     pub(super) fn stored(&mut self, number: usize, secret: usize) {
         let old_ends = self.truth(number);
         let known_from = self.known_from(number, secret);
+        let before_known_from = self.known_from(number, self.applications[number].stored);
         let application = &mut self.applications[number];
         application.stored = secret;
+        // Whoever stores a second secret before LWA knows the first leaves services nothing that
+        // works among the two that they try.
+        if before_known_from > self.now {
+            let until = before_known_from.min(known_from) + HOUR;
+            application.excused_until = application.excused_until.max(until);
+        }
         application.is_put_back &= secret + 1 < application.issued.len();
         if secret + 1 == application.issued.len() && application.is_unmendable {
             application.is_unmendable = false;
