@@ -60,6 +60,11 @@ const ROTATION_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long exchanges are tried in one invocation.
 const EXCHANGE_FOR: Duration = Duration::from_secs(10);
 
+/// For how long in one run of the schedule values are looked at whose dates are not certain. The
+/// first run after the deployment finds every one so, and nobody's rotation may wait for that:
+/// those that are left have their turn in the next run.
+const LOOK_FOR: SignedDuration = SignedDuration::from_secs(15);
+
 /// How often a notice is given back without a word when nothing could be requested for a
 /// passing reason. Then people are told, and the schedule takes over.
 const SILENT_TRIES: u32 = 2;
@@ -173,6 +178,14 @@ enum Asker {
     Schedule,
     /// Somebody at a terminal.
     Person,
+}
+
+/// One run of the schedule.
+struct Run {
+    /// Whether nothing is written, asked or told.
+    dry_run: bool,
+    /// How long values may still be looked at whose dates are not certain.
+    looks: SignedDuration,
 }
 
 /// What came of it.
@@ -420,14 +433,18 @@ where
         let now = self.ports.clock.now();
         let estate = ClientIds::new(stored.clone(), now);
         let (groups, missing) = estate.groups();
+        let mut run = Run {
+            dry_run,
+            looks: LOOK_FOR,
+        };
         let mut reports = Vec::new();
         for group in groups {
-            reports.push(self.scheduled(&group, dry_run, None).await);
+            reports.push(self.scheduled(&group, &mut run, None).await);
         }
         for name in missing {
             let group: Vec<_> = stored.iter().filter(|found| found.name == *name).collect();
             let problem = format!("{} is missing", self.place(name, &Role::ClientId));
-            reports.push(self.scheduled(&group, dry_run, Some(problem)).await);
+            reports.push(self.scheduled(&group, &mut run, Some(problem)).await);
         }
         for report in &reports {
             tracing::info!(
@@ -454,7 +471,7 @@ where
     async fn scheduled(
         &self,
         group: &[&StoredApplication],
-        dry_run: bool,
+        run: &mut Run,
         problem: Option<String>,
     ) -> ApplicationReport {
         let mut members = match self.members(group).await {
@@ -469,7 +486,11 @@ where
                 };
             }
         };
-        for member in members.iter_mut().filter(|_| !dry_run) {
+        for member in &mut members {
+            if run.dry_run || run.looks <= SignedDuration::ZERO {
+                break;
+            }
+            let began = self.ports.clock.now();
             if let Err(error) = self.look_whose_dates(member).await {
                 tracing::warn!(
                     application.name = member.application.as_str(),
@@ -477,13 +498,14 @@ where
                      compared with the one before it: {error}"
                 );
             }
+            run.looks -= self.ports.clock.now().duration_since(began);
         }
         let decision = decide(&members, &self.settings.policy, self.ports.clock.now());
         let acted = match (&decision, problem) {
-            (Decision::Request { .. } | Decision::Remind(_), _) if dry_run => {
+            (Decision::Request { .. } | Decision::Remind(_), _) if run.dry_run => {
                 Acted::done(Outcome::DryRun)
             }
-            _ if dry_run => Acted::done(Outcome::Nothing),
+            _ if run.dry_run => Acted::done(Outcome::Nothing),
             (Decision::Request { deadline, .. }, Some(problem)) => {
                 let obstacle = Obstacle::Vault(problem);
                 self.refused(&members, *deadline, Asker::Schedule, &obstacle)
@@ -512,7 +534,7 @@ where
             },
             Question::Value => match self.look(name, tags, version).await? {
                 Some(look) => look,
-                // Another version is stored by now; the next run looks at that.
+                // It is not kept any more, so others are; the next run looks at the last of them.
                 None => return Ok(()),
             },
         };

@@ -1,9 +1,11 @@
 //! Whose the dates in the tags are, after people have stored something by hand.
 
+use jiff::{SignedDuration, Timestamp};
 use lwa_core::deadline::{days, tag};
 use lwa_core::ports::CallFailure;
 use lwa_core::vault::VaultKind;
 use lwa_local::FaultMode;
+use lwa_local::world::{Blow, Fate};
 use rotation_requester::Outcome;
 
 use super::stage::{CLIENT_ID, ROTATE, SECRET, Stage, VAULTS, at, expiry, schedule, send};
@@ -129,6 +131,41 @@ async fn a_notice_that_amazon_wrote_before_the_value_was_stored_is_about_another
         let sent = send(&stage.requester(), &notice, 1).await;
         assert_eq!(sent, (Outcome::Outdated, false));
         assert_eq!(stage.tags("my-erp"), before);
+    }
+}
+
+/// Every call takes a second.
+struct Slow;
+
+impl Fate for Slow {
+    fn strike(&mut self, now: &mut Timestamp, _: &str, _: &str) -> Option<Blow> {
+        *now += SignedDuration::from_secs(1);
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_estate_is_looked_at_over_some_days_and_no_rotation_waits_for_that() {
+    for vault in VAULTS {
+        let stage = Stage::empty(vault);
+        let roots: Vec<String> = (0..9).map(|number| format!("my-erp/{number}")).collect();
+        for root in &roots {
+            stage.add(root, root);
+        }
+        stage.tag("my-erp/8", tag::SECRET_EXPIRES_AT, "2026-06-20T00:00:00Z");
+        stage.world.state().fate = Some(Box::new(Slow));
+        let mut looked_at = vec![0];
+        for day in 1..6 {
+            let now = at("2026-05-31T05:00:00Z") + days(day);
+            stage.world.set_now(now);
+            schedule(&stage.requester()).await.unwrap();
+            assert!(stage.calls(ROTATE) >= 1, "on day {day}");
+            let is_known = |root: &&String| stage.tags(root).contains_key(tag::SECRET_VERSION);
+            looked_at.push(roots.iter().filter(is_known).count());
+        }
+        assert!((1..9).contains(&looked_at[1]), "{looked_at:?}");
+        assert!(looked_at.is_sorted(), "{looked_at:?}");
+        assert_eq!(looked_at[5], 9, "{looked_at:?}");
     }
 }
 
