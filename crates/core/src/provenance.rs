@@ -39,9 +39,11 @@ pub struct Provenance {
 impl Provenance {
     /// The value of a version, with the date that belongs to it.
     pub fn new(version: &SecretVersion, since: Option<Timestamp>, date: Option<Timestamp>) -> Self {
+        // People read it.
+        let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
         Self {
             version: spelled(version),
-            since,
+            since: since.map(whole),
             date,
             is_doubtful: false,
         }

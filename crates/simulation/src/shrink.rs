@@ -19,7 +19,7 @@ const LEAD: SignedDuration = SignedDuration::from_hours(48);
 pub fn shrink(settings: &Settings, violation: &Violation) -> Outcome {
     let invariant = violation.invariant;
     let mut best = cut(settings, violation);
-    while let Some(smaller) = candidates(&best)
+    while let Some(smaller) = candidates(&best, settings.days)
         .iter()
         .find_map(|candidate| failing(candidate, invariant))
     {
@@ -28,13 +28,15 @@ pub fn shrink(settings: &Settings, violation: &Violation) -> Outcome {
     simulate_and_tell(&best)
 }
 
-/// Everything that would be easier to read, the greatest gain first.
-fn candidates(settings: &Settings) -> Vec<Settings> {
+/// Everything that would be easier to read, the greatest gain first. Fewer applications may need
+/// more days, of which there were `days` to begin with: a story is told of one application only.
+fn candidates(settings: &Settings, days: u32) -> Vec<Settings> {
     let mut candidates = Vec::new();
     let few = [1, 2, 3, 5, 8, 13, 21, 34];
     for applications in few.into_iter().filter(|&few| few < settings.applications) {
         candidates.push(Settings {
             applications,
+            days,
             ..settings.clone()
         });
     }

@@ -463,7 +463,10 @@ async fn the_receiver_stores_what_lwa_accepts_and_says_nothing_of_it() {
             ("owner", "erp"),
         ];
         let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        assert_eq!(estate.tags().await, BTreeMap::from(expected));
+        let mut tags = estate.tags().await;
+        let looked_at = tags.remove(tag::SECRET_VERSION).unwrap();
+        assert!(looked_at.ends_with(EXPIRES), "{looked_at}");
+        assert_eq!(tags, BTreeMap::from(expected));
         assert_eq!(
             told(&function),
             ["message-unusable", "secret-waiting", "secret-stored"]

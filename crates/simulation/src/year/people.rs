@@ -87,7 +87,8 @@ impl Year {
             .put(&application.name, &application.issued[before].value);
         self.applications[number].stored = before;
         self.applications[number].is_put_back = true;
-        self.tell(Some(number), Kind::Person, || {
+        let ends = self.truth(number);
+        self.tell_until(Some(number), Kind::Stored, ends, || {
             format!("somebody puts secret {before} back")
         });
         self.written(number);
