@@ -35,8 +35,8 @@ fn candidates(settings: &Settings, days: u32) -> Vec<Settings> {
     let few = [1, 2, 3, 5, 8, 13, 21, 34];
     for applications in few.into_iter().filter(|&few| few < settings.applications) {
         candidates.push(Settings {
-            applications,
             days,
+            applications,
             ..settings.clone()
         });
     }

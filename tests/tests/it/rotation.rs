@@ -116,6 +116,14 @@ impl Estate {
         read.unwrap().client_secret.value.expose_secret().to_owned()
     }
 
+    async fn version(&self) -> String {
+        let vault = Vault::new(self.kind, &self.emulator.aws(), self.layout());
+        let read = vault
+            .read(&self.application(), &RefreshTokenOf::Nobody)
+            .await;
+        read.unwrap().client_secret.version.to_string()
+    }
+
     async fn tags(&self) -> BTreeMap<String, String> {
         self.rotation().tags(&self.application()).await.unwrap()
     }
@@ -571,6 +579,36 @@ async fn the_requester_keeps_the_deadline_and_asks_once() {
         let output = function.stop().await;
         leak::assert_none(&output, &planted());
         assert!(!output.contains("planted-poison"));
+    }
+}
+
+#[tokio::test]
+async fn the_requester_removes_the_dates_of_a_secret_that_somebody_replaced_by_hand() {
+    for (emulator, kind) in estates() {
+        let estate = Estate::new(emulator, kind).await;
+        let (rotation, name) = (estate.rotation(), estate.application());
+        let stub = HttpStub::start();
+        let function = Function::start("rotation-requester", estate.variables(&stub).await);
+        let long_ago = "2025-07-05T00:01:00Z";
+        let looked_at = format!("{} {long_ago} 2026-01-01T00:00:00Z", estate.version().await);
+        let tags = [
+            (tag::SECRET_ISSUED_AT, "2025-07-05T00:00:00Z".to_owned()),
+            (tag::SECRET_EXPIRES_AT, "2026-01-01T00:00:00Z".to_owned()),
+            (tag::SECRET_VERSION, looked_at),
+        ];
+        rotation.write_tags(&name, &tags).await.unwrap();
+        rotation.store(&name, &NEW.into(), ID).await.unwrap();
+        for _ in 0..2 {
+            let answer = function.invoke(&json!({})).await.unwrap();
+            assert_eq!(answer["applications"][0]["decision"], "not-due", "{kind:?}");
+        }
+        let mut tags = estate.tags().await;
+        let looked_at = tags.remove(tag::SECRET_VERSION).unwrap();
+        let version = format!("{} 20", estate.version().await);
+        assert!(looked_at.starts_with(&version), "{looked_at}");
+        assert_eq!(tags, BTreeMap::from([("owner".into(), "erp".into())]));
+        assert!(stub.requests().is_empty(), "{kind:?}");
+        leak::assert_none(&function.stop().await, &planted());
     }
 }
 
