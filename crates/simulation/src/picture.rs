@@ -56,7 +56,7 @@ pub fn page(outcome: &Outcome) -> String {
     if let Some(number) = chosen {
         let _ = write!(html, "<h2>One application: app-{number:02}</h2>");
         html.push_str(
-            "<p>The line is the time that is left to the stored secret: it falls day by day, and \
+            "<p>The line is the time that is left to the stored secret: it falls day by day, \
              rises where a new secret is stored, and drops where somebody puts the one before \
              back. It must not reach the bottom.</p>",
         );
