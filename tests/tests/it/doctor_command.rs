@@ -11,6 +11,7 @@ use std::sync::Arc;
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
 use http::Method;
+use jiff::SignedDuration;
 use lwa_cli::Fault;
 use lwa_core::config::Lookup;
 use lwa_core::ports::Clock;
@@ -600,10 +601,15 @@ impl System {
     fn settled(&self, text: &str) -> String {
         let now = lwa_aws::clock::SystemClock.now();
         let key = self.key.rsplit('/').next().unwrap();
-        text.replace(&self.emulator.account, "ACCOUNT")
+        let settled = text
+            .replace(&self.emulator.account, "ACCOUNT")
             .replace(key, "KEY")
-            .replace(&self.amazon.url(), "http://amazon")
-            .replace(&wording::minute(now), "NOW")
+            .replace(&self.amazon.url(), "http://amazon");
+        // The minute may have ended since.
+        (0..10).fold(settled, |settled, minutes| {
+            let minute = now - SignedDuration::from_mins(minutes);
+            settled.replace(&wording::minute(minute), "NOW")
+        })
     }
 }
 
