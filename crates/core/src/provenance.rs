@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::deadline::{OVERLAP_DAYS, SecretTags, days, tag};
 use crate::rotation::request::QUIET_AFTER_REQUEST;
+use crate::text::tag_word;
 use crate::vault::SecretVersion;
 
 /// Stands for an instant that is not known.
@@ -120,20 +121,9 @@ impl Provenance {
     }
 }
 
-/// A version as it stands in a tag, which takes letters, digits and few other characters.
+/// A version as it stands in a tag.
 fn spelled(version: &SecretVersion) -> String {
-    version
-        .as_str()
-        .chars()
-        .take(MAX_VERSION)
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect()
+    tag_word(version.as_str(), MAX_VERSION)
 }
 
 /// What has to be found out before the tags of a stored version can be trusted.

@@ -82,6 +82,22 @@ pub fn elide_middle(text: &str, limit: usize) -> String {
     format!("{start}..{end}")
 }
 
+/// A text as one word of a tag's value, cut to `limit` characters: whatever is no letter, digit or
+/// one of `_.:/=+-@` becomes `-`. Parameter Store and Secrets Manager take few others,
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Tag.html>.
+pub fn tag_word(text: &str, limit: usize) -> String {
+    text.chars()
+        .take(limit)
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,10 @@
 //! for 24 hours after it, whoever asks. Tags have no compare-and-set, so two invocations at the
 //! very same time could still both ask; the deployed function runs one at a time.
 //!
+//! Before the schedule decides, it makes sure of the dates that it decides by: where a version is
+//! stored that nobody has looked at, its value is compared with the one before, and dates of
+//! another secret are removed ([`lwa_core::provenance`]).
+//!
 //! A message goes back to its queue only when its deadline could not be stored or people could
 //! not be told. From then on the schedule sees to the rest. A message that can never be handled
 //! goes back every time, until the queue moves it to its dead-letter queue; people are told

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::notification::NewSecret;
 use crate::deadline::{OVERLAP_DAYS, SecretTags, days, tag};
 use crate::provenance::Provenance;
+use crate::text::tag_word;
 use crate::vault::SecretVersion;
 
 /// A new secret has arrived whose handling is not finished: when people were last told of it,
@@ -128,16 +129,7 @@ pub fn contested(told_at: Timestamp, notification: &str, older_ends: Timestamp) 
 pub fn notification_key(id: &str) -> String {
     // Two instants of up to 31 characters, and the spaces.
     const TIMESTAMP_ROOM: usize = 72;
-    id.chars()
-        .take(MAX_TAG_VALUE - TIMESTAMP_ROOM)
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect()
+    tag_word(id, MAX_TAG_VALUE - TIMESTAMP_ROOM)
 }
 
 /// The tags that say which secret is stored as which version since when, to be written once it
