@@ -51,7 +51,7 @@ pub fn deadline(deadline: &Deadline, now: Timestamp, lifetime_days: u32) -> Stri
     let basis = match deadline.basis {
         Basis::Reported => "reported by Amazon or an operator".to_owned(),
         Basis::Estimated => {
-            format!("an estimate: {lifetime_days} days after its issue or last write")
+            format!("an estimate: {lifetime_days} days after it was issued or stored")
         }
         Basis::Doubtful => {
             "an estimate: reported, but another value may be stored since".to_owned()
