@@ -114,6 +114,9 @@ fn what_was_found_before_is_not_there_again() {
         with_seed(44, true),
         // Somebody put a secret back whose own message came after that.
         with_seed(110, true),
+        // A secret was put back on the day of a request, and its successor's message came again:
+        // another one was requested within 24 hours.
+        with_seed(248, true),
         // Amazon refused a request, and that an earlier one might have replaced the stored secret
         // was forgotten with it.
         Settings {

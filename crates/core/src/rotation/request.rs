@@ -172,10 +172,22 @@ pub fn decide(members: &[Member], policy: &Policy, now: Timestamp) -> Decision {
     if known.at.duration_since(now) > within {
         return Decision::NotDue(known);
     }
-    match decide_now(members, deadline, now) {
-        Decision::Request { .. } if !policy.auto_rotate => Decision::Remind(known),
-        decision => decision,
+    match (decide_now(members, deadline, now), made_today(members, now)) {
+        (Decision::Request { .. }, _) if !policy.auto_rotate => Decision::Remind(known),
+        // It may be the answer to a request of today, and another one due all the same: somebody
+        // has put the secret before it back.
+        (Decision::Request { .. }, Some(at)) => Decision::AlreadyRequested { deadline, at },
+        (decision, _) => decision,
     }
+}
+
+/// When Amazon made the secret that the tags tell of, if that is less than a day ago.
+fn made_today(members: &[Member], now: Timestamp) -> Option<Timestamp> {
+    members
+        .iter()
+        .filter_map(|member| member.tags.secret.issued_at)
+        .filter(|&at| now.duration_since(at).abs() < QUIET_AFTER_REQUEST)
+        .max()
 }
 
 /// Decides for somebody who wants a rotation whatever the date: only a rotation that is under
@@ -470,10 +482,15 @@ mod tests {
     fn a_stored_secret_that_may_be_older_than_one_that_waits_is_replaced() {
         let expires = (tag::SECRET_EXPIRES_AT, "2026-11-01T00:00:00Z");
         let contested = "2026-06-01T00:00:00Z n-1 2026-06-06T00:00:00Z";
-        let member = member(&[expires, (NEW_SECRET_PENDING, contested)], None);
-        let found = decide(&[member], &policy(), at(NOW));
+        let pending = (NEW_SECRET_PENDING, contested);
+        let found = decide(&[member(&[expires, pending], None)], &policy(), at(NOW));
         assert_eq!(found.as_str(), "request");
         assert_eq!(found.deadline().unwrap().at, at("2026-06-06T00:00:00Z"));
+        // One that was made today may have been requested today.
+        let today = (tag::SECRET_ISSUED_AT, "2026-05-31T06:00:00Z");
+        let today = member(&[expires, today, pending], None);
+        let found = decide(&[today], &policy(), at(NOW));
+        assert_eq!(found.as_str(), "already-requested");
     }
 
     #[test]
