@@ -78,11 +78,12 @@ pub enum Decision {
     NoDeadline,
     /// Nothing: there is time.
     NotDue(Deadline),
-    /// Nothing: a rotation was requested less than 24 hours ago.
+    /// Nothing: a rotation was requested less than 24 hours ago, or Amazon has made a secret since
+    /// then, upon a request perhaps.
     AlreadyRequested {
         /// The deadline.
         deadline: Option<Deadline>,
-        /// When it was requested.
+        /// When it was requested, or the secret made.
         at: Timestamp,
     },
     /// Nothing: a new secret has arrived and waits to be stored.
