@@ -14,7 +14,7 @@ fn main() -> Result<()> {
     };
     let target = Path::new(target);
     std::fs::create_dir_all(target)?;
-    for (number, seed) in lwa_fuzzing::seeds::all(Path::new(events))?
+    for (number, seed) in lwa_fuzz_targets::seeds::all(Path::new(events))?
         .iter()
         .enumerate()
     {

@@ -152,14 +152,14 @@ fn schedule(_: u64) -> Result<Value> {
 
 fn policy_event(number: u64) -> Result<Value> {
     let mut event: Value = serde_json::from_str(include_str!(
-        "../../events/parameter-store/client-secret-unchanged-150-days/event.json"
+        "../../../events/parameter-store/client-secret-unchanged-150-days/event.json"
     ))?;
     event["id"] = unique(number).into();
     Ok(event)
 }
 
 fn expiry_notice(number: u64) -> Result<Value> {
-    let text = include_str!("../../events/sp-api/client-secret-expiry/event.json");
+    let text = include_str!("../../../events/sp-api/client-secret-expiry/event.json");
     notice(
         text,
         "applicationOAuthClientSecretExpiry",
@@ -169,7 +169,7 @@ fn expiry_notice(number: u64) -> Result<Value> {
 }
 
 fn new_secret(number: u64) -> Result<Value> {
-    let text = include_str!("../../events/sp-api/client-new-secret/event.json");
+    let text = include_str!("../../../events/sp-api/client-new-secret/event.json");
     let times = [
         ("newClientSecretExpiryTime", 180),
         ("oldClientSecretExpiryTime", 7),

@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use lwa_fuzzing::{TARGETS, Target, seeds};
+use lwa_fuzz_targets::{TARGETS, Target, seeds};
 
 #[test]
 fn whatever_must_hold_holds_for_every_seed_and_its_neighbours() {
@@ -49,7 +49,7 @@ fn what_fuzzing_found_is_not_found_again() {
 
 #[test]
 fn every_target_can_be_fuzzed() {
-    let text = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let text = std::fs::read_to_string(root().join("tests/fuzz/libfuzzer/Cargo.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();
     let binaries = manifest["bin"].as_array().unwrap();
     assert_eq!(binaries.len(), TARGETS.len());
@@ -58,13 +58,15 @@ fn every_target_can_be_fuzzed() {
         let Some(binary) = binaries.iter().find(named) else {
             panic!("no program fuzzes {}", target.name);
         };
-        let program = root().join("fuzz").join(binary["path"].as_str().unwrap());
+        let program = root()
+            .join("tests/fuzz/libfuzzer")
+            .join(binary["path"].as_str().unwrap());
         let constant = target.name.to_uppercase().replace('-', "_");
         assert_eq!(
             std::fs::read_to_string(program).unwrap(),
             format!(
                 "#![no_main]\n\nlibfuzzer_sys::fuzz_target!(|data: &[u8]| \
-                 (lwa_fuzzing::{constant}.run)(data));\n"
+                 (lwa_fuzz_targets::{constant}.run)(data));\n"
             )
         );
     }

@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_document_has_the_marks() {
-        let document = include_str!("../../docs/performance.md");
+        let document = include_str!("../../../docs/performance.md");
         assert!(replaced(document, "").is_some());
     }
 }
