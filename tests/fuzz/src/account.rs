@@ -10,7 +10,7 @@ use lwa_local::world::SecretVersion;
 use lwa_local::{Secret, World};
 use serde_json::json;
 
-use crate::holds;
+use crate::assertions;
 
 pub(crate) const CLIENT_ID: &str = "amzn1.application-oa2-client.0123456789abcdef0123456789abcdef";
 pub(crate) const CLIENT_SECRET: &str = "amzn1.oa2-cs.v1.kept-in-the-vault";
@@ -18,7 +18,7 @@ pub(crate) const OWN_TOKEN: &str = "Atzr|kept-for-the-application";
 pub(crate) const SELLER_TOKEN: &str = "Atzr|kept-for-the-seller";
 
 /// What must not get out of the vault.
-pub(crate) const KEPT: [&str; 3] = [CLIENT_SECRET, OWN_TOKEN, SELLER_TOKEN];
+pub(crate) const PLANTED: [&str; 3] = [CLIENT_SECRET, OWN_TOKEN, SELLER_TOKEN];
 
 /// A day in the year of the sample events.
 pub(crate) fn now() -> Timestamp {
@@ -81,11 +81,11 @@ pub(crate) fn world() -> World {
 
 /// What holds after any invocation: every message is legal and keeps what is secret, and no
 /// credential but the client secret has changed.
-pub(crate) fn is_in_order(world: &World, sent: &str) {
+pub(crate) fn assert_in_order(world: &World, sent: &str) {
     let state = world.state();
     for message in &state.published {
-        holds::is_legal(message);
-        holds::is_kept(&KEPT, sent, &format!("{message:?}"));
+        assertions::assert_within_limits(message);
+        assertions::assert_not_leaked(&PLANTED, sent, &format!("{message:?}"));
     }
     for (name, value) in [
         ("/my-erp/lwa/clientidentifier", CLIENT_ID),

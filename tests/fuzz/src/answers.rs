@@ -8,7 +8,7 @@ use lwa_core::ExposeSecret;
 use lwa_core::lwa::{AccessToken, Grant, Scope, TokenRequest};
 
 use crate::account::CLIENT_ID;
-use crate::holds;
+use crate::assertions;
 
 const STATUSES: [u16; 8] = [200, 204, 302, 400, 401, 403, 429, 503];
 
@@ -41,11 +41,11 @@ pub(crate) fn lwa(data: &[u8]) {
                     if value.len() >= 16 {
                         assert!(!format!("{token:?}").contains(value));
                     }
-                    holds::is_sayable(&token.token_type);
+                    assertions::assert_printable(&token.token_type);
                 }
                 Err(error) => {
-                    let said = holds::is_sayable(&error) + &format!("{error:?}");
-                    holds::is_kept(sent, "", &said);
+                    let said = assertions::assert_printable(&error) + &format!("{error:?}");
+                    assertions::assert_not_leaked(sent, "", &said);
                     assert_eq!(error.status, Some(status));
                 }
             }
@@ -61,8 +61,8 @@ pub(crate) fn sp_api(data: &[u8]) {
     };
     for (status, response) in responses(data) {
         let error = sp_api_client::failure("getDestinations", &response, &token);
-        let said = holds::is_sayable(&error) + &format!("{error:?}");
-        holds::is_kept(&[ACCESS_TOKEN], "", &said);
+        let said = assertions::assert_printable(&error) + &format!("{error:?}");
+        assertions::assert_not_leaked(&[ACCESS_TOKEN], "", &said);
         assert_eq!(error.status, Some(status));
         assert!(
             error.refusal().is_none() || error.failure == lwa_core::sp_api::SpApiFailure::Refused

@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use token_exchanger::{Response, TokenExchanger};
 use tokio::runtime::Runtime;
 
-use crate::account::{self, KEPT};
-use crate::holds;
+use crate::account::{self, PLANTED};
+use crate::assertions;
 
 const VAULTS: [VaultKind; 2] = [VaultKind::ParameterStore, VaultKind::SecretsManager];
 
@@ -41,8 +41,8 @@ pub(crate) fn event(data: &[u8]) {
         assert!(again.is_ok_and(|again| again.duplicate), "it was new again");
         assert_eq!(world.published().len(), 1, "the same event, twice");
     }
-    holds::is_kept(&KEPT, &sent, &format!("{response:?}"));
-    account::is_in_order(&world, &sent);
+    assertions::assert_not_leaked(&PLANTED, &sent, &format!("{response:?}"));
+    account::assert_in_order(&world, &sent);
 }
 
 pub(crate) fn token_request(data: &[u8]) {
@@ -60,10 +60,10 @@ pub(crate) fn token_request(data: &[u8]) {
                 }
                 format!("{response:?} {}", response.to_json())
             }
-            Err(error) => holds::is_sayable(&error) + &format!("{error:?}"),
+            Err(error) => assertions::assert_printable(&error) + &format!("{error:?}"),
         };
-        holds::is_kept(&KEPT, &sent, &said);
-        account::is_in_order(&world, &sent);
+        assertions::assert_not_leaked(&PLANTED, &sent, &said);
+        account::assert_in_order(&world, &sent);
     }
 }
 
@@ -79,13 +79,17 @@ pub(crate) fn audit_request(data: &[u8]) {
         let response = match block_on(auditor.handle(request.clone(), remaining)) {
             Ok(response) => response,
             Err(error) => {
-                holds::is_kept(&KEPT, &sent, &holds::is_sayable(&error));
+                assertions::assert_not_leaked(
+                    &PLANTED,
+                    &sent,
+                    &assertions::assert_printable(&error),
+                );
                 continue;
             }
         };
         let json = serde_json::to_value(&response).expect("a response is JSON");
-        holds::is_kept(&KEPT, &sent, &json.to_string());
-        account::is_in_order(&world, &sent);
+        assertions::assert_not_leaked(&PLANTED, &sent, &json.to_string());
+        account::assert_in_order(&world, &sent);
         if json.get("continuation").is_some_and(|next| !next.is_null()) {
             let next = json!({"continuation": json["continuation"]});
             let next = block_on(auditor.handle(next, REMAINING));
@@ -113,7 +117,7 @@ pub(crate) fn queue(data: &[u8]) {
         }
         Ok(Trigger::Schedule { .. }) => {}
         Err(error) => {
-            holds::is_sayable(&error);
+            assertions::assert_printable(&error);
         }
     }
     for vault in VAULTS {
@@ -121,17 +125,17 @@ pub(crate) fn queue(data: &[u8]) {
         let requester = requester(&world, vault);
         let answer = match block_on(requester.handle(Payload::new(text))) {
             Ok(report) => report.to_json(),
-            Err(error) => holds::is_sayable(&error).into(),
+            Err(error) => assertions::assert_printable(&error).into(),
         };
-        settle(&world, text, &answer, &ids, &new_secrets);
+        assert_batch_in_order(&world, text, &answer, &ids, &new_secrets);
 
         let world = account::world();
         let receiver = receiver(&world, vault);
         let answer = match block_on(receiver.handle(Payload::new(text), None)) {
             Ok(report) => report.to_json(),
-            Err(error) => holds::is_sayable(&error).into(),
+            Err(error) => assertions::assert_printable(&error).into(),
         };
-        settle(&world, text, &answer, &ids, &new_secrets);
+        assert_batch_in_order(&world, text, &answer, &ids, &new_secrets);
     }
 }
 
@@ -141,7 +145,7 @@ pub(crate) fn notification(data: &[u8]) {
     };
     let said = match Notification::parse(&body.into()) {
         Ok(notification) => format!("{notification:?}"),
-        Err(error) => holds::is_sayable(&error),
+        Err(error) => assertions::assert_printable(&error),
     };
     if let Some(secret) = new_secret(body, body) {
         assert!(!said.contains(&secret), "{said}");
@@ -167,7 +171,7 @@ fn new_secret(body: &str, sent: &str) -> Option<String> {
     (is_amazons && sent.matches(secret).count() == 1).then(|| secret.to_owned())
 }
 
-fn settle(
+fn assert_batch_in_order(
     world: &World,
     sent: &str,
     answer: &Value,
@@ -180,11 +184,11 @@ fn settle(
         let id = failure["itemIdentifier"].as_str();
         assert!(id.is_some_and(|id| ids.contains(id)), "{answer}");
     }
-    account::is_in_order(world, sent);
+    account::assert_in_order(world, sent);
     let new_secrets: Vec<&str> = new_secrets.iter().map(String::as_str).collect();
     let said = format!("{answer} {:?}", world.published());
-    holds::is_kept(&KEPT, sent, &said);
-    holds::is_kept(&new_secrets, "", &said);
+    assertions::assert_not_leaked(&PLANTED, sent, &said);
+    assertions::assert_not_leaked(&new_secrets, "", &said);
 }
 
 fn formatter(world: &World) -> PolicyFormatter<World, World, World, World> {

@@ -15,11 +15,11 @@
 
 mod account;
 mod answers;
+mod assertions;
 mod functions;
-mod holds;
 pub mod seeds;
+mod text;
 mod vault;
-mod words;
 
 /// A parser, or a function with the parsers that it begins with.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ pub const TARGETS: &[Target] = &[
     POLICIES,
     TAGS,
     PARAMETER_NAME,
-    WORDS,
+    TEXT,
 ];
 
 /// An EventBridge event, to the message that people receive.
@@ -119,8 +119,8 @@ pub const PARAMETER_NAME: Target = Target {
     run: vault::parameter_name,
 };
 
-/// Somebody else's words, on their way into a log, a message or an error.
-pub const WORDS: Target = Target {
-    name: "words",
-    run: words::words,
+/// Text from outside, on its way into a log, a message or an error.
+pub const TEXT: Target = Target {
+    name: "text",
+    run: text::text,
 };

@@ -12,7 +12,7 @@ use lwa_core::{ExposeSecret, Role, SecretString, Severity, Timestamp};
 use serde_json::Value;
 
 use crate::account;
-use crate::holds;
+use crate::assertions;
 
 /// What a new client secret may look like at worst.
 const AWKWARD: &str = "n\"e\\w{{\u{0}\u{1f511}";
@@ -23,13 +23,13 @@ pub(crate) fn document(data: &[u8]) {
     };
     let stored = SecretString::from(text);
     match with_client_secret(&stored, &AWKWARD.into()) {
-        Ok(changed) => is_same_but_for_the_secret(text, changed.expose_secret()),
-        Err(error) => is_unquoted(&error, text),
+        Ok(changed) => assert_only_the_secret_differs(text, changed.expose_secret()),
+        Err(error) => assert_not_quoted(&error, text),
     }
     let new = BTreeMap::from([(Role::ClientSecret, SecretString::from(AWKWARD))]);
     match store_document::with_credentials(Some(&stored), &new) {
-        Ok(changed) => is_same_but_for_the_secret(text, changed.expose_secret()),
-        Err(error) => is_unquoted(&error, text),
+        Ok(changed) => assert_only_the_secret_differs(text, changed.expose_secret()),
+        Err(error) => assert_not_quoted(&error, text),
     }
     match store_document::read(&stored) {
         Ok(found) => {
@@ -37,14 +37,14 @@ pub(crate) fn document(data: &[u8]) {
             if let Ok(written) = store_document::with_credentials(Some(&stored), &found) {
                 let again = store_document::read(&written);
                 let again = again.expect("what was written can be read");
-                is_same(&found, &again);
+                assert_same(&found, &again);
             }
         }
-        Err(error) => is_unquoted(&error, text),
+        Err(error) => assert_not_quoted(&error, text),
     }
 }
 
-fn is_same_but_for_the_secret(before: &str, after: &str) {
+fn assert_only_the_secret_differs(before: &str, after: &str) {
     // Values that are not ours are not looked into, so half a surrogate stays what it is.
     let Ok(Value::Object(mut before)) = serde_json::from_str(before) else {
         return;
@@ -67,16 +67,16 @@ pub(crate) fn store_input(data: &[u8]) {
         Ok(credentials) => {
             assert!(!credentials.is_empty());
             for odd in input::oddities(&credentials) {
-                is_unquoted(&odd, text);
+                assert_not_quoted(&odd, text);
             }
             if let Ok(written) = store_document::with_credentials(None, &credentials) {
                 let read = store_document::read(&written);
-                is_same(&credentials, &read.expect("what was written can be read"));
+                assert_same(&credentials, &read.expect("what was written can be read"));
                 let read = input::document(&written);
-                is_same(&credentials, &read.expect("what was written can be typed"));
+                assert_same(&credentials, &read.expect("what was written can be typed"));
             }
         }
-        Err(error) => is_unquoted(&error, text),
+        Err(error) => assert_not_quoted(&error, text),
     }
     for role in [
         Role::ClientId,
@@ -89,7 +89,7 @@ pub(crate) fn store_input(data: &[u8]) {
                 assert!(text.contains(value) && !value.is_empty());
                 assert!(!value.chars().any(|c| c.is_whitespace() || c.is_control()));
             }
-            Err(error) => is_unquoted(&error, text),
+            Err(error) => assert_not_quoted(&error, text),
         }
     }
     if text.contains("Atzr|") || text.contains("amzn1.oa2-cs.") {
@@ -114,18 +114,18 @@ pub(crate) fn policies(data: &[u8]) {
             };
             // More than fit, so that some have to go.
             let found = vec![policy; 12];
-            is_standard_once_changed(&found);
+            assert_change_is_idempotent(&found);
             let metadata = ParameterMetadata {
                 policies: found[..2].to_vec(),
                 ..client_secret()
             };
-            is_judged(&metadata, &BTreeMap::new());
+            assert_findings_are_printable(&metadata, &BTreeMap::new());
         }
     }
 }
 
 /// New policies are what AWS takes, and need no change afterwards.
-fn is_standard_once_changed(found: &[InlinePolicy]) {
+fn assert_change_is_idempotent(found: &[InlinePolicy]) {
     let Some(change) = store_policies::change(found) else {
         return;
     };
@@ -142,7 +142,7 @@ fn is_standard_once_changed(found: &[InlinePolicy]) {
         .collect();
     assert_eq!(store_policies::change(&applied), None);
     for note in &change.notes {
-        holds::is_sayable(note);
+        assertions::assert_printable(note);
     }
 }
 
@@ -162,11 +162,11 @@ pub(crate) fn tags(data: &[u8]) {
     ]
     .map(|name| (name.to_owned(), text.to_owned()))
     .into();
-    is_judged(&client_secret(), &found);
+    assert_findings_are_printable(&client_secret(), &found);
     // A JSON object is tags by their names; a muted finding has more to read than one tag.
     if let Ok(given) = serde_json::from_str::<BTreeMap<String, String>>(text) {
         found.extend(given);
-        is_judged(&client_secret(), &found);
+        assert_findings_are_printable(&client_secret(), &found);
     }
     let read = RotationTags::from_map(&found);
     for now in [Timestamp::MIN, account::now(), Timestamp::MAX] {
@@ -208,7 +208,7 @@ pub(crate) fn parameter_name(data: &[u8]) {
             "a root is its application's"
         ),
         Err(error) => {
-            holds::is_sayable(&error);
+            assertions::assert_printable(&error);
         }
     }
 }
@@ -223,7 +223,7 @@ fn client_secret() -> ParameterMetadata {
 }
 
 /// Whatever was found, what is said about it fits on a line.
-fn is_judged(metadata: &ParameterMetadata, tags: &BTreeMap<String, String>) {
+fn assert_findings_are_printable(metadata: &ParameterMetadata, tags: &BTreeMap<String, String>) {
     let rules = Rules {
         secret_lifetime_days: 180,
         reminder_days: vec![90, 7],
@@ -236,18 +236,18 @@ fn is_judged(metadata: &ParameterMetadata, tags: &BTreeMap<String, String>) {
     for now in [Timestamp::MIN, account::now(), Timestamp::MAX] {
         let judged = assessment::client_secret(&place, metadata, Some(tags), &rules, now);
         for finding in &judged.findings {
-            holds::is_sayable(&finding.detail);
+            assertions::assert_printable(&finding.detail);
         }
         for note in &judged.notes {
-            holds::is_sayable(note);
+            assertions::assert_printable(note);
         }
     }
 }
 
 /// An explanation that can be shown, without a long word of what it is about. Keys are named:
 /// seller ids are among them.
-fn is_unquoted(error: &(impl ToString + std::fmt::Debug), text: &str) {
-    let said = holds::is_sayable(error) + &format!("{error:?}");
+fn assert_not_quoted(error: &(impl ToString + std::fmt::Debug), text: &str) {
+    let said = assertions::assert_printable(error) + &format!("{error:?}");
     let mut keys = String::new();
     if let Ok(value) = serde_json::from_str(text) {
         collect_keys(&value, &mut keys);
@@ -273,7 +273,7 @@ fn collect_keys(value: &Value, keys: &mut String) {
     }
 }
 
-fn is_same(one: &BTreeMap<Role, SecretString>, other: &BTreeMap<Role, SecretString>) {
+fn assert_same(one: &BTreeMap<Role, SecretString>, other: &BTreeMap<Role, SecretString>) {
     let exposed = |credentials: &BTreeMap<Role, SecretString>| -> Vec<(Role, String)> {
         credentials
             .iter()

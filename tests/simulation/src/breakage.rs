@@ -35,13 +35,13 @@ pub enum Breakage {
     /// The auditor takes its days from a clock that is two days slow.
     CountsFromAWrongDay,
     /// The auditor takes every date in a tag for that of the value which is stored.
-    BelievesOldDates,
+    TrustsStaleDates,
     /// The requester does not write down whose dates stand in the tags.
-    NeverLooksWhoseDates,
+    OmitsTheVersionTag,
     /// The exchanger holds on to the credentials that it read first.
     KeepsCredentialsForever,
     /// Nobody watches the dead-letter queues.
-    WatchesNoDeadLetters,
+    IgnoresDeadLetters,
 }
 
 impl Breakage {
@@ -61,10 +61,10 @@ impl Breakage {
         Self::SwallowsMessages,
         Self::QuotesTheSecret,
         Self::CountsFromAWrongDay,
-        Self::BelievesOldDates,
-        Self::NeverLooksWhoseDates,
+        Self::TrustsStaleDates,
+        Self::OmitsTheVersionTag,
         Self::KeepsCredentialsForever,
-        Self::WatchesNoDeadLetters,
+        Self::IgnoresDeadLetters,
     ];
 
     /// The word for it.
@@ -84,10 +84,10 @@ impl Breakage {
             Self::SwallowsMessages => "swallows-messages",
             Self::QuotesTheSecret => "quotes-the-secret",
             Self::CountsFromAWrongDay => "counts-from-a-wrong-day",
-            Self::BelievesOldDates => "believes-old-dates",
-            Self::NeverLooksWhoseDates => "never-looks-whose-dates",
+            Self::TrustsStaleDates => "trusts-stale-dates",
+            Self::OmitsTheVersionTag => "omits-the-version-tag",
             Self::KeepsCredentialsForever => "keeps-credentials-forever",
-            Self::WatchesNoDeadLetters => "watches-no-dead-letters",
+            Self::IgnoresDeadLetters => "ignores-dead-letters",
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use lwa_core::ports::Clock;
 use lwa_local::World;
 
-use crate::weather::SharedWeather;
+use crate::fault_model::SharedFaultModel;
 
 /// How an invocation ended.
 pub(crate) enum Ending<T> {
@@ -25,7 +25,7 @@ pub(crate) enum Ending<T> {
 /// world; a future that waits for something that no longer happens has waited until `until`.
 pub(crate) fn drive<F: Future>(
     world: &World,
-    weather: &SharedWeather,
+    fault_model: &SharedFaultModel,
     until: Timestamp,
     future: F,
 ) -> Ending<F::Output> {
@@ -35,7 +35,7 @@ pub(crate) fn drive<F: Future>(
     let mut future = pin!(future);
     loop {
         let poll = future.as_mut().poll(&mut context);
-        if weather.lock().died {
+        if fault_model.lock().died {
             return Ending::Died;
         }
         match poll {

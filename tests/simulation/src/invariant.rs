@@ -12,27 +12,27 @@ pub enum Invariant {
     /// A new secret is in the vault, in its queue, or older than what is in the vault.
     NoSecretIsLost,
     /// A newer secret in the vault is never replaced by an older one.
-    NothingOlderIsStored,
+    NoOlderSecretIsStored,
     /// A secret is stored once LWA accepts it, or when the one before it is dying.
     StoredSecretsWork,
-    /// Nobody requests a second rotation within 24 hours, before one is due, or without leave.
+    /// No second rotation is requested within 24 hours, before one is due, or without leave.
     RotationsAreRequestedOnce,
     /// Every reminder reaches people on its day.
-    EveryReminderComes,
+    EveryReminderIsSent,
     /// No reminder comes twice on one day.
-    NoReminderComesTwice,
+    NoReminderIsRepeated,
     /// One event makes one message.
-    NoMessageComesTwice,
+    NoMessageIsRepeated,
     /// An audit sees every application, says what it did not see, or raises an alarm.
-    EveryApplicationIsSeen,
+    EveryApplicationIsAudited,
     /// What the system believes about a deadline is so, or is marked as an estimate.
-    BeliefsAreTrue,
+    DeadlinesAreRight,
     /// Nothing secret is in any message, answer, error or log line.
-    NothingSecretIsSaid,
+    NoSecretIsExposed,
     /// A dead letter raises an alarm within a quarter of an hour.
-    DeadLettersAlarm,
+    DeadLettersRaiseAlarms,
     /// A message that nobody can handle is a dead letter within an hour.
-    HopelessMessagesEnd,
+    UnprocessableMessagesEnd,
 }
 
 impl Invariant {
@@ -41,17 +41,17 @@ impl Invariant {
         match self {
             Self::ServicesWork => "services work",
             Self::NoSecretIsLost => "no secret is lost",
-            Self::NothingOlderIsStored => "nothing older is stored",
+            Self::NoOlderSecretIsStored => "no older secret is stored",
             Self::StoredSecretsWork => "stored secrets work",
             Self::RotationsAreRequestedOnce => "rotations are requested once",
-            Self::EveryReminderComes => "every reminder comes",
-            Self::NoReminderComesTwice => "no reminder comes twice",
-            Self::NoMessageComesTwice => "no message comes twice",
-            Self::EveryApplicationIsSeen => "every application is seen",
-            Self::BeliefsAreTrue => "beliefs are true",
-            Self::NothingSecretIsSaid => "nothing secret is said",
-            Self::DeadLettersAlarm => "dead letters alarm",
-            Self::HopelessMessagesEnd => "hopeless messages end",
+            Self::EveryReminderIsSent => "every reminder is sent",
+            Self::NoReminderIsRepeated => "no reminder is repeated",
+            Self::NoMessageIsRepeated => "no message is repeated",
+            Self::EveryApplicationIsAudited => "every application is audited",
+            Self::DeadlinesAreRight => "deadlines are right",
+            Self::NoSecretIsExposed => "no secret is exposed",
+            Self::DeadLettersRaiseAlarms => "dead letters raise alarms",
+            Self::UnprocessableMessagesEnd => "unprocessable messages become dead letters",
         }
     }
 }

@@ -10,17 +10,39 @@ use lwa_local::rotation::LocalRotation;
 use lwa_local::vault::LocalVault;
 
 use crate::breakage::Breakage;
-use crate::edge::{Edge, SharedTraffic};
+use crate::fault_model::Function;
+use crate::faulty_ports::{FaultyPorts, SharedTraffic};
 use crate::settings::{FaultKind, Settings};
-use crate::weather::Function;
 
-pub(crate) type Exchanger = token_exchanger::TokenExchanger<Edge, Edge, Edge, Edge, Edge>;
-pub(crate) type Formatter = policy_formatter::PolicyFormatter<Edge, Edge, Edge, Edge>;
-pub(crate) type Auditor = auditor::Auditor<Edge, Edge, Edge, Edge, Edge>;
-pub(crate) type Requester =
-    rotation_requester::RotationRequester<Edge, Edge, Edge, Edge, Edge, Edge, Edge>;
-pub(crate) type Receiver =
-    secret_receiver::SecretReceiver<Edge, Edge, Edge, Edge, Edge, Edge, Edge>;
+pub(crate) type Exchanger = token_exchanger::TokenExchanger<
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+>;
+pub(crate) type Formatter =
+    policy_formatter::PolicyFormatter<FaultyPorts, FaultyPorts, FaultyPorts, FaultyPorts>;
+pub(crate) type Auditor =
+    auditor::Auditor<FaultyPorts, FaultyPorts, FaultyPorts, FaultyPorts, FaultyPorts>;
+pub(crate) type Requester = rotation_requester::RotationRequester<
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+>;
+pub(crate) type Receiver = secret_receiver::SecretReceiver<
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+    FaultyPorts,
+>;
 
 /// A function with a place among the warm environments.
 pub(crate) trait Deployed: Sized {
@@ -28,7 +50,7 @@ pub(crate) trait Deployed: Sized {
     const FUNCTION: Function;
 
     /// A new one, with the ports of its environment.
-    fn start(platform: &Platform, edge: Edge) -> Self;
+    fn start(platform: &Platform, faulty: FaultyPorts) -> Self;
 
     /// Where its warm environment is kept.
     fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>>;
@@ -146,7 +168,7 @@ impl Platform {
         } else {
             SignedDuration::ZERO
         };
-        let edge = Edge {
+        let faulty = FaultyPorts {
             world: self.world.clone(),
             vault: self.vault.clone(),
             rotation: self.rotation.clone(),
@@ -156,7 +178,7 @@ impl Platform {
             skew,
         };
         Environment {
-            handler: H::start(self, edge),
+            handler: H::start(self, faulty),
             serial,
             skew,
             until: self.idle_until(now),
@@ -171,13 +193,13 @@ impl Platform {
 impl Deployed for Exchanger {
     const FUNCTION: Function = Function::TokenExchanger;
 
-    fn start(platform: &Platform, edge: Edge) -> Self {
+    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
         let ports = token_exchanger::Ports {
-            vault: edge.clone(),
-            lwa: edge.clone(),
-            sp_api: edge.clone(),
-            clock: edge.clone(),
-            metrics: edge,
+            vault: faulty.clone(),
+            lwa: faulty.clone(),
+            sp_api: faulty.clone(),
+            clock: faulty.clone(),
+            metrics: faulty,
         };
         Exchanger::new(platform.exchanger.clone(), ports)
     }
@@ -190,13 +212,13 @@ impl Deployed for Exchanger {
 impl Deployed for Formatter {
     const FUNCTION: Function = Function::PolicyFormatter;
 
-    fn start(platform: &Platform, edge: Edge) -> Self {
+    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
         Formatter::new(
             platform.formatter.clone(),
-            edge.clone(),
-            edge.clone(),
-            edge.clone(),
-            edge,
+            faulty.clone(),
+            faulty.clone(),
+            faulty.clone(),
+            faulty,
         )
     }
 
@@ -208,14 +230,14 @@ impl Deployed for Formatter {
 impl Deployed for Auditor {
     const FUNCTION: Function = Function::Auditor;
 
-    fn start(platform: &Platform, edge: Edge) -> Self {
+    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
         Auditor::new(
             platform.auditor.clone(),
-            edge.clone(),
-            edge.clone(),
-            edge.clone(),
-            edge.clone(),
-            edge,
+            faulty.clone(),
+            faulty.clone(),
+            faulty.clone(),
+            faulty.clone(),
+            faulty,
         )
     }
 
@@ -227,15 +249,15 @@ impl Deployed for Auditor {
 impl Deployed for Requester {
     const FUNCTION: Function = Function::RotationRequester;
 
-    fn start(platform: &Platform, edge: Edge) -> Self {
+    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
         let ports = rotation_requester::Ports {
-            ledger: edge.clone(),
-            vault: edge.clone(),
-            lwa: edge.clone(),
-            sp_api: edge.clone(),
-            notifier: edge.clone(),
-            clock: edge.clone(),
-            metrics: edge,
+            ledger: faulty.clone(),
+            vault: faulty.clone(),
+            lwa: faulty.clone(),
+            sp_api: faulty.clone(),
+            notifier: faulty.clone(),
+            clock: faulty.clone(),
+            metrics: faulty,
         };
         Requester::new(platform.requester.clone(), ports)
     }
@@ -248,15 +270,15 @@ impl Deployed for Requester {
 impl Deployed for Receiver {
     const FUNCTION: Function = Function::SecretReceiver;
 
-    fn start(platform: &Platform, edge: Edge) -> Self {
+    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
         let ports = secret_receiver::Ports {
-            rotation: edge.clone(),
-            vault: edge.clone(),
-            lwa: edge.clone(),
-            queue: edge.clone(),
-            notifier: edge.clone(),
-            clock: edge.clone(),
-            metrics: edge,
+            rotation: faulty.clone(),
+            vault: faulty.clone(),
+            lwa: faulty.clone(),
+            queue: faulty.clone(),
+            notifier: faulty.clone(),
+            clock: faulty.clone(),
+            metrics: faulty,
         };
         Receiver::new(platform.receiver.clone(), ports)
     }

@@ -1,11 +1,11 @@
 //! The days themselves: what happens when, and what is checked after each step.
 
-mod agenda;
 mod estate;
-mod events;
+mod event_queue;
 mod invariants;
 mod invocation;
 mod outages;
+mod parameter_events;
 mod people;
 mod queues;
 mod schedules;
@@ -20,36 +20,36 @@ use jiff::Timestamp;
 use lwa_core::ports::Clock;
 use lwa_local::World;
 
-use self::agenda::{Agenda, Event, Scheduled};
 use self::estate::Application;
+use self::event_queue::{Event, EventQueue, Scheduled};
 use self::invariants::AuditDay;
 use self::queues::queue;
 use crate::Outcome;
 use crate::amazon::Queue;
 use crate::counts::Counts;
-use crate::ears::{Ears, Heard};
-use crate::edge::SharedTraffic;
+use crate::fault_model::{Service, SharedFaultModel, deniable};
+use crate::faulty_ports::SharedTraffic;
 use crate::invariant::{Invariant, Violation};
+use crate::leak_detector::{FirstLeak, LeakDetector};
 use crate::platform::{Environments, Platform};
-use crate::safe::Safe;
 use crate::settings::{FaultKind, Settings};
 use crate::story::{Entry, Kind, Story};
 use crate::time::{DAY, HOUR, MINUTE, START, instant};
-use crate::weather::{Service, SharedWeather, deniable};
+use crate::vault_fixture::VaultFixture;
 
 struct Year {
     settings: Settings,
     world: World,
-    weather: SharedWeather,
+    fault_model: SharedFaultModel,
     traffic: SharedTraffic,
-    heard: Heard,
+    first_leak: FirstLeak,
     platform: Platform,
-    safe: Safe,
+    vault: VaultFixture,
     environments: Environments,
     applications: Vec<Application>,
     by_client: HashMap<String, usize>,
     by_name: HashMap<String, usize>,
-    agenda: Agenda,
+    event_queue: EventQueue,
     expiry: Queue,
     new_secrets: Queue,
     rng: Rng,
@@ -60,7 +60,7 @@ struct Year {
     /// The last requests that count, by client.
     requests: HashMap<String, Timestamp>,
     /// When people were last told to rotate, and whether that was for certain.
-    told_to_rotate: HashMap<(usize, &'static str), (i64, u64, bool)>,
+    rotation_reminders: HashMap<(usize, &'static str), (i64, u64, bool)>,
     formatted: HashMap<String, (u64, bool)>,
     counts: Counts,
     story: Story,
@@ -76,16 +76,16 @@ pub(crate) fn start() -> Timestamp {
 pub(crate) fn live(settings: &Settings, telling: bool) -> Outcome {
     // The handlers' jitter comes from here.
     fastrand::seed(settings.seed);
-    let heard = Heard::default();
+    let first_leak = FirstLeak::default();
     lwa_local::log::prepare();
-    tracing::subscriber::with_default(Ears(heard.clone()), || {
-        match Year::new(settings, telling, heard) {
+    tracing::subscriber::with_default(LeakDetector(first_leak.clone()), || {
+        match Year::new(settings, telling, first_leak) {
             Ok(mut year) => year.live(),
             Err(error) => Outcome {
                 settings: settings.clone(),
                 counts: Counts::default(),
                 violation: Some(Violation {
-                    invariant: Invariant::EveryApplicationIsSeen,
+                    invariant: Invariant::EveryApplicationIsAudited,
                     at: instant(START),
                     application: None,
                     detail: format!("the functions cannot be configured: {error}"),
@@ -100,28 +100,28 @@ impl Year {
     fn new(
         settings: &Settings,
         telling: bool,
-        heard: Heard,
+        first_leak: FirstLeak,
     ) -> Result<Self, lwa_core::config::ConfigError> {
         let mut rng = Rng::with_seed(settings.seed);
         let world = World::new(instant(START));
-        let weather = SharedWeather::new(rng.fork(), settings.faults, telling);
-        world.state().fate = Some(Box::new(weather.clone()));
+        let fault_model = SharedFaultModel::new(rng.fork(), settings.faults, telling);
+        world.state().fate = Some(Box::new(fault_model.clone()));
         let traffic = SharedTraffic::new(rng.fork());
         let platform = Platform::new(&world, &traffic, settings, rng.fork())?;
-        let safe = Safe::new(world.clone(), platform.layout(), settings.vault);
+        let vault = VaultFixture::new(world.clone(), platform.layout(), settings.vault);
         let mut year = Self {
             settings: settings.clone(),
             world,
-            weather,
+            fault_model,
             traffic,
-            heard,
+            first_leak,
             platform,
-            safe,
+            vault,
             environments: Environments::default(),
             applications: Vec::new(),
             by_client: HashMap::new(),
             by_name: HashMap::new(),
-            agenda: Agenda::default(),
+            event_queue: EventQueue::default(),
             expiry: queue("lwa-secret-expiry", 6 * MINUTE, 5, 4 * DAY),
             new_secrets: queue("lwa-new-secret", 15 * MINUTE, 700, 8 * DAY),
             rng,
@@ -130,7 +130,7 @@ impl Year {
             ids: 0,
             audit: AuditDay::default(),
             requests: HashMap::new(),
-            told_to_rotate: HashMap::new(),
+            rotation_reminders: HashMap::new(),
             formatted: HashMap::new(),
             counts: Counts::default(),
             story: Story::default(),
@@ -138,7 +138,7 @@ impl Year {
             violation: None,
         };
         for number in 0..settings.applications {
-            year.found(number);
+            year.create(number);
         }
         year.plan();
         Ok(year)
@@ -147,7 +147,7 @@ impl Year {
     fn live(&mut self) -> Outcome {
         let end = START + i64::from(self.settings.days) * DAY;
         while self.violation.is_none()
-            && let Some((at, event)) = self.agenda.next()
+            && let Some((at, event)) = self.event_queue.next()
         {
             if at >= end {
                 break;
@@ -155,7 +155,7 @@ impl Year {
             // An invocation that took long makes what follows late.
             self.now = self.now.max(at);
             self.world.set_now(instant(self.now));
-            self.happen(event);
+            self.handle(event);
             self.now = self.now.max(self.world.now().as_millisecond());
         }
         // The last hours, in which nothing was to happen, were lived through as well.
@@ -168,9 +168,9 @@ impl Year {
         self.counts.application_days =
             u64::try_from(lived).unwrap_or_default() * self.settings.applications as u64;
         {
-            let weather = self.weather.lock();
-            self.counts.calls = weather.calls;
-            self.counts.faults = weather.blows;
+            let fault_model = self.fault_model.lock();
+            self.counts.calls = fault_model.calls;
+            self.counts.faults = fault_model.injected;
         }
         Outcome {
             settings: self.settings.clone(),
@@ -204,7 +204,7 @@ impl Year {
         if self.has(FaultKind::People) {
             for number in 0..self.applications.len() {
                 let at = START + self.gap(140);
-                self.at(at, Event::Deed(number));
+                self.at(at, Event::ManualChange(number));
             }
         }
         if self.has(FaultKind::PoisonMessages) {
@@ -228,7 +228,7 @@ impl Year {
     }
 
     fn at(&mut self, at: i64, event: Event) {
-        self.agenda.plan(at, event);
+        self.event_queue.plan(at, event);
     }
 
     fn id(&mut self) -> String {
@@ -236,7 +236,7 @@ impl Year {
         format!("00000000-0000-4000-8000-{:012}", self.ids)
     }
 
-    fn happen(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         match event {
             Event::Schedule(scheduled) => self.schedule(scheduled),
             Event::Invoke(Scheduled::Audit, attempt) => self.audit(attempt),
@@ -249,23 +249,23 @@ impl Year {
             Event::Notice(number, secret, left) => self.notice(number, secret, left),
             Event::Policy(number, written, after) => self.policy(number, written, after),
             Event::Format(event, attempt) => self.format(*event, attempt),
-            Event::Habit(number, secret) => self.habit(number, secret),
-            Event::Deed(number) => self.deed(number),
+            Event::ManualRotation(number, secret) => self.manual_rotation(number, secret),
+            Event::ManualChange(number) => self.manual_change(number),
             Event::PutBack(number, secret, before) => self.put_back(number, secret, before),
-            Event::StoreAtLast(number) => {
-                if self.applications[number].is_unmendable {
+            Event::StoreLate(number) => {
+                if self.applications[number].is_irreparable {
                     self.store_by_hand(number, true);
                 }
             }
             Event::Down(service) => self.down(service),
             Event::Up(service) => {
-                let mut weather = self.weather.lock();
-                weather.down.retain(|down| *down != service);
+                let mut fault_model = self.fault_model.lock();
+                fault_model.down.retain(|down| *down != service);
             }
             Event::Deny(operation) => self.deny(operation),
             Event::Allow(operation) => {
-                let mut weather = self.weather.lock();
-                weather.denied.retain(|denied| *denied != operation);
+                let mut fault_model = self.fault_model.lock();
+                fault_model.denied.retain(|denied| *denied != operation);
             }
             Event::Alarm(name) => self.alarm(name),
             Event::CheckAlarm(name) => self.check_alarm(name),

@@ -7,9 +7,9 @@ use lwa_local::lwa::{ClientSecret, Consent, OAuthClient};
 
 use super::Year;
 use crate::platform::PREFIX;
-use crate::safe::Contents;
 use crate::story::Kind;
 use crate::time::{DAY, HOUR, START, date, instant};
+use crate::vault_fixture::Contents;
 
 /// One application as Amazon and its people know it.
 pub(super) struct Application {
@@ -21,7 +21,7 @@ pub(super) struct Application {
     /// Which of them the vault holds.
     pub(super) stored: usize,
     /// Whether somebody did what no system can mend, until the vault holds the newest secret.
-    pub(super) is_unmendable: bool,
+    pub(super) is_irreparable: bool,
     /// Whether somebody put the secret before it back, until the newest is stored again.
     pub(super) is_put_back: bool,
     /// Until when services may hold tokens from before it was mended, which live for an hour.
@@ -38,7 +38,7 @@ pub(super) struct Issued {
 
 impl Year {
     /// An application with a secret of any age, stored with more or less care.
-    pub(super) fn found(&mut self, number: usize) {
+    pub(super) fn create(&mut self, number: usize) {
         let root = format!("{PREFIX}/app-{number:02}");
         let Ok(name) = ApplicationName::parse(&root) else {
             return;
@@ -69,14 +69,14 @@ impl Year {
             refresh_token: token(0),
             sellers,
         };
-        self.safe.found(&name, &contents, written);
+        self.vault.create(&name, &contents, written);
         self.world
             .state()
             .lwa
             .applications
             .insert(client_id.clone(), client);
         let care = self.rng.u8(..10);
-        self.safe.tags(&name, |tags| {
+        self.vault.tags(&name, |tags| {
             if care < 8 {
                 let at = instant(issued_at).to_string();
                 tags.insert(tag::SECRET_ISSUED_AT.into(), at);
@@ -99,7 +99,7 @@ impl Year {
                 is_posted: true,
             }],
             stored: 0,
-            is_unmendable: false,
+            is_irreparable: false,
             is_put_back: false,
             excused_until: 0,
         });

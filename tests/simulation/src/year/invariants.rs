@@ -9,16 +9,16 @@ use lwa_core::message::Message;
 use serde_json::Value;
 
 use super::Year;
-use super::agenda::Event;
 use super::estate::Application;
+use super::event_queue::Event;
 use crate::amazon::About;
-use crate::ears::secret_in;
-use crate::edge::RotationRequest;
+use crate::fault_model::Function;
+use crate::faulty_ports::RotationRequest;
 use crate::invariant::Invariant;
+use crate::leak_detector::secret_in;
 use crate::settings::FaultKind;
 use crate::story::Kind;
 use crate::time::{DAY, HOUR, MINUTE, START, span};
-use crate::weather::Function;
 
 /// Days before a deadline on which the audit reminds, as it is configured unless set otherwise.
 const REMINDER_DAYS: [i64; 7] = [90, 60, 30, 14, 7, 3, 1];
@@ -35,12 +35,12 @@ pub(super) struct AuditDay {
     pub(super) fair_tries: u32,
     pub(super) days_left: HashMap<String, i64>,
     /// Whether an answer of this day may have been lost.
-    pub(super) is_unsure: bool,
+    pub(super) is_uncertain: bool,
 }
 
 impl Year {
     /// A secret that waits for long is lost all the same.
-    pub(super) fn check_patience(&mut self) {
+    pub(super) fn check_waiting_secrets(&mut self) {
         for number in 0..self.applications.len() {
             let application = &self.applications[number];
             let Some(newest) = application.issued.last() else {
@@ -57,21 +57,21 @@ impl Year {
         }
     }
 
-    pub(super) fn check_words(&mut self, text: &str, what: &str) {
+    pub(super) fn check_for_secrets(&mut self, text: &str, what: &str) {
         if let Some(mark) = secret_in(text) {
-            self.violate(Invariant::NothingSecretIsSaid, None, || {
+            self.violate(Invariant::NoSecretIsExposed, None, || {
                 format!("{what} has `{mark}` in it")
             });
         }
     }
 
     /// People got a message.
-    pub(super) fn told(
+    pub(super) fn check_message(
         &mut self,
         function: Function,
         serial: u64,
         message: &Message,
-        is_sure: bool,
+        is_certain: bool,
     ) {
         self.counts.messages += 1;
         for text in [
@@ -81,7 +81,7 @@ impl Year {
             &message.sms,
             &message.https,
         ] {
-            self.check_words(text, "a message to people");
+            self.check_for_secrets(text, "a message to people");
         }
         let number = message
             .attributes
@@ -106,8 +106,8 @@ impl Year {
                     .digests
                     .iter()
                     .any(|earlier| body(earlier) == body(&message.email));
-                if same && !self.audit.is_unsure {
-                    self.violate(Invariant::NoReminderComesTwice, None, || {
+                if same && !self.audit.is_uncertain {
+                    self.violate(Invariant::NoReminderIsRepeated, None, || {
                         format!("a second digest on one day: {}", message.subject)
                     });
                 }
@@ -124,10 +124,10 @@ impl Year {
                 };
                 let day = self.now.div_euclid(DAY);
                 let before = self
-                    .told_to_rotate
-                    .insert((number, origin), (day, serial, is_sure));
-                if before == Some((day, serial, true)) && is_sure {
-                    self.violate(Invariant::NoReminderComesTwice, Some(number), || {
+                    .rotation_reminders
+                    .insert((number, origin), (day, serial, is_certain));
+                if before == Some((day, serial, true)) && is_certain {
+                    self.violate(Invariant::NoReminderIsRepeated, Some(number), || {
                         format!("a second time on one day: {}", message.subject)
                     });
                 }
@@ -137,10 +137,10 @@ impl Year {
     }
 
     /// What was told in an invocation that did not end well may be told again.
-    pub(super) fn forget_certainty(&mut self) {
+    pub(super) fn mark_uncertain(&mut self) {
         let day = self.now.div_euclid(DAY);
-        for (told, _, is_sure) in self.told_to_rotate.values_mut() {
-            *is_sure &= *told != day;
+        for (told, _, is_certain) in self.rotation_reminders.values_mut() {
+            *is_certain &= *told != day;
         }
     }
 
@@ -182,7 +182,7 @@ impl Year {
     /// A function wrote a client secret.
     pub(super) fn check_put(&mut self, number: usize) {
         let application = &self.applications[number];
-        let Some((current, written)) = self.safe.current(&application.name) else {
+        let Some((current, written)) = self.vault.current(&application.name) else {
             return;
         };
         let Some(secret) = application
@@ -197,7 +197,7 @@ impl Year {
             return;
         }
         if secret < before {
-            self.violate(Invariant::NothingOlderIsStored, Some(number), || {
+            self.violate(Invariant::NoOlderSecretIsStored, Some(number), || {
                 format!("secret {secret} replaces secret {before}")
             });
         }
@@ -235,16 +235,16 @@ impl Year {
 
     /// What the vault says about each deadline, worked out here once more: the instant, and
     /// whether it was reported.
-    pub(super) fn beliefs(&self) -> Vec<(i64, bool)> {
+    pub(super) fn expected_deadlines(&self) -> Vec<(i64, bool)> {
         let lifetime = i64::from(SECRET_LIFETIME_DAYS) * DAY;
         let believed = |application: &Application| {
             let read = |name: &str| {
                 let read = |tags: &mut BTreeMap<String, String>| tags.get(name)?.parse().ok();
-                let at: Option<Timestamp> = self.safe.tags(&application.name, read)?;
+                let at: Option<Timestamp> = self.vault.tags(&application.name, read)?;
                 at.map(Timestamp::as_millisecond)
             };
             let looked_at = self
-                .safe
+                .vault
                 .tags(&application.name, |tags| {
                     tags.get(tag::SECRET_VERSION).cloned()
                 })
@@ -259,14 +259,14 @@ impl Year {
                 let is_old = looked_at
                     .get(2)
                     .is_some_and(|date| millisecond(date) == Some(at));
-                let version = self.safe.version(&application.name);
+                let version = self.vault.version(&application.name);
                 let is_looked_at = looked_at.first().copied() == version.as_deref();
                 return (at, !is_old || (is_looked_at && looked_at.len() == 3));
             }
             let since = read(tag::SECRET_ISSUED_AT)
                 .or_else(|| millisecond(looked_at.get(1)?))
                 .or_else(|| {
-                    let (_, written_at) = self.safe.current(&application.name)?;
+                    let (_, written_at) = self.vault.current(&application.name)?;
                     Some(written_at.as_millisecond())
                 });
             (since.unwrap_or_default() + lifetime, false)
@@ -275,7 +275,7 @@ impl Year {
     }
 
     /// The day on which Amazon ends the secret that is stored.
-    pub(super) fn truth(&self, number: usize) -> Option<i64> {
+    pub(super) fn actual_deadline(&self, number: usize) -> Option<i64> {
         let application = &self.applications[number];
         let state = self.world.state();
         let client = state.lwa.applications.get(&application.client_id)?;
@@ -312,10 +312,10 @@ impl Year {
             let left = belief.div_euclid(DAY) - now.div_euclid(DAY);
             match days_left.get(&name) {
                 None if partial => {}
-                None => self.violate(Invariant::EveryApplicationIsSeen, Some(number), || {
+                None => self.violate(Invariant::EveryApplicationIsAudited, Some(number), || {
                     "the audit of the day does not say when its secret ends".to_owned()
                 }),
-                Some(&said) => self.check_belief(number, said, reported, partial),
+                Some(&said) => self.check_deadline(number, said, reported, partial),
             }
             let is_due = REMINDER_DAYS.contains(&left) || now >= belief;
             if !is_due || self.violation.is_some() {
@@ -328,7 +328,7 @@ impl Year {
                     format!("the digest reminds of {left} days")
                 });
             } else if !partial {
-                self.violate(Invariant::EveryReminderComes, Some(number), || {
+                self.violate(Invariant::EveryReminderIsSent, Some(number), || {
                     format!("{left} days before the deadline the digest does not name it")
                 });
             }
@@ -336,8 +336,14 @@ impl Year {
     }
 
     /// Holds what the audit says about a deadline against when Amazon really ends the secret.
-    pub(super) fn check_belief(&mut self, number: usize, said: i64, reported: bool, partial: bool) {
-        let Some(truth) = self.truth(number) else {
+    pub(super) fn check_deadline(
+        &mut self,
+        number: usize,
+        said: i64,
+        reported: bool,
+        partial: bool,
+    ) {
+        let Some(truth) = self.actual_deadline(number) else {
             return;
         };
         let today = self.now.div_euclid(DAY);
@@ -363,14 +369,14 @@ impl Year {
         // a look, which services may keep it from for a while.
         let is_not_looked_at = self.now - START < FIRST_LOOK
             && self
-                .safe
+                .vault
                 .tags(&application.name, |tags| {
                     !tags.contains_key(tag::SECRET_VERSION)
                 })
                 .unwrap_or_default();
-        let is_excused = is_rotating || is_not_looked_at || application.is_unmendable || partial;
+        let is_excused = is_rotating || is_not_looked_at || application.is_irreparable || partial;
         if reported && !is_excused {
-            self.violate(Invariant::BeliefsAreTrue, Some(number), || {
+            self.violate(Invariant::DeadlinesAreRight, Some(number), || {
                 format!("the audit says {said} days, and Amazon ends the secret in {left}")
             });
         }

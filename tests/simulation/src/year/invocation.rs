@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::Year;
 use crate::drive::{Ending, drive};
+use crate::fault_model::Function;
 use crate::invariant::Invariant;
 use crate::platform::Deployed;
 use crate::story::Kind;
-use crate::weather::Function;
 
 /// How an invocation went.
 pub(super) struct Invocation<T> {
@@ -44,12 +44,12 @@ impl Year {
         let warm = H::slot(&mut self.environments).take();
         let environment = self.platform.lease(warm, self.now);
         self.counts.invocations += 1;
-        self.weather.lock().begin(H::FUNCTION);
+        self.fault_model.lock().begin(H::FUNCTION);
         let until = self.world.now() + limit;
         // As its own clock shows it.
         let ends_at = until + environment.skew;
         let handling = Box::pin(handle(&environment.handler, ends_at));
-        let ending = drive(&self.world, &self.weather, until, handling);
+        let ending = drive(&self.world, &self.fault_model, until, handling);
         let serial = environment.serial;
         let output = match ending {
             Ending::Returned(output) => {
@@ -67,16 +67,16 @@ impl Year {
 
     /// Looks at everything that an invocation did. Answers whether nothing went wrong in it, so
     /// that what it did it did for certain.
-    pub(super) fn settle(&mut self, invocation: &Invocation<Value>) -> bool {
+    pub(super) fn inspect(&mut self, invocation: &Invocation<Value>) -> bool {
         let &Invocation {
             function,
             serial,
             output: ref answer,
         } = invocation;
-        let (struck, last) = {
-            let mut weather = self.weather.lock();
-            weather.died = false;
-            (weather.struck, weather.last.take())
+        let (is_faulted, last) = {
+            let mut fault_model = self.fault_model.lock();
+            fault_model.died = false;
+            (fault_model.is_faulted, fault_model.last.take())
         };
         if let Some(last) = last {
             let number = mentioned(&last);
@@ -87,9 +87,9 @@ impl Year {
         if answer.is_none() {
             self.counts.deaths += 1;
         }
-        let is_sure = !struck && answer.is_some();
+        let is_certain = !is_faulted && answer.is_some();
         if function == Function::Auditor {
-            self.audit.is_unsure |= !is_sure;
+            self.audit.is_uncertain |= !is_certain;
         }
         let (calls, published, metrics) = {
             let mut state = self.world.state();
@@ -101,10 +101,10 @@ impl Year {
         };
         if let Some(answer) = answer {
             let text = answer.to_string();
-            self.check_words(&text, "an answer");
+            self.check_for_secrets(&text, "an answer");
         }
-        if let Some(line) = self.heard.take() {
-            self.violate(Invariant::NothingSecretIsSaid, None, || {
+        if let Some(line) = self.first_leak.take() {
+            self.violate(Invariant::NoSecretIsExposed, None, || {
                 format!("a log line says a secret:{}", line.replace("local", "…"))
             });
         }
@@ -122,7 +122,7 @@ impl Year {
             }
         }
         for message in published {
-            self.told(function, serial, &message, is_sure);
+            self.check_message(function, serial, &message, is_certain);
         }
         if function == Function::Auditor {
             for set in metrics {
@@ -141,7 +141,7 @@ impl Year {
                 }
             }
         }
-        is_sure
+        is_certain
     }
 }
 

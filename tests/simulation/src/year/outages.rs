@@ -1,16 +1,16 @@
 //! Services that are down, and permissions that are lacking.
 
 use super::Year;
-use super::agenda::Event;
+use super::event_queue::Event;
+use crate::fault_model::Service;
 use crate::story::Kind;
 use crate::time::{HOUR, MINUTE, minute};
-use crate::weather::Service;
 
 impl Year {
     pub(super) fn down(&mut self, service: Service) {
         let lasts = self.rng.i64(5 * MINUTE..12 * HOUR);
         let until = self.now + lasts;
-        self.weather.lock().down.push(service);
+        self.fault_model.lock().down.push(service);
         self.at(until, Event::Up(service));
         let at = until + self.gap(45);
         self.at(at, Event::Down(service));
@@ -21,7 +21,7 @@ impl Year {
 
     pub(super) fn deny(&mut self, operation: &'static str) {
         let until = self.now + self.rng.i64(HOUR..20 * HOUR);
-        self.weather.lock().denied.push(operation);
+        self.fault_model.lock().denied.push(operation);
         self.at(until, Event::Allow(operation));
         let at = until + self.gap(150);
         self.at(at, Event::Deny(operation));

@@ -6,7 +6,7 @@ use lwa_core::ports::Clock;
 use lwa_core::vault::VaultKind;
 
 use super::Year;
-use super::agenda::Event;
+use super::event_queue::Event;
 use crate::amazon;
 use crate::settings::FaultKind;
 use crate::story::Kind;
@@ -14,7 +14,7 @@ use crate::time::{DAY, HOUR, instant};
 
 impl Year {
     /// Somebody rotates in time, late, or after weeks of messages.
-    pub(super) fn habit(&mut self, number: usize, secret: usize) {
+    pub(super) fn manual_rotation(&mut self, number: usize, secret: usize) {
         if secret + 1 == self.applications[number].issued.len() {
             let with_tags = self.rng.u8(..5) < 3;
             let posted = self.rng.bool();
@@ -23,9 +23,9 @@ impl Year {
         }
     }
 
-    pub(super) fn deed(&mut self, number: usize) {
+    pub(super) fn manual_change(&mut self, number: usize) {
         let at = self.now + self.gap(140);
-        self.at(at, Event::Deed(number));
+        self.at(at, Event::ManualChange(number));
         match self.rng.u8(..20) {
             0..9 => self.rewrite(number),
             9..13 => {
@@ -41,13 +41,13 @@ impl Year {
             16..18 => self.rotate_by_hand(number, true),
             18 => {
                 self.rotate_by_hand(number, false);
-                self.applications[number].is_unmendable = true;
+                self.applications[number].is_irreparable = true;
                 let at = self.now + self.rng.i64(DAY..9 * DAY);
-                self.at(at, Event::StoreAtLast(number));
+                self.at(at, Event::StoreLate(number));
             }
             _ => {
                 let name = &self.applications[number].name;
-                self.safe.tags(name, |tags| {
+                self.vault.tags(name, |tags| {
                     tags.insert(tag::OWNER.into(), "Team ERP".into());
                 });
             }
@@ -57,16 +57,16 @@ impl Year {
     pub(super) fn rewrite(&mut self, number: usize) {
         let application = &self.applications[number];
         let value = application.issued[application.stored].value.clone();
-        self.safe.put(&application.name, &value);
+        self.vault.put(&application.name, &value);
         // Where neither a date nor a look of the system's tells how old the value is, an earlier
         // version does, in Parameter Store. Otherwise only a notice of Amazon's can tell, and it
         // may be lost.
-        let is_known = self.safe.tags(&application.name, |tags| {
+        let is_known = self.vault.tags(&application.name, |tags| {
             tags.contains_key(tag::SECRET_EXPIRES_AT)
                 || tags.contains_key(tag::SECRET_ISSUED_AT)
                 || tags.contains_key(tag::SECRET_VERSION)
         });
-        self.applications[number].is_unmendable |=
+        self.applications[number].is_irreparable |=
             is_known == Some(false) && self.settings.vault == VaultKind::SecretsManager;
         self.tell(Some(number), Kind::Person, || {
             "somebody edits the description, which writes the same value again".to_owned()
@@ -83,11 +83,11 @@ impl Year {
         if !is_newest || is_old {
             return;
         }
-        self.safe
+        self.vault
             .put(&application.name, &application.issued[before].value);
         self.applications[number].stored = before;
         self.applications[number].is_put_back = true;
-        let ends = self.truth(number);
+        let ends = self.actual_deadline(number);
         self.tell_until(Some(number), Kind::Stored, ends, || {
             format!("somebody puts secret {before} back")
         });
@@ -127,9 +127,9 @@ impl Year {
         let secret = application.issued.len() - 1;
         let issued = &application.issued[secret];
         let (issued_at, expires_at) = (instant(issued.at), instant(issued.expires_at));
-        self.safe.put(&application.name, &issued.value);
+        self.vault.put(&application.name, &issued.value);
         if with_tags {
-            self.safe.tags(&application.name, |tags| {
+            self.vault.tags(&application.name, |tags| {
                 tags.insert(tag::SECRET_ISSUED_AT.into(), issued_at.to_string());
                 tags.insert(tag::SECRET_EXPIRES_AT.into(), expires_at.to_string());
             });
@@ -151,7 +151,7 @@ impl Year {
 
     /// The vault holds another secret.
     pub(super) fn stored(&mut self, number: usize, secret: usize) {
-        let old_ends = self.truth(number);
+        let old_ends = self.actual_deadline(number);
         let known_from = self.known_from(number, secret);
         let before_known_from = self.known_from(number, self.applications[number].stored);
         let application = &mut self.applications[number];
@@ -163,8 +163,8 @@ impl Year {
             application.excused_until = application.excused_until.max(until);
         }
         application.is_put_back &= secret + 1 < application.issued.len();
-        if secret + 1 == application.issued.len() && application.is_unmendable {
-            application.is_unmendable = false;
+        if secret + 1 == application.issued.len() && application.is_irreparable {
+            application.is_irreparable = false;
             // Where the old one dies before Amazon takes the new one, nothing can work between.
             let nothing_works = old_ends.is_some_and(|ends| ends < known_from);
             let from = if nothing_works { known_from } else { self.now };
@@ -179,9 +179,9 @@ impl Year {
         let client = state.lwa.applications.get(&application.client_id);
         let works_from = client.and_then(|client| Some(client.secrets.get(secret)?.works_from));
         let traffic = self.traffic.lock();
-        let patchy_until = traffic.patchy.get(&application.issued[secret].value);
+        let partly_known_until = traffic.partly_known.get(&application.issued[secret].value);
         works_from
-            .max(patchy_until.copied())
+            .max(partly_known_until.copied())
             .map_or(self.now, Timestamp::as_millisecond)
     }
 
@@ -195,7 +195,7 @@ impl Year {
         self.arm_policies(number, written);
         if !self.once_in(FaultKind::LostEvents, 10) {
             let id = self.id();
-            let secret = self.safe.name(&self.applications[number].name);
+            let secret = self.vault.name(&self.applications[number].name);
             let event = amazon::parameter_update(&secret, &id, instant(written));
             self.emit(event);
         }

@@ -8,7 +8,7 @@ use lwa_core::rotation::queue::Payload;
 use serde_json::json;
 
 use super::Year;
-use super::agenda::{Event, QueueName};
+use super::event_queue::{Event, QueueName};
 use crate::amazon::{self, About, Queue, QueuedMessage};
 use crate::breakage::Breakage;
 use crate::invariant::Invariant;
@@ -123,9 +123,9 @@ impl Year {
                 })
                 .answer(|report| report.to_json()),
         };
-        let is_sure = self.settle(&invocation);
-        let come_backs = mem::take(&mut self.traffic.lock().come_backs);
-        for (id, delay) in come_backs {
+        let is_certain = self.inspect(&invocation);
+        let visibility_changes = mem::take(&mut self.traffic.lock().visibility_changes);
+        for (id, delay) in visibility_changes {
             let at = self.world.now().as_millisecond()
                 + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
             let queue = self.queue(name);
@@ -133,8 +133,8 @@ impl Year {
                 message.visible_at = at;
             }
         }
-        if !is_sure {
-            self.forget_certainty();
+        if !is_certain {
+            self.mark_uncertain();
         }
         let forgotten = name == QueueName::NewSecret
             && self.settings.breakage == Some(Breakage::AcknowledgesBeforeStoring);
@@ -224,7 +224,7 @@ impl Year {
                 if now - message.sent_at > HOUR && self.settings.faults == Faults::NONE =>
             {
                 let minutes = (now - message.sent_at) / MINUTE;
-                self.violate(Invariant::HopelessMessagesEnd, None, || {
+                self.violate(Invariant::UnprocessableMessagesEnd, None, || {
                     format!("it took {minutes} minutes")
                 });
             }
@@ -238,7 +238,7 @@ impl Year {
     }
 
     pub(super) fn alarm(&mut self, name: QueueName) {
-        if self.settings.breakage == Some(Breakage::WatchesNoDeadLetters) {
+        if self.settings.breakage == Some(Breakage::IgnoresDeadLetters) {
             return;
         }
         let queue = self.queue(name);
@@ -258,7 +258,7 @@ impl Year {
         let is_old = queue.dead.iter().any(|&at| now - at >= 15 * MINUTE);
         if is_old && !queue.alarmed {
             let queue_name = queue.name;
-            self.violate(Invariant::DeadLettersAlarm, None, || {
+            self.violate(Invariant::DeadLettersRaiseAlarms, None, || {
                 format!("{queue_name} holds a dead letter, and nobody was told")
             });
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use token_exchanger::Response;
 
 use super::Year;
-use super::agenda::{Event, Scheduled};
+use super::event_queue::{Event, Scheduled};
 use super::invariants::AuditDay;
 use super::services::is_credential_problem;
 use crate::invariant::Invariant;
@@ -47,14 +47,14 @@ impl Year {
                 format!("alarm: {scheduled:?} failed three times")
             });
         }
-        if scheduled == Scheduled::Audit && !self.weather.lock().is_stormy() {
+        if scheduled == Scheduled::Audit && !self.fault_model.lock().is_degraded() {
             self.audit.fair_tries += 1;
         }
         if attempt < retries {
             let at = self.now + (MINUTE << attempt).min(HOUR);
             self.at(at, Event::Invoke(scheduled, attempt + 1));
         } else if scheduled == Scheduled::Audit && self.audit.fair_tries >= FAIR_TRIES {
-            self.violate(Invariant::EveryReminderComes, None, || {
+            self.violate(Invariant::EveryReminderIsSent, None, || {
                 "the audit of the day never ended, although nothing was down".to_owned()
             });
         }
@@ -67,8 +67,8 @@ impl Year {
                 requester.handle(Payload::new("{}")).await
             })
             .answer(|report| report.to_json());
-        if !self.settle(&invocation) {
-            self.forget_certainty();
+        if !self.inspect(&invocation) {
+            self.mark_uncertain();
         }
         if invocation.output.is_none() {
             self.again(Scheduled::Rotation, attempt);
@@ -89,7 +89,7 @@ impl Year {
                 self.service_failed(number, &format!("the canary: {problem}"));
             }
         }
-        self.check_patience();
+        self.check_waiting_secrets();
     }
 
     pub(super) fn audit(&mut self, attempt: u32) {
@@ -100,7 +100,7 @@ impl Year {
                 ..AuditDay::default()
             };
         }
-        let beliefs = self.beliefs();
+        let beliefs = self.expected_deadlines();
         let mut event = json!({});
         loop {
             let limit = Duration::from_mins(5);
@@ -110,7 +110,7 @@ impl Year {
                     async |auditor: &Auditor, _| auditor.handle(event, limit).await,
                 )
                 .answer(|response| serde_json::to_value(response).unwrap_or_default());
-            self.settle(&invocation);
+            self.inspect(&invocation);
             match invocation.output {
                 None => {
                     self.again(Scheduled::Audit, attempt);

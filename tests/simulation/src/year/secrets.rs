@@ -8,8 +8,8 @@ use lwa_core::ports::Clock;
 use lwa_core::{ExposeSecret, SecretString};
 
 use super::Year;
-use super::agenda::{Event, QueueName};
 use super::estate::Issued;
+use super::event_queue::{Event, QueueName};
 use crate::amazon::{self, About, NOTICE_DAYS};
 use crate::settings::FaultKind;
 use crate::story::Kind;
@@ -33,7 +33,7 @@ impl Year {
                 _ => self.rng.i64(-40 * DAY..-3 * DAY),
             };
             let at = (expires_at - early).max(self.now + HOUR);
-            self.at(at, Event::Habit(number, secret));
+            self.at(at, Event::ManualRotation(number, secret));
         }
     }
 
@@ -103,8 +103,11 @@ impl Year {
             (works_from, old_ends)
         };
         if self.once_in(FaultKind::SlowPropagation, 3) {
-            let patchy = works_from + SignedDuration::from_mins(self.rng.i64(1..360));
-            self.traffic.lock().patchy.insert(value.to_owned(), patchy);
+            let partly_known = works_from + SignedDuration::from_mins(self.rng.i64(1..360));
+            self.traffic
+                .lock()
+                .partly_known
+                .insert(value.to_owned(), partly_known);
         }
         let propagation = if self.once_in(FaultKind::SlowPropagation, 5) {
             self.rng.u64(600..48 * 3600)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use token_exchanger::{ErrorKind, Response};
 
 use super::Year;
-use super::agenda::Event;
+use super::event_queue::Event;
 use super::invocation::Invocation;
 use crate::drive::{Ending, drive};
 use crate::invariant::Invariant;
@@ -78,7 +78,7 @@ impl Year {
             Ok(Response::Check(check)) => Value::from(check.detail.clone()),
             Ok(Response::Token(token)) => Value::from(token.secret_version.as_str()),
         });
-        self.settle(&Invocation {
+        self.inspect(&Invocation {
             function,
             serial,
             output: said,
@@ -88,13 +88,13 @@ impl Year {
 
     /// A service calls SP-API.
     pub(super) fn use_token(&mut self, number: usize, token: &AccessToken) {
-        self.weather.lock().suspended = true;
+        self.fault_model.lock().suspended = true;
         let until = self.world.now() + SignedDuration::from_secs(30);
         let call = self
             .world
             .marketplace_participations(token, Duration::from_secs(10));
-        let ending = drive(&self.world, &self.weather, until, call);
-        self.weather.lock().suspended = false;
+        let ending = drive(&self.world, &self.fault_model, until, call);
+        self.fault_model.lock().suspended = false;
         if let Ending::Returned(Err(error)) = ending
             && error.refusal() == Some(Refusal::SecretExpired)
         {
@@ -107,7 +107,7 @@ impl Year {
             format!("a service fails: {problem}")
         });
         let application = &self.applications[number];
-        let is_excused = application.is_unmendable || self.now < application.excused_until;
+        let is_excused = application.is_irreparable || self.now < application.excused_until;
         if !self.settings.auto_rotate || is_excused {
             self.counts.excused += 1;
             return;

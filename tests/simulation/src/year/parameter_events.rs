@@ -5,7 +5,7 @@ use lwa_core::vault::VaultKind;
 use serde_json::Value;
 
 use super::Year;
-use super::agenda::Event;
+use super::event_queue::Event;
 use crate::amazon::{self, POLICY_DAYS};
 use crate::invariant::Invariant;
 use crate::platform::Formatter;
@@ -33,9 +33,9 @@ impl Year {
 
     pub(super) fn policy(&mut self, number: usize, written: i64, after: i64) {
         let name = &self.applications[number].name;
-        let secret = self.safe.name(name);
+        let secret = self.vault.name(name);
         let last = self
-            .safe
+            .vault
             .current(name)
             .map(|(_, written_at)| written_at.as_millisecond());
         if last != Some(written) || self.once_in(FaultKind::LostEvents, 4) {
@@ -67,7 +67,7 @@ impl Year {
                 async |formatter: &Formatter, _| formatter.handle(given).await,
             )
             .answer(|response| serde_json::to_value(response).unwrap_or_default());
-        let is_sure = self.settle(&invocation);
+        let is_certain = self.inspect(&invocation);
         let serial = invocation.serial;
         let id = event["id"].as_str().unwrap_or_default().to_owned();
         match invocation.output {
@@ -79,9 +79,9 @@ impl Year {
                 "alarm: an event is among the failed invocations".to_owned()
             }),
             Some(response) if response["message_id"].is_string() => {
-                let before = self.formatted.insert(id.clone(), (serial, is_sure));
+                let before = self.formatted.insert(id.clone(), (serial, is_certain));
                 if before == Some((serial, true)) {
-                    self.violate(Invariant::NoMessageComesTwice, None, || {
+                    self.violate(Invariant::NoMessageIsRepeated, None, || {
                         format!("event {id} was published twice by one environment")
                     });
                 }

@@ -16,7 +16,7 @@ const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// The world's vault of one kind.
-pub(crate) struct Safe {
+pub(crate) struct VaultFixture {
     world: World,
     layout: Layout,
     pub(crate) kind: VaultKind,
@@ -30,7 +30,7 @@ pub(crate) struct Contents {
     pub(crate) sellers: Vec<(SellerId, String)>,
 }
 
-impl Safe {
+impl VaultFixture {
     pub(crate) const fn new(world: World, layout: Layout, kind: VaultKind) -> Self {
         Self {
             world,
@@ -48,7 +48,7 @@ impl Safe {
     }
 
     /// Stores a new application.
-    pub(crate) fn found(&self, application: &ApplicationName, contents: &Contents, at: Timestamp) {
+    pub(crate) fn create(&self, application: &ApplicationName, contents: &Contents, at: Timestamp) {
         match self.kind {
             VaultKind::ParameterStore => {
                 let put = |role: &Role, value: &str| {

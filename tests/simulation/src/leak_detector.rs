@@ -17,9 +17,9 @@ pub(crate) fn secret_in(text: &str) -> Option<&'static str> {
 
 /// Where the first log line with a secret is kept.
 #[derive(Clone, Default)]
-pub(crate) struct Heard(Arc<Mutex<Option<String>>>);
+pub(crate) struct FirstLeak(Arc<Mutex<Option<String>>>);
 
-impl Heard {
+impl FirstLeak {
     /// The first log line that said a secret, once.
     pub(crate) fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -27,9 +27,9 @@ impl Heard {
 }
 
 /// Hears what is logged at INFO and above, as a deployed function logs.
-pub(crate) struct Ears(pub(crate) Heard);
+pub(crate) struct LeakDetector(pub(crate) FirstLeak);
 
-impl Subscriber for Ears {
+impl Subscriber for LeakDetector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= Level::INFO
     }
@@ -50,8 +50,8 @@ impl Subscriber for Ears {
         let mut line = Line(String::new());
         event.record(&mut line);
         if secret_in(&line.0).is_some() {
-            let mut heard = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-            heard.get_or_insert(line.0);
+            let mut first_leak = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+            first_leak.get_or_insert(line.0);
         }
     }
 
@@ -80,15 +80,15 @@ mod tests {
 
     #[test]
     fn a_secret_is_heard_wherever_it_is_said() {
-        let heard = Heard::default();
+        let first_leak = FirstLeak::default();
         lwa_local::log::prepare();
-        tracing::subscriber::with_default(Ears(heard.clone()), || {
+        tracing::subscriber::with_default(LeakDetector(first_leak.clone()), || {
             tracing::info!(field = "harmless", "nothing");
-            assert!(heard.take().is_none());
+            assert!(first_leak.take().is_none());
             tracing::warn!(field = "Atzr|planted-1", "something");
             tracing::debug!("Atza|local-1 is not logged by a deployed function");
         });
-        assert!(heard.take().unwrap().contains("planted"));
-        assert!(heard.take().is_none());
+        assert!(first_leak.take().unwrap().contains("planted"));
+        assert!(first_leak.take().is_none());
     }
 }

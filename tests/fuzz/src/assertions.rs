@@ -1,4 +1,4 @@
-//! What holds for everything that leaves the system.
+//! What every message, error and answer of the system must satisfy.
 
 use std::fmt::Debug;
 
@@ -8,13 +8,14 @@ use serde_json::Value;
 
 /// Longest error or explanation, in characters. A parameter's name has up to 1,011 of them, and
 /// what is missing of an application is three names.
-const SAYABLE: usize = 6_000;
+const ERROR_LIMIT: usize = 6_000;
 
 /// What takes two units of a GSM-7 text message, or is not in its alphabet at all.
 const NOT_IN_SMS: &str = "`[]{}\\^~|";
 
-/// A message that SNS takes, a phone shows in one part, and nobody's text can rearrange.
-pub(crate) fn is_legal(message: &Message) {
+/// SNS accepts the message, a phone shows its SMS in one part, and no text from outside can
+/// rearrange it.
+pub(crate) fn assert_within_limits(message: &Message) {
     let Message {
         subject,
         default,
@@ -61,9 +62,9 @@ pub(crate) fn is_legal(message: &Message) {
     assert_ne!(attributes.application.as_deref(), Some(""));
 }
 
-/// An error that can stand in a log line and in front of a person: it says something, on one
-/// line, of bounded length.
-pub(crate) fn is_sayable(error: &(impl ToString + Debug)) -> String {
+/// The error can be logged and shown: it is not empty, on one line, printable and of bounded
+/// length. Returns its text.
+pub(crate) fn assert_printable(error: &(impl ToString + Debug)) -> String {
     let text = error.to_string();
     assert!(!text.trim().is_empty(), "the error says nothing: {error:?}");
     assert_eq!(
@@ -73,18 +74,18 @@ pub(crate) fn is_sayable(error: &(impl ToString + Debug)) -> String {
     );
     let length = text.chars().count();
     assert!(
-        length <= SAYABLE,
+        length <= ERROR_LIMIT,
         "the error has {length} characters: {text}"
     );
     text
 }
 
-/// Nothing of this is in there, unless the sender wrote it: who sends a secret has it.
-pub(crate) fn is_kept(secrets: &[&str], sent: &str, out: &str) {
+/// `out` contains none of the secrets, except those in what the sender sent, who knows them.
+pub(crate) fn assert_not_leaked(secrets: &[&str], sent: &str, out: &str) {
     for secret in secrets {
         assert!(
             !out.contains(secret) || sent.contains(secret),
-            "a secret got out: {out}"
+            "a secret was leaked: {out}"
         );
     }
 }

@@ -6,7 +6,7 @@ use lwa_core::text::{ascii, elide_end, elide_middle, gsm7, printable, quotable};
 /// What begins a credential, as Amazon writes it.
 const PREFIXES: [&str; 4] = ["Atzr|", "Atza|", "Atc|", "amzn1.oa2-cs."];
 
-pub(crate) fn words(data: &[u8]) {
+pub(crate) fn text(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };

@@ -7,7 +7,7 @@ use lwa_core::lwa::AccessToken;
 use serde_json::Value;
 
 use crate::amazon::QueuedMessage;
-use crate::weather::Service;
+use crate::fault_model::Service;
 
 /// What happens next.
 pub(super) enum Event {
@@ -20,9 +20,9 @@ pub(super) enum Event {
     Notice(usize, usize, i64),
     Policy(usize, i64, i64),
     Format(Box<Value>, u32),
-    Habit(usize, usize),
-    Deed(usize),
-    StoreAtLast(usize),
+    ManualRotation(usize, usize),
+    ManualChange(usize),
+    StoreLate(usize),
     PutBack(usize, usize, usize),
     Down(Service),
     Up(Service),
@@ -50,46 +50,45 @@ pub(super) enum QueueName {
 /// Everything that is to happen, the next first; of what is at one instant, what was planned
 /// first.
 #[derive(Default)]
-pub(super) struct Agenda {
-    appointments: BinaryHeap<Reverse<Appointment>>,
+pub(super) struct EventQueue {
+    planned: BinaryHeap<Reverse<Planned>>,
     count: u64,
 }
 
-impl Agenda {
+impl EventQueue {
     pub(super) fn plan(&mut self, at: i64, event: Event) {
         self.count += 1;
         let number = self.count;
-        self.appointments
-            .push(Reverse(Appointment { at, number, event }));
+        self.planned.push(Reverse(Planned { at, number, event }));
     }
 
     pub(super) fn next(&mut self) -> Option<(i64, Event)> {
-        let Reverse(next) = self.appointments.pop()?;
+        let Reverse(next) = self.planned.pop()?;
         Some((next.at, next.event))
     }
 }
 
-struct Appointment {
+struct Planned {
     at: i64,
     number: u64,
     event: Event,
 }
 
-impl PartialEq for Appointment {
+impl PartialEq for Planned {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Appointment {}
+impl Eq for Planned {}
 
-impl PartialOrd for Appointment {
+impl PartialOrd for Planned {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Appointment {
+impl Ord for Planned {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.number).cmp(&(other.at, other.number))
     }

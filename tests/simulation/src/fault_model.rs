@@ -111,7 +111,7 @@ pub(crate) const fn deniable(vault: VaultKind) -> [&'static str; 6] {
     clippy::struct_excessive_bools,
     reason = "each says something else about one invocation"
 )]
-pub(crate) struct Weather {
+pub(crate) struct FaultModel {
     rng: Rng,
     faults: Faults,
     /// Who is calling.
@@ -125,21 +125,21 @@ pub(crate) struct Weather {
     /// Whether the caller is dead.
     pub(crate) died: bool,
     /// Whether a call of this invocation failed or was not answered.
-    pub(crate) struck: bool,
+    pub(crate) is_faulted: bool,
     pub(crate) calls: u64,
-    pub(crate) blows: u64,
+    pub(crate) injected: u64,
     /// The last call that went wrong, in words, where a story is told.
     pub(crate) last: Option<String>,
     pub(crate) telling: bool,
 }
 
-/// One weather for everybody who needs it.
+/// One fault model, shared by everything that makes calls.
 #[derive(Clone)]
-pub(crate) struct SharedWeather(Arc<Mutex<Weather>>);
+pub(crate) struct SharedFaultModel(Arc<Mutex<FaultModel>>);
 
-impl SharedWeather {
+impl SharedFaultModel {
     pub(crate) fn new(rng: Rng, faults: Faults, telling: bool) -> Self {
-        Self(Arc::new(Mutex::new(Weather {
+        Self(Arc::new(Mutex::new(FaultModel {
             rng,
             faults,
             function: Function::Auditor,
@@ -147,46 +147,46 @@ impl SharedWeather {
             down: Vec::new(),
             denied: Vec::new(),
             died: false,
-            struck: false,
+            is_faulted: false,
             calls: 0,
-            blows: 0,
+            injected: 0,
             last: None,
             telling,
         })))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Weather> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, FaultModel> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Fate for SharedWeather {
+impl Fate for SharedFaultModel {
     fn strike(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Blow> {
-        let mut weather = self.lock();
-        if weather.suspended {
+        let mut fault_model = self.lock();
+        if fault_model.suspended {
             return None;
         }
-        weather.calls += 1;
-        let took = 20 + i64::from(weather.rng.u8(..64));
+        fault_model.calls += 1;
+        let took = 20 + i64::from(fault_model.rng.u8(..64));
         *now = now
             .saturating_add(SignedDuration::from_millis(took))
             .unwrap_or(*now);
-        let blow = weather.blow(operation);
+        let blow = fault_model.blow(operation);
         if let Some(blow) = blow {
-            weather.blows += 1;
-            weather.struck = true;
-            weather.died |= matches!(blow, Blow::DieBefore | Blow::DieAfter);
-            if weather.telling {
-                weather.last = Some(format!("{} {operation} {target}", words(blow)));
+            fault_model.injected += 1;
+            fault_model.is_faulted = true;
+            fault_model.died |= matches!(blow, Blow::DieBefore | Blow::DieAfter);
+            if fault_model.telling {
+                fault_model.last = Some(format!("{} {operation} {target}", describe(blow)));
             }
         }
         blow
     }
 }
 
-impl Weather {
+impl FaultModel {
     /// Whether a service is down, or a permission is lacking.
-    pub(crate) fn is_stormy(&self) -> bool {
+    pub(crate) fn is_degraded(&self) -> bool {
         !self.down.is_empty() || !self.denied.is_empty()
     }
 
@@ -194,7 +194,7 @@ impl Weather {
     pub(crate) fn begin(&mut self, function: Function) {
         self.function = function;
         self.died = false;
-        self.struck = false;
+        self.is_faulted = false;
         self.last = None;
     }
 
@@ -256,7 +256,7 @@ impl Weather {
     }
 }
 
-fn words(blow: Blow) -> &'static str {
+fn describe(blow: Blow) -> &'static str {
     match blow {
         Blow::DieBefore => "the invocation died before",
         Blow::DieAfter => "the invocation died after",

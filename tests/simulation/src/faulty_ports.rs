@@ -31,19 +31,19 @@ use lwa_local::rotation::LocalRotation;
 use lwa_local::vault::LocalVault;
 
 use crate::breakage::Breakage;
-use crate::weather::Function;
+use crate::fault_model::Function;
 
-/// What happens at the edge that the model has to hear of.
+/// Calls that the model has to know about.
 pub(crate) struct Traffic {
     pub(crate) rng: Rng,
     /// Requests for a rotation, since they were last looked at.
     pub(crate) requests: Vec<RotationRequest>,
     /// Messages that are to come back, and when.
-    pub(crate) come_backs: Vec<(String, Duration)>,
+    pub(crate) visibility_changes: Vec<(String, Duration)>,
     /// How long the next new secret takes to be known to LWA.
     pub(crate) propagation: Duration,
     /// New secrets that only some of LWA's hosts know, and until when.
-    pub(crate) patchy: HashMap<String, Timestamp>,
+    pub(crate) partly_known: HashMap<String, Timestamp>,
     /// What was read first, for an exchanger that never looks again.
     remembered: HashMap<ApplicationName, Credentials>,
 }
@@ -59,7 +59,7 @@ pub(crate) struct RotationRequest {
 
 /// The ports of one execution environment of one function.
 #[derive(Clone)]
-pub(crate) struct Edge {
+pub(crate) struct FaultyPorts {
     pub(crate) world: World,
     pub(crate) vault: LocalVault,
     pub(crate) rotation: LocalRotation,
@@ -79,9 +79,9 @@ impl SharedTraffic {
         Self(Arc::new(Mutex::new(Traffic {
             rng,
             requests: Vec::new(),
-            come_backs: Vec::new(),
+            visibility_changes: Vec::new(),
             propagation: Duration::ZERO,
-            patchy: HashMap::new(),
+            partly_known: HashMap::new(),
             remembered: HashMap::new(),
         })))
     }
@@ -91,13 +91,13 @@ impl SharedTraffic {
     }
 }
 
-impl Edge {
+impl FaultyPorts {
     fn is(&self, function: Function, breakage: Breakage) -> bool {
         self.function == function && self.breakage == Some(breakage)
     }
 }
 
-impl Clock for Edge {
+impl Clock for FaultyPorts {
     fn now(&self) -> Timestamp {
         let mut skew = self.skew;
         if self.is(Function::Auditor, Breakage::CountsFromAWrongDay) {
@@ -112,7 +112,7 @@ impl Clock for Edge {
     }
 }
 
-impl Notifier for Edge {
+impl Notifier for FaultyPorts {
     async fn publish(&self, message: &Message) -> Result<String, CallError> {
         match self.breakage {
             Some(Breakage::SwallowsMessages) => return Ok("message-0".into()),
@@ -128,7 +128,7 @@ impl Notifier for Edge {
     }
 }
 
-impl Edge {
+impl FaultyPorts {
     fn any_secret(&self) -> String {
         let state = self.world.state();
         let client = state.lwa.applications.values().next();
@@ -139,13 +139,13 @@ impl Edge {
     }
 }
 
-impl Metrics for Edge {
+impl Metrics for FaultyPorts {
     fn record(&self, set: &MetricSet, at: Timestamp) {
         self.world.record(set, at);
     }
 }
 
-impl TokenEndpoint for Edge {
+impl TokenEndpoint for FaultyPorts {
     async fn exchange(
         &self,
         request: &TokenRequest,
@@ -161,11 +161,11 @@ impl TokenEndpoint for Edge {
         let answer = self.world.exchange(request, timeout).await;
         let now = self.world.now();
         let mut traffic = self.traffic.lock();
-        let patchy = traffic
-            .patchy
+        let partly_known = traffic
+            .partly_known
             .get(request.client_secret.expose_secret())
             .is_some_and(|&until| now < until);
-        if answer.is_ok() && patchy && traffic.rng.u8(..4) == 0 {
+        if answer.is_ok() && partly_known && traffic.rng.u8(..4) == 0 {
             return Err(LwaError {
                 failure: LwaFailure::ClientRefused,
                 status: Some(401),
@@ -178,7 +178,7 @@ impl TokenEndpoint for Edge {
     }
 }
 
-impl SellingPartnerApi for Edge {
+impl SellingPartnerApi for FaultyPorts {
     async fn marketplace_participations(
         &self,
         token: &AccessToken,
@@ -212,7 +212,7 @@ impl SellingPartnerApi for Edge {
     }
 }
 
-impl Edge {
+impl FaultyPorts {
     async fn request_rotation(
         &self,
         token: &AccessToken,
@@ -238,7 +238,7 @@ impl Edge {
     }
 }
 
-impl CredentialVault for Edge {
+impl CredentialVault for FaultyPorts {
     async fn read(
         &self,
         application: &ApplicationName,
@@ -283,7 +283,7 @@ impl CredentialVault for Edge {
     }
 }
 
-impl RotationLedger for Edge {
+impl RotationLedger for FaultyPorts {
     async fn applications(&self) -> Result<Vec<StoredApplication>, VaultError> {
         self.rotation.applications().await
     }
@@ -308,7 +308,7 @@ impl RotationLedger for Edge {
             (Function::RotationRequester, Some(Breakage::SkipsTheIntent)) => {
                 &[tag::ROTATION_REQUESTED_AT]
             }
-            (Function::RotationRequester, Some(Breakage::NeverLooksWhoseDates)) => {
+            (Function::RotationRequester, Some(Breakage::OmitsTheVersionTag)) => {
                 &[tag::SECRET_VERSION]
             }
             (Function::SecretReceiver, Some(Breakage::ForgetsTheDates)) => {
@@ -333,7 +333,7 @@ impl RotationLedger for Edge {
     }
 }
 
-impl SecretStore for Edge {
+impl SecretStore for FaultyPorts {
     async fn store(
         &self,
         application: &ApplicationName,
@@ -347,16 +347,16 @@ impl SecretStore for Edge {
     }
 }
 
-impl MessageQueue for Edge {
+impl MessageQueue for FaultyPorts {
     async fn come_back(&self, message: &QueueMessage, delay: Duration) -> Result<(), CallError> {
         self.world.come_back(message, delay).await?;
         let id = message.message_id.clone();
-        self.traffic.lock().come_backs.push((id, delay));
+        self.traffic.lock().visibility_changes.push((id, delay));
         Ok(())
     }
 }
 
-impl ParameterDirectory for Edge {
+impl ParameterDirectory for FaultyPorts {
     async fn describe(&self, name: &str) -> Result<Option<ParameterMetadata>, CallError> {
         self.world.describe(name).await
     }
@@ -366,7 +366,7 @@ impl ParameterDirectory for Edge {
     }
 }
 
-impl ParameterEstate for Edge {
+impl ParameterEstate for FaultyPorts {
     async fn page(&self, prefix: &str, token: Option<&str>) -> Result<ParameterPage, CallError> {
         let mut page = ParameterEstate::page(&self.world, prefix, token).await?;
         if self.breakage == Some(Breakage::DropsAPage) {
@@ -381,7 +381,7 @@ impl ParameterEstate for Edge {
 
     async fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, CallError> {
         let mut tags = ParameterEstate::tags(&self.world, name).await?;
-        if self.breakage == Some(Breakage::BelievesOldDates)
+        if self.breakage == Some(Breakage::TrustsStaleDates)
             && let Some(looked_at) = tags.get_mut(tag::SECRET_VERSION)
             && let Some((_, rest)) = looked_at.split_once(' ')
             && let Some(current) = self.world.describe(name).await?
@@ -393,7 +393,7 @@ impl ParameterEstate for Edge {
     }
 }
 
-impl SecretEstate for Edge {
+impl SecretEstate for FaultyPorts {
     async fn page(&self, name_prefix: &str, token: Option<&str>) -> Result<SecretPage, CallError> {
         SecretEstate::page(&self.world, name_prefix, token).await
     }
