@@ -27,7 +27,11 @@ impl SqsQueue {
 }
 
 impl MessageQueue for SqsQueue {
-    async fn come_back(&self, message: &QueueMessage, delay: Duration) -> Result<(), CallError> {
+    async fn set_visibility(
+        &self,
+        message: &QueueMessage,
+        timeout: Duration,
+    ) -> Result<(), CallError> {
         let operation = "ChangeMessageVisibility";
         let unknown = |what: &str| CallError {
             operation,

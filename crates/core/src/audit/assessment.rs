@@ -7,15 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::application::{ApplicationName, Place, Role};
-use crate::audit::estate::{LabelledVersion, SecretMetadata, is_current};
 use crate::audit::findings::{Code, Exemption, Finding};
 use crate::audit::{Rules, Vault, utc_date};
 use crate::deadline::{Basis, Deadline, SecretTags, Stored, tag};
 use crate::policy_notice::deadline_severity;
-use crate::ports::{InlinePolicy, ParameterMetadata};
 use crate::severity::Severity;
 use crate::text::{elide_end, quotable};
 use crate::vault::SecretVersion;
+use crate::vault::ports::{
+    InlinePolicy, ParameterMetadata, SecretMetadata, SecretVersionEntry, has_stage, stage,
+};
 use crate::wording;
 
 /// Hours after which a rotation request counts as unanswered.
@@ -111,7 +112,7 @@ pub fn other_parameter(
 pub fn secret(
     application: ApplicationName,
     metadata: &SecretMetadata,
-    versions: Option<&[LabelledVersion]>,
+    versions: Option<&[SecretVersionEntry]>,
     rules: &Rules,
     now: Timestamp,
 ) -> Assessment {
@@ -126,7 +127,7 @@ pub fn secret(
     let current = versions
         .unwrap_or_default()
         .iter()
-        .find(|version| is_current(&version.stages));
+        .find(|version| has_stage(&version.stages, stage::CURRENT));
     let written = current.and_then(|version| version.created_at);
     judge.find_deadline(
         metadata.current_version(),
@@ -150,7 +151,7 @@ pub fn needs_versions(metadata: &SecretMetadata) -> bool {
 const PENDING: &str = "AWSPENDING";
 
 fn is_pending(stages: &[String]) -> bool {
-    stages.iter().any(|stage| stage == PENDING) && !is_current(stages)
+    stages.iter().any(|stage| stage == PENDING) && !has_stage(stages, stage::CURRENT)
 }
 
 /// One credential while it is judged.
@@ -497,7 +498,7 @@ impl Judge {
         }
     }
 
-    fn staging(&mut self, versions: &[LabelledVersion]) {
+    fn staging(&mut self, versions: &[SecretVersionEntry]) {
         for version in versions
             .iter()
             .filter(|version| is_pending(&version.stages))
@@ -680,7 +681,7 @@ fn role_of(arn: &str) -> Option<(&str, &str, &str)> {
 mod tests {
     use super::*;
     use crate::application::Layout;
-    use crate::audit::estate::CURRENT;
+    use crate::vault::ports::stage::CURRENT;
 
     const NOW: &str = "2026-06-01T06:00:00Z";
     const SECRET: &str = "/my-erp/lwa/clientsecret";
@@ -1029,8 +1030,8 @@ mod tests {
         );
     }
 
-    fn versions(pending_since: &str) -> Vec<LabelledVersion> {
-        let version = |id: &str, at: &str, stage: &str| LabelledVersion {
+    fn versions(pending_since: &str) -> Vec<SecretVersionEntry> {
+        let version = |id: &str, at: &str, stage: &str| SecretVersionEntry {
             id: id.into(),
             created_at: Some(at.parse().unwrap()),
             stages: vec![stage.into()],

@@ -7,7 +7,6 @@
 
 pub mod assessment;
 pub mod digest;
-pub mod estate;
 pub mod findings;
 pub mod roster;
 pub mod tally;
