@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the targets of `crates/fuzzing` under libFuzzer, for a bounded time.
+//! `cargo xtask fuzz`: the targets of `tests/fuzz` under libFuzzer, for a bounded time.
 //!
 //! Everything is kept below `target/fuzz`: the seeds, what each target has learnt, its log, and
 //! what was found.
@@ -43,10 +43,16 @@ pub(crate) fn fuzz(options: &Options) -> Result<()> {
     let seeds = folder.join("seeds");
     write_seeds(&seeds)?;
     let build = folder.join("build");
-    let mut command = nightly(&["fuzz", "build", "--sanitizer=none", "--target-dir"]);
+    let mut command = nightly(&[
+        "fuzz",
+        "build",
+        "--fuzz-dir=tests/fuzz/libfuzzer",
+        "--sanitizer=none",
+        "--target-dir",
+    ]);
     command.arg(&build);
     // Nothing of ours is unsafe, and without the address sanitizer a target runs twice as often.
-    let by_hand = "cargo +nightly fuzz build --sanitizer=none --target-dir target/fuzz/build";
+    let by_hand = "cargo +nightly fuzz build --fuzz-dir=tests/fuzz/libfuzzer --sanitizer=none --target-dir target/fuzz/build";
     steps::run("fuzz targets", command, by_hand)?;
     let binaries = build.join(dependencies::host()?).join("release");
 
@@ -109,10 +115,12 @@ fn nightly(arguments: &[&str]) -> Command {
 
 /// The names of all targets, as their manifest has them.
 fn targets() -> Result<Vec<String>> {
-    let manifest = tree::root().join("fuzz/Cargo.toml");
+    let manifest = tree::root().join("tests/fuzz/libfuzzer/Cargo.toml");
     let text = fs::read_to_string(&manifest)
         .with_context(|| format!("{} cannot be read", manifest.display()))?;
-    let manifest: Table = text.parse().context("fuzz/Cargo.toml is no manifest")?;
+    let manifest: Table = text
+        .parse()
+        .context("tests/fuzz/libfuzzer/Cargo.toml is no manifest")?;
     let binaries = manifest.get("bin").and_then(Value::as_array);
     let name = |binary: &Value| Some(binary.get("name")?.as_str()?.to_owned());
     Ok(binaries.into_iter().flatten().filter_map(name).collect())
@@ -135,7 +143,7 @@ fn write_seeds(folder: &Path) -> Result<()> {
     let example = [
         "run",
         "--quiet",
-        "--package=lwa-fuzzing",
+        "--package=lwa-fuzz-targets",
         "--example=seeds",
         "--locked",
         "--",

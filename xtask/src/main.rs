@@ -60,7 +60,7 @@ enum Verb {
         /// The architecture of the functions
         #[arg(long, value_name = "ARCHITECTURE", default_value = "x86_64")]
         arch: build::Architecture,
-        /// Write the sizes down in bench/sizes.toml
+        /// Write the sizes down in tests/bench/sizes.toml
         #[arg(long)]
         record: bool,
         /// Build everything a second time, and fail unless that gives the same bytes
