@@ -168,6 +168,13 @@ pub enum VaultError {
     Call(#[from] CallError),
 }
 
+impl VaultError {
+    /// Whether trying again later may succeed without anyone changing what is stored.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Call(error) if error.failure.is_transient())
+    }
+}
+
 /// Credentials, decrypted.
 pub trait CredentialVault: Send + Sync {
     /// The current credentials of an application, in one call.
