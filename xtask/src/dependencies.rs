@@ -160,7 +160,7 @@ fn against_rules(rules: &Rules, packages: &[Package]) -> Result<Vec<String>> {
     Ok(problems)
 }
 
-/// The Lambda functions: what in `crates/` runs on the Lambda runtime.
+/// The Lambda functions: what in `crates/` runs through `lwa-lambda`.
 fn functions(packages: &[Package]) -> impl Iterator<Item = &Package> {
     let crates = tree::root().join("crates");
     packages.iter().filter(move |package| {
@@ -168,7 +168,7 @@ fn functions(packages: &[Package]) -> impl Iterator<Item = &Package> {
             && package
                 .dependencies
                 .iter()
-                .any(|dependency| dependency.name == "lambda_runtime" && dependency.kind.is_none())
+                .any(|dependency| dependency.name == "lwa-lambda" && dependency.kind.is_none())
     })
 }
 

@@ -26,6 +26,7 @@ use lwa_core::audit::digest::{self, Context};
 use lwa_core::audit::estate::{ParameterEstate, SecretEstate};
 use lwa_core::audit::tally::{Limits, Tally};
 use lwa_core::audit::utc_date;
+use lwa_core::error::FunctionError;
 use lwa_core::message::{Message, Notice};
 use lwa_core::metrics::{Metric, MetricSet, Unit};
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
@@ -57,7 +58,7 @@ pub enum AuditorError {
     #[error(transparent)]
     InvalidRequest(#[from] InvalidContinuation),
     /// The digest could not be published; invoking the function again may succeed.
-    #[error("the digest \"{subject}\" was not published: {source}")]
+    #[error("the digest \"{subject}\" was not published")]
     PublishFailed {
         /// What it would have said first.
         subject: String,
@@ -66,9 +67,8 @@ pub enum AuditorError {
     },
 }
 
-impl AuditorError {
-    /// The `errorType` of the function's error response; stable.
-    pub const fn error_type(&self) -> &'static str {
+impl FunctionError for AuditorError {
+    fn error_type(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::PublishFailed { .. } => "PublishFailed",
@@ -293,9 +293,14 @@ where
         Context {
             rules: &self.settings.rules,
             now: state.started_at,
-            region: &self.settings.region,
+            region: self
+                .settings
+                .deployment
+                .region
+                .as_deref()
+                .unwrap_or_default(),
             scope,
-            runbook_url: self.settings.runbook_url.as_deref(),
+            runbook_url: self.settings.deployment.runbook_url.as_deref(),
         }
     }
 
@@ -313,7 +318,8 @@ where
         let Observation::Application(assessment) = observation else {
             return;
         };
-        if let Some(set) = days_to_deadline(assessment, &self.settings.metrics_namespace) {
+        if let Some(set) = days_to_deadline(assessment, &self.settings.deployment.metrics_namespace)
+        {
             self.metrics.record(&set, self.clock.now());
         }
     }
@@ -323,7 +329,7 @@ where
         for set in totals(
             &state.tally,
             state.elapsed_ms,
-            &self.settings.metrics_namespace,
+            &self.settings.deployment.metrics_namespace,
         ) {
             self.metrics.record(&set, now);
         }

@@ -268,7 +268,12 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
         };
         let located: Vec<(Place, ParameterMetadata)> = parameters
             .into_iter()
-            .filter_map(|metadata| Some((self.settings.layout.locate(&metadata.name)?, metadata)))
+            .filter_map(|metadata| {
+                Some((
+                    self.settings.deployment.layout.locate(&metadata.name)?,
+                    metadata,
+                ))
+            })
             .collect();
         let names = located.iter().filter(|(place, _)| {
             place.role == Role::ClientSecret && !self.state.roster.has_secret(&place.application)
@@ -400,7 +405,7 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
     /// more than so many bytes of them are left.
     async fn settle_pending(&mut self, prefix: &str, weight: usize) -> Result<(), OutOfTime> {
         while self.state.roster.pending_weight() > weight {
-            let layout = &self.settings.layout;
+            let layout = &self.settings.deployment.layout;
             let mut names = Vec::new();
             let mut batch = Vec::new();
             for (application, parts) in self.state.roster.pending() {

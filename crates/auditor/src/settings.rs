@@ -1,37 +1,23 @@
 //! What the auditor is told by its environment.
 
 use jiff::civil::Weekday;
+use lwa_core::Severity;
 use lwa_core::audit::{Rules, Vault};
-use lwa_core::config::{self, ConfigError, Lookup, Variable};
-use lwa_core::{Layout, Severity};
+use lwa_core::config::{self, ConfigError, Deployment, Lookup};
 
 /// The settings of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// How parameters are named, and below which prefixes.
-    pub layout: Layout,
+    /// What it shares with the other functions.
+    pub deployment: Deployment,
     /// The vaults to scan.
     pub vaults: Vec<Vault>,
     /// What the audit measures by.
     pub rules: Rules,
-    /// The team's own page.
-    pub runbook_url: Option<String>,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
-    /// The region that is audited, for the digest and its links.
-    pub region: String,
 }
 
 /// The most days before a deadline that a reminder may come.
 const MAX_REMINDER: u32 = 3650;
-
-/// The platform sets it; the SDK's clients read it too.
-const AWS_REGION: Variable = Variable {
-    name: "AWS_REGION",
-    used_by: "all",
-    default: Some(""),
-    meaning: "The region.",
-};
 
 impl Settings {
     /// Reads the settings.
@@ -39,11 +25,11 @@ impl Settings {
     where
         F: Fn(&str) -> Option<String>,
     {
+        let deployment = Deployment::from_lookup(lookup)?;
         Ok(Self {
-            layout: lookup.layout()?,
             vaults: vaults(lookup)?,
             rules: Rules {
-                secret_lifetime_days: lookup.secret_lifetime_days()?,
+                secret_lifetime_days: deployment.secret_lifetime_days,
                 reminder_days: reminder_days(lookup)?,
                 heartbeat: heartbeat(lookup)?,
                 expected_writer: expected_writer(lookup)?,
@@ -53,16 +39,14 @@ impl Settings {
                     |text| text.parse::<Severity>().ok(),
                 )?,
             },
-            runbook_url: lookup.url(config::RUNBOOK_URL)?,
-            metrics_namespace: lookup.metrics_namespace()?,
-            region: lookup.get_or_default(AWS_REGION),
+            deployment,
         })
     }
 
     /// Each place to look into, in the order in which it is done. A prefix that lies below
     /// another is part of it.
     pub fn targets(&self) -> Vec<(Vault, &str)> {
-        let prefixes = &self.layout.prefixes;
+        let prefixes = &self.deployment.layout.prefixes;
         let is_inner = |prefix: &str| {
             prefixes.iter().any(|outer| {
                 prefix
@@ -83,7 +67,7 @@ impl Settings {
         format!(
             "{} below {}",
             vaults.join(" and "),
-            self.layout.prefixes.join(", ")
+            self.deployment.layout.prefixes.join(", ")
         )
     }
 }

@@ -14,6 +14,7 @@ use auditor::{Auditor, AuditorError, Response, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::audit::estate::{ParameterEstate, ParameterPage};
 use lwa_core::config::Lookup;
+use lwa_core::error::FunctionError;
 use lwa_core::ports::{CallError, CallFailure, ParameterMetadata};
 use lwa_local::world::SecretVersion;
 use lwa_local::{Fault, FaultMode, Parameter, Secret, World};

@@ -7,7 +7,6 @@ pub mod clients;
 pub mod clock;
 pub mod environment;
 pub mod http;
-pub mod init_error;
 pub mod logging;
 pub mod lwa_client;
 pub mod message_queue;

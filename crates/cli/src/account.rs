@@ -11,7 +11,7 @@ use lwa_aws::notifier::SnsTopic;
 use lwa_aws::sp_api_client::{SP_API_TIMEOUT, SpApiClient};
 use lwa_aws::vault::Vault;
 use lwa_aws::{environment, http};
-use lwa_core::config::{ConfigError, LWA_TOKEN_URL};
+use lwa_core::config::ConfigError;
 use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::{CallError, Metrics, Notifier};
@@ -67,7 +67,7 @@ pub(crate) fn token_exchanger<M: Metrics>(
 ) -> Result<Exchanger<M>, ConfigError> {
     let lwa = lwa_client(aws, &settings.token_url)?;
     let ports = Ports {
-        vault: Vault::new(settings.vault, aws, settings.layout.clone()),
+        vault: Vault::new(settings.vault, aws, settings.deployment.layout.clone()),
         lwa,
         sp_api: SpApiClient::new(
             aws.http().clone(),
@@ -83,7 +83,6 @@ pub(crate) fn token_exchanger<M: Metrics>(
 /// LWA at a URL out of the configuration.
 pub(crate) fn lwa_client(aws: &Aws, token_url: &str) -> Result<LwaClient, ConfigError> {
     LwaClient::new(aws.http().clone(), token_url, LWA_TIMEOUT)
-        .map_err(|error| ConfigError::invalid(LWA_TOKEN_URL, token_url, error))
 }
 
 /// Where no prefix is configured, the application that somebody names is one: the default is

@@ -38,12 +38,10 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
     if let Some(file) = &options.output {
         check_writable(file)?;
     }
-    let mut settings = settings(options)?;
+    let settings = settings(options)?;
     runtime()?.block_on(async {
         let aws = account::connect(&options.aws, PATIENT).await?;
-        aws.region()
-            .unwrap_or_default()
-            .clone_into(&mut settings.region);
+        let region = aws.region().unwrap_or_default();
         let parameters = ParameterStoreEstate::from_aws(&aws);
         let secrets = SecretsManagerEstate::from_aws(&aws);
         let clock = ShiftedClock::showing(options.now);
@@ -52,7 +50,7 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
         let survey = auditor::survey(&settings, &parameters, &secrets, &clock, &observer);
         let survey = boxed(survey);
         let state = watch.over(survey).await;
-        let text = render(format, &settings, &state, options.output.is_some())?;
+        let text = render(format, &settings, region, &state, options.output.is_some())?;
         if let Some(file) = &options.output {
             std::fs::write(file, text)
                 .with_context(|| format!("`{}` cannot be written", file.display()))?;
@@ -62,7 +60,7 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
             out.write_all(text.as_bytes())?;
             out.flush()?;
         }
-        Ok(verdict(options.fail_on, &settings, &state))
+        Ok(verdict(options.fail_on, &settings, region, &state))
     })
 }
 
@@ -118,6 +116,7 @@ fn settings(options: &AuditOptions) -> Result<Settings, Failure> {
 fn render(
     format: ReportFormat,
     settings: &Settings,
+    region: &str,
     state: &State,
     into_file: bool,
 ) -> anyhow::Result<String> {
@@ -125,7 +124,7 @@ fn render(
     let report = Report {
         tally: &state.tally,
         now: state.started_at,
-        region: &settings.region,
+        region,
         scope: &scope,
     };
     Ok(match format {
@@ -136,8 +135,7 @@ fn render(
                 color: !into_file,
             };
             let origin = format!(
-                "Audit of {scope}, {}, {}",
-                settings.region,
+                "Audit of {scope}, {region}, {}",
                 wording::minute(state.started_at)
             );
             let table = table::render(&report, look);
@@ -160,7 +158,7 @@ fn width(into_file: bool) -> usize {
 }
 
 /// Says on standard error what the report may hide, and judges.
-fn verdict(fail_on: Threshold, settings: &Settings, state: &State) -> bool {
+fn verdict(fail_on: Threshold, settings: &Settings, region: &str, state: &State) -> bool {
     let tally = &state.tally;
     let mut is_good = true;
     if let Some(first) = tally.not_seen.items().first() {
@@ -177,10 +175,9 @@ fn verdict(fail_on: Threshold, settings: &Settings, state: &State) -> bool {
         is_good = false;
     } else if tally.credentials == 0 {
         terminal::error(&anyhow::anyhow!(
-            "nothing was audited: there is no credential in {}, region {}; check --prefix, \
+            "nothing was audited: there is no credential in {}, region {region}; check --prefix, \
              --vault, --region and --profile",
-            settings.scope(),
-            settings.region
+            settings.scope()
         ));
         is_good = false;
     }

@@ -105,7 +105,7 @@ impl Doctor<'_> {
         let functions = self.functions(report).await?;
         let is_deployed = functions.is_some();
         let variables = variables(&functions.unwrap_or_default());
-        let settings = match Settings::read(&variables, region) {
+        let settings = match Settings::read(&variables) {
             Ok(settings) => settings,
             Err(error) => {
                 report.show([checks::unusable(&error)])?;
@@ -219,7 +219,7 @@ impl Doctor<'_> {
         for found in deadlines {
             match found.vault {
                 Vault::ParameterStore => {
-                    let layout = &settings.audit.layout;
+                    let layout = &settings.audit.deployment.layout;
                     for role in [
                         Role::ClientId,
                         Role::ClientSecret,
@@ -253,7 +253,7 @@ impl Doctor<'_> {
         settings: &Settings,
         applications: &[ApplicationName],
     ) -> Result<(), Failure> {
-        let layout = &settings.audit.layout;
+        let layout = &settings.audit.deployment.layout;
         let wanted = rules::event_rules(layout).map_err(anyhow::Error::from)?;
         let is_watched = |vault: &str| {
             let vaults = &settings.audit.vaults;
@@ -369,9 +369,8 @@ struct Settings {
 }
 
 impl Settings {
-    fn read(variables: &Variables, region: &str) -> Result<Self, ConfigError> {
-        let mut audit = auditor::Settings::from_lookup(&Lookup::new(|name| variables.get(name)))?;
-        region.clone_into(&mut audit.region);
+    fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        let audit = auditor::Settings::from_lookup(&Lookup::new(|name| variables.get(name)))?;
         let one_vault = |name: &str| match variables.get(name) {
             Some(both) if name == LWA_VAULT.name && both == "both" => None,
             value => value,
@@ -382,7 +381,7 @@ impl Settings {
 
     /// The applications that prefixes are named after.
     fn configured(&self) -> Vec<ApplicationName> {
-        let prefixes = self.audit.layout.prefixes.iter();
+        let prefixes = self.audit.deployment.layout.prefixes.iter();
         prefixes
             .filter_map(|prefix| ApplicationName::parse(prefix).ok())
             .collect()

@@ -16,7 +16,7 @@ use lwa_aws::rotation_vault::RotationVault;
 use lwa_aws::sp_api_client::SpApiClient;
 use lwa_aws::vault::Vault;
 use lwa_core::application::Role;
-use lwa_core::config::TOPIC_ARN;
+use lwa_core::config::{AWS_REGION, TOPIC_ARN};
 use lwa_core::deadline::OVERLAP_DAYS;
 use lwa_core::ports::Clock;
 use lwa_core::rotation::request::Decision;
@@ -73,9 +73,8 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
     log_warnings();
     let application = named_application(options.application.as_deref())?;
     let variables = lookup(options.vault);
-    let mut settings = Settings::from_lookup(&variables)?;
-    settings.layout = account::with_application(settings.layout, application.as_ref());
-    let application = chosen_application(application, &settings.layout)?;
+    let layout = account::with_application(variables.layout()?, application.as_ref());
+    let application = chosen_application(application, &layout)?;
     // Like the function, tells people what was done; unlike it, does without them.
     let topic = match variables.get(TOPIC_ARN) {
         Some(_) => Some(variables.topic_arn()?),
@@ -83,7 +82,9 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
     };
     runtime()?.block_on(async {
         let aws = account::connect(&options.aws, TIMEOUTS).await?;
-        settings.region = aws.region().map(str::to_owned);
+        let region = aws.region().map(str::to_owned);
+        let mut settings = Settings::from_lookup(&variables.with(AWS_REGION, region))?;
+        settings.deployment.layout = layout;
         let sent = Sent::default();
         let rotation = Rotation {
             options,
@@ -103,7 +104,7 @@ fn wire(
     topic: Option<&str>,
     sent: &Sent,
 ) -> Result<Requester, Failure> {
-    let (kind, layout) = (settings.vault, settings.layout.clone());
+    let (kind, layout) = (settings.vault, settings.deployment.layout.clone());
     let ports = Ports {
         ledger: RotationVault::new(kind, aws, layout.clone()),
         vault: Vault::new(kind, aws, layout),
@@ -237,7 +238,11 @@ impl Rotation<'_> {
             .map(|member| {
                 let settings = &self.settings;
                 let place = settings.vault;
-                place.place(&settings.layout, &member.application, &Role::ClientSecret)
+                place.place(
+                    &settings.deployment.layout,
+                    &member.application,
+                    &Role::ClientSecret,
+                )
             })
             .collect();
         let deadline = match plan.decision.deadline() {

@@ -31,16 +31,16 @@ pub(crate) fn main(options: &StoreOptions) -> Result<bool, Failure> {
     check_confirmable(options)?;
     let named = named_application(options.application.as_deref())?;
     let variables = lookup(options.vault);
-    let mut settings = Settings::from_lookup(&variables)?;
-    settings.layout = account::with_application(settings.layout, named.as_ref());
+    let settings = Settings::from_lookup(&variables)?;
+    let layout = account::with_application(settings.deployment.layout, named.as_ref());
     let order = Order {
-        application: chosen_application(named, &settings.layout)?,
+        application: chosen_application(named, &layout)?,
         vault: settings.vault,
-        layout: settings.layout,
+        layout,
         extent: extent(options)?,
         key: key(options)?,
         expires_at: options.expires_at,
-        lifetime_days: variables.secret_lifetime_days()?,
+        lifetime_days: settings.deployment.secret_lifetime_days,
     };
     let given = input::read(options, &order)?;
     runtime()?.block_on(async {

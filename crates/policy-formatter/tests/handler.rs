@@ -4,6 +4,7 @@
 
 use lwa_core::Timestamp;
 use lwa_core::config::Lookup;
+use lwa_core::error::{FunctionError, chain};
 use lwa_core::metrics::Metric;
 use lwa_core::ports::CallFailure;
 use lwa_local::{Fault, FaultMode, World};
@@ -125,10 +126,13 @@ async fn a_failed_publish_is_an_error_and_the_next_delivery_goes_out() {
     let formatter = formatter(&world);
     let error = formatter.handle(reminder("1")).await.unwrap_err();
     assert_eq!(error.error_type(), "PublishFailed");
+    assert_eq!(
+        error.to_string(),
+        "the message about event 1 was not published"
+    );
     assert!(
-        error
-            .to_string()
-            .starts_with("the message about event 1 was not published: Publish")
+        chain(&error)
+            .starts_with("the message about event 1 was not published: Publish was denied")
     );
     assert!(!formatter.handle(reminder("1")).await.unwrap().duplicate);
     assert_eq!(world.published().len(), 1);

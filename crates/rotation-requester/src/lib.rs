@@ -25,10 +25,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::Layout;
 use lwa_core::application::{ApplicationName, Role};
 use lwa_core::audit::utc_date;
-use lwa_core::config::{self, ConfigError, Lookup};
+use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::deadline::{Deadline, SecretTags, tag};
 use lwa_core::exchange::pause;
 use lwa_core::lwa::{AccessToken, Grant, LwaError, Scope, TokenEndpoint, TokenRequest};
@@ -76,8 +75,8 @@ const SILENT_TRIES: u32 = 2;
 /// What the requester is told by its environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How parameters are named, and which applications there are.
-    pub layout: Layout,
+    /// What it shares with the other functions.
+    pub deployment: Deployment,
     /// Where credentials live.
     pub vault: VaultKind,
     /// When rotations are requested.
@@ -86,12 +85,6 @@ pub struct Settings {
     pub token_url: String,
     /// The base URL of SP-API.
     pub sp_api_endpoint: String,
-    /// The team's own page.
-    pub runbook_url: Option<String>,
-    /// The AWS region, for links; none where it is not known.
-    pub region: Option<String>,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -100,15 +93,14 @@ impl Settings {
     where
         F: Fn(&str) -> Option<String>,
     {
+        let deployment = Deployment::from_lookup(lookup)?;
+        let secret_lifetime_days = deployment.secret_lifetime_days;
         Ok(Self {
-            layout: lookup.layout()?,
+            deployment,
             vault: VaultKind::from_lookup(lookup)?,
-            policy: Policy::from_lookup(lookup)?,
+            policy: Policy::from_lookup(lookup, secret_lifetime_days)?,
             token_url: lookup.token_url()?,
             sp_api_endpoint: lookup.sp_api_endpoint()?,
-            runbook_url: lookup.url(config::RUNBOOK_URL)?,
-            region: None,
-            metrics_namespace: lookup.metrics_namespace()?,
         })
     }
 }
@@ -262,7 +254,7 @@ where
             Trigger::Schedule { dry_run } => Report::Schedule(self.schedule(dry_run).await?),
         };
         let now = self.ports.clock.now();
-        if let Some(metrics) = report.metrics(&self.settings.metrics_namespace) {
+        if let Some(metrics) = report.metrics(&self.settings.deployment.metrics_namespace) {
             self.ports.metrics.record(&metrics, now);
         }
         report.check()
@@ -789,11 +781,12 @@ where
     /// A token to ask with, by the secret that is in use.
     async fn token(&self, application: &ApplicationName) -> Result<AccessToken, NoToken> {
         let read = self.ports.vault.read(application, &RefreshTokenOf::Nobody);
-        let credentials = read.await.map_err(|error| match error {
-            VaultError::Call(error) if error.failure.is_transient() => {
+        let credentials = read.await.map_err(|error| {
+            if error.is_transient() {
                 NoToken::Later(error.to_string())
+            } else {
+                NoToken::Obstacle(Obstacle::Vault(error.to_string()))
             }
-            error => NoToken::Obstacle(Obstacle::Vault(error.to_string())),
         })?;
         let request = TokenRequest {
             client_id: credentials.client_id,
@@ -888,9 +881,7 @@ where
 
     /// Gives a message back because the vault cannot be reached.
     async fn vault_failed(&self, message: &QueueMessage, error: &VaultError) -> MessageReport {
-        let may_mend_itself =
-            matches!(error, VaultError::Call(error) if error.failure.is_transient());
-        if is_failure_told(message.receive_count(), may_mend_itself) {
+        if is_failure_told(message.receive_count(), error.is_transient()) {
             let asker = Asker::Notice {
                 receive_count: message.receive_count(),
                 is_news: false,
@@ -987,11 +978,11 @@ where
 
     fn context(&self, asker: Asker, now: Timestamp) -> Context<'_> {
         Context {
-            layout: &self.settings.layout,
+            layout: &self.settings.deployment.layout,
             vault: self.settings.vault,
-            region: self.settings.region.as_deref(),
+            region: self.settings.deployment.region.as_deref(),
             secret_lifetime_days: self.settings.policy.secret_lifetime_days,
-            runbook_url: self.settings.runbook_url.as_deref(),
+            runbook_url: self.settings.deployment.runbook_url.as_deref(),
             origin: match asker {
                 Asker::Notice { .. } => "From rotation-requester, upon a notification from Amazon.",
                 Asker::Schedule => "From rotation-requester's daily schedule.",
@@ -1004,7 +995,7 @@ where
     fn place(&self, application: &ApplicationName, role: &Role) -> String {
         self.settings
             .vault
-            .place(&self.settings.layout, application, role)
+            .place(&self.settings.deployment.layout, application, role)
     }
 }
 

@@ -38,8 +38,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use lwa_core::SecretString;
 use lwa_core::application::ApplicationName;
-use lwa_core::config::{self, ConfigError, Lookup};
+use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::deadline::tag;
 use lwa_core::lwa::{Grant, LwaError, Scope, TokenEndpoint, TokenRequest};
 use lwa_core::message::Notice;
@@ -62,7 +63,6 @@ use lwa_core::rotation::tags::{
 use lwa_core::vault::{
     CredentialVault, RefreshTokenOf, SecretVersion, StoredSecret, VaultError, VaultKind,
 };
-use lwa_core::{Layout, SecretString};
 
 pub use crate::report::{MessageReport, Outcome, ReceiverError, Report};
 
@@ -79,20 +79,12 @@ const FINISH_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 /// What the receiver is told by its environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How parameters are named, and which applications there are.
-    pub layout: Layout,
+    /// What it shares with the other functions.
+    pub deployment: Deployment,
     /// Where credentials live.
     pub vault: VaultKind,
     /// The LWA token endpoint.
     pub token_url: String,
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
-    /// The team's own page.
-    pub runbook_url: Option<String>,
-    /// The AWS region, for links; none where it is not known.
-    pub region: Option<String>,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -102,13 +94,9 @@ impl Settings {
         F: Fn(&str) -> Option<String>,
     {
         Ok(Self {
-            layout: lookup.layout()?,
+            deployment: Deployment::from_lookup(lookup)?,
             vault: VaultKind::from_lookup(lookup)?,
             token_url: lookup.token_url()?,
-            secret_lifetime_days: lookup.secret_lifetime_days()?,
-            runbook_url: lookup.url(config::RUNBOOK_URL)?,
-            region: None,
-            metrics_namespace: lookup.metrics_namespace()?,
         })
     }
 }
@@ -191,11 +179,9 @@ enum Trouble {
 
 impl From<VaultError> for Trouble {
     fn from(error: VaultError) -> Self {
-        let may_mend_itself =
-            matches!(&error, VaultError::Call(error) if error.failure.is_transient());
         Self::Failed {
             error: error.to_string(),
-            may_mend_itself,
+            may_mend_itself: error.is_transient(),
         }
     }
 }
@@ -269,7 +255,7 @@ where
             reports.push(report);
         }
         let report = Report { messages: reports };
-        if let Some(metrics) = report.metrics(&self.settings.metrics_namespace) {
+        if let Some(metrics) = report.metrics(&self.settings.deployment.metrics_namespace) {
             self.ports.metrics.record(&metrics, self.ports.clock.now());
         }
         Ok(report)
@@ -484,7 +470,7 @@ where
             &delivery.new,
             &delivery.id,
             &place,
-            self.settings.secret_lifetime_days,
+            self.settings.deployment.secret_lifetime_days,
             self.ports.clock.now(),
         );
         Ok(Member {
@@ -761,11 +747,11 @@ where
 
     fn context(&self, now: Timestamp) -> Context<'_> {
         Context {
-            layout: &self.settings.layout,
+            layout: &self.settings.deployment.layout,
             vault: self.settings.vault,
-            region: self.settings.region.as_deref(),
-            secret_lifetime_days: self.settings.secret_lifetime_days,
-            runbook_url: self.settings.runbook_url.as_deref(),
+            region: self.settings.deployment.region.as_deref(),
+            secret_lifetime_days: self.settings.deployment.secret_lifetime_days,
+            runbook_url: self.settings.deployment.runbook_url.as_deref(),
             origin: "From secret-receiver, upon a notification from Amazon.",
             now,
         }

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use lwa_aws::logging::{Format, subscriber};
 use lwa_core::ExposeSecret;
 use lwa_core::config::Lookup;
+use lwa_core::error::FunctionError;
 use lwa_core::ports::{CallFailure, Clock};
 use lwa_core::vault::VaultKind;
 use lwa_local::log::Log;
@@ -125,7 +126,7 @@ fn exchanger_over(world: &World, vault: &str) -> Exchanger {
     let lookup = Lookup::new(|name| (name == "LWA_VAULT").then(|| vault.to_owned()));
     let settings = Settings::from_lookup(&lookup).unwrap();
     let kind = VaultKind::from_lookup(&lookup).unwrap();
-    let vault = LocalVault::new(world.clone(), kind, settings.layout.clone());
+    let vault = LocalVault::new(world.clone(), kind, settings.deployment.layout.clone());
     let (lwa, sp_api, clock, metrics) =
         (world.clone(), world.clone(), world.clone(), world.clone());
     TokenExchanger::new(

@@ -135,7 +135,7 @@ impl Platform {
 
     /// How the functions name what they store.
     pub(crate) fn layout(&self) -> Layout {
-        self.receiver.layout.clone()
+        self.receiver.deployment.layout.clone()
     }
 
     /// The environment that serves an invocation: the warm one, if it is still there.

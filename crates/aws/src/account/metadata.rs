@@ -281,7 +281,7 @@ mod tests {
         let account = account(&canned);
         let tags = account.list_parameter_tags("/a").await;
         assert_eq!(tags, Ok(Tags::from([("owner".into(), "erp".into())])));
-        let mut failure = async || {
+        let failure = async || {
             let error = account.list_parameter_tags("/a").await.unwrap_err();
             (error.operation, error.failure)
         };

@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use lwa_aws::parameter_store_estate::ParameterStoreEstate;
 use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::audit::estate::{ParameterEstate, SecretEstate};
-use lwa_core::config::{ConfigError, Lookup};
+use lwa_core::config::{AWS_REGION, Lookup};
+use lwa_core::error::{FunctionError, chain};
 use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::{Clock, Metrics, Notifier, ParameterDirectory};
 use lwa_core::rotation::queue::Payload;
@@ -25,7 +26,6 @@ use token_exchanger::{Response, TokenExchanger, TokenResponse};
 
 use super::live::LiveRun;
 use super::outcome::Failed;
-use super::setting::AWS_REGION;
 use crate::account::{self, NoMetrics};
 use crate::boxed;
 
@@ -107,7 +107,11 @@ impl Function {
             Self::TokenExchanger => {
                 let settings = token_exchanger::Settings::from_lookup(lookup)?;
                 let ports = token_exchanger::Ports {
-                    vault: LocalVault::new(copy(), settings.vault, settings.layout.clone()),
+                    vault: LocalVault::new(
+                        copy(),
+                        settings.vault,
+                        settings.deployment.layout.clone(),
+                    ),
                     lwa: copy(),
                     sp_api: copy(),
                     clock: copy(),
@@ -121,11 +125,8 @@ impl Function {
                 audit(event, auditor).await
             }
             Self::RotationRequester => {
-                let settings = rotation_requester::Settings {
-                    region: lookup.get(AWS_REGION),
-                    ..rotation_requester::Settings::from_lookup(lookup)?
-                };
-                let (vault, layout) = (settings.vault, settings.layout.clone());
+                let settings = rotation_requester::Settings::from_lookup(lookup)?;
+                let (vault, layout) = (settings.vault, settings.deployment.layout.clone());
                 let ports = rotation_requester::Ports {
                     ledger: LocalRotation::new(copy(), vault, layout.clone()),
                     vault: LocalVault::new(copy(), vault, layout),
@@ -137,17 +138,11 @@ impl Function {
                 };
                 let requester = RotationRequester::new(settings, ports);
                 let payload = Payload::new(event.to_string());
-                match boxed(requester.handle(payload)).await {
-                    Ok(report) => Ok(report.to_json()),
-                    Err(error) => Err(Failed::new(error.error_type(), error)),
-                }
+                Ok(boxed(requester.handle(payload)).await?.to_json())
             }
             Self::SecretReceiver => {
-                let settings = secret_receiver::Settings {
-                    region: lookup.get(AWS_REGION),
-                    ..secret_receiver::Settings::from_lookup(lookup)?
-                };
-                let (vault, layout) = (settings.vault, settings.layout.clone());
+                let settings = secret_receiver::Settings::from_lookup(lookup)?;
+                let (vault, layout) = (settings.vault, settings.deployment.layout.clone());
                 let ports = secret_receiver::Ports {
                     rotation: LocalRotation::new(copy(), vault, layout.clone()),
                     vault: LocalVault::new(copy(), vault, layout),
@@ -159,10 +154,7 @@ impl Function {
                 };
                 let receiver = SecretReceiver::new(settings, ports);
                 let payload = Payload::new(event.to_string());
-                match boxed(receiver.handle(payload, None)).await {
-                    Ok(report) => Ok(report.to_json()),
-                    Err(error) => Err(Failed::new(error.error_type(), error)),
-                }
+                Ok(boxed(receiver.handle(payload, None)).await?.to_json())
             }
         }
     }
@@ -193,10 +185,8 @@ impl Function {
                 .await
             }
             Self::Auditor => {
-                let settings = auditor::Settings {
-                    region: live.aws().region().unwrap_or_default().to_owned(),
-                    ..auditor::Settings::from_lookup(lookup)?
-                };
+                let region = live.aws().region().map(str::to_owned);
+                let settings = auditor::Settings::from_lookup(&lookup.with(AWS_REGION, region))?;
                 let auditor = Auditor::new(
                     settings,
                     ParameterStoreEstate::from_aws(live.aws()),
@@ -246,10 +236,7 @@ where
     C: Clock,
     M: Metrics,
 {
-    match boxed(formatter.handle(event)).await {
-        Ok(response) => to_value(&response),
-        Err(error) => Err(Failed::new(error.error_type(), error)),
-    }
+    to_value(&boxed(formatter.handle(event)).await?)
 }
 
 async fn exchange<V, L, S, C, M>(
@@ -263,15 +250,16 @@ where
     C: Clock,
     M: Metrics,
 {
-    match boxed(exchanger.handle(event, EXCHANGER_TIMEOUT)).await {
-        Ok(Response::Token(token)) => Ok(Response::Token(TokenResponse {
-            access_token: HIDDEN.into(),
-            ..token
-        })
-        .to_json()),
-        Ok(check) => Ok(check.to_json()),
-        Err(error) => Err(Failed::new(error.error_type(), error)),
-    }
+    Ok(
+        match boxed(exchanger.handle(event, EXCHANGER_TIMEOUT)).await? {
+            Response::Token(token) => Response::Token(TokenResponse {
+                access_token: HIDDEN.into(),
+                ..token
+            })
+            .to_json(),
+            check @ Response::Check(_) => check.to_json(),
+        },
+    )
 }
 
 async fn audit<P, S, N, C, M>(
@@ -285,10 +273,7 @@ where
     C: Clock,
     M: Metrics,
 {
-    match boxed(auditor.handle(event, AUDITOR_TIMEOUT)).await {
-        Ok(response) => to_value(&response),
-        Err(error) => Err(Failed::new(error.error_type(), error)),
-    }
+    to_value(&boxed(auditor.handle(event, AUDITOR_TIMEOUT)).await?)
 }
 
 impl fmt::Display for Function {
@@ -297,9 +282,10 @@ impl fmt::Display for Function {
     }
 }
 
-impl From<ConfigError> for Failed {
-    fn from(error: ConfigError) -> Self {
-        Self::new("InvalidConfiguration", error)
+/// As the function's error response would put it.
+impl<E: FunctionError + 'static> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::new(error.error_type(), chain(&error))
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lwa_core::application::ApplicationName;
 use lwa_core::deadline::tag;
+use lwa_core::error::FunctionError;
 use lwa_core::ports::CallFailure;
 use lwa_core::rotation::queue::Payload;
 use lwa_core::rotation::tags::NEW_SECRET_PENDING;

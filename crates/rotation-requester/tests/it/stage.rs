@@ -123,11 +123,12 @@ impl Stage {
         let variables = self.variables.clone();
         let lookup = Lookup::new(move |name| {
             let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
+            found
+                .map(|(_, value)| (*value).to_owned())
+                .or_else(|| (name == "AWS_REGION").then(|| "eu-west-1".to_owned()))
         });
         let mut settings = Settings::from_lookup(&lookup).unwrap();
         settings.vault = self.vault;
-        settings.region = Some("eu-west-1".into());
         let world = || self.world.clone();
         let ports = Ports {
             ledger: LocalRotation::new(world(), self.vault, self.layout.clone()),

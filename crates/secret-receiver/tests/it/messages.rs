@@ -4,6 +4,7 @@ use crate::stage::{
     CLIENT_ID, EXPIRES, Ending, NEW, OLD, Queue, Stage, Story, at, event, new_secret,
 };
 use lwa_core::deadline::tag;
+use lwa_core::error::FunctionError;
 use lwa_core::ports::CallFailure;
 use lwa_core::rotation::queue::Payload;
 use lwa_core::rotation::tags::NEW_SECRET_PENDING;

@@ -193,9 +193,9 @@ impl Stage {
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        let mut settings = Settings::from_lookup(&Lookup::new(|_| None)).unwrap();
+        let lookup = Lookup::new(|name| (name == "AWS_REGION").then(|| "eu-west-1".to_owned()));
+        let mut settings = Settings::from_lookup(&lookup).unwrap();
         settings.vault = self.vault;
-        settings.region = Some("eu-west-1".into());
         settings
     }
 
