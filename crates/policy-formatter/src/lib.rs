@@ -14,8 +14,10 @@ use lwa_core::event::Event;
 use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::policy_notice::{self, Context, Findings};
-use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier, ParameterDirectory};
+use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
 use lwa_core::text::quotable;
+use lwa_core::vault::parameter_store;
+use lwa_core::vault::ports::ReadMetadata;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -71,21 +73,21 @@ impl FunctionError for FormatterError {
 }
 
 /// The function over its ports.
-pub struct PolicyFormatter<D, N, C, M> {
+pub struct PolicyFormatter<A, N, C, M> {
     settings: Settings,
-    directory: D,
+    account: A,
     notifier: N,
     clock: C,
     metrics: M,
     published: RecentIds,
 }
 
-impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D, N, C, M> {
+impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C, M> {
     /// A formatter that has published nothing yet.
-    pub fn new(settings: Settings, directory: D, notifier: N, clock: C, metrics: M) -> Self {
+    pub fn new(settings: Settings, account: A, notifier: N, clock: C, metrics: M) -> Self {
         Self {
             settings,
-            directory,
+            account,
             notifier,
             clock,
             metrics,
@@ -157,8 +159,14 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D
     async fn look_up(&self, event: &Event) -> Option<Findings> {
         let name = policy_notice::parameter_name(event)?;
         let (metadata, tags) = tokio::join!(
-            self.limited("DescribeParameters", self.directory.describe(name)),
-            self.limited("ListTagsForResource", self.directory.tags(name)),
+            self.limited(
+                "DescribeParameters",
+                parameter_store::describe(&self.account, name)
+            ),
+            self.limited(
+                "ListTagsForResource",
+                parameter_store::tags(&self.account, name)
+            ),
         );
         for error in [metadata.as_ref().err(), tags.as_ref().err()]
             .into_iter()

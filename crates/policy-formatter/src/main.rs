@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::parameter_directory::SsmDirectory;
 use policy_formatter::{LOOKUP_TIMEOUT, PolicyFormatter, Settings};
 
 /// A publish may take as long as the look-ups, with its retries.
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         |variables, aws| {
             Ok(PolicyFormatter::new(
                 Settings::from_lookup(variables)?,
-                SsmDirectory::new(aws.ssm()),
+                Account::new(aws),
                 SnsTopic::new(aws.sns(), variables.topic_arn()?),
                 SystemClock,
                 MetricsWriter::stdout(),

@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::lwa_client::{LWA_TIMEOUT, LwaClient};
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::rotation_vault::RotationVault;
 use lwa_aws::sp_api_client::SpApiClient;
-use lwa_aws::vault::Vault;
+use lwa_core::vault::Vault;
 use rotation_requester::{Ports, RotationRequester, Settings};
 
 /// One invocation makes a handful of calls within its minute.
@@ -29,8 +29,7 @@ fn main() -> ExitCode {
             let settings = Settings::from_lookup(variables)?;
             let (http, layout) = (aws.http(), &settings.deployment.layout);
             let ports = Ports {
-                ledger: RotationVault::new(settings.vault, aws, layout.clone()),
-                vault: Vault::new(settings.vault, aws, layout.clone()),
+                vault: Vault::new(Account::new(aws), settings.vault, layout.clone()),
                 lwa: LwaClient::new(http.clone(), &settings.token_url, LWA_TIMEOUT)?,
                 sp_api: SpApiClient::new(http.clone(), &settings.sp_api_endpoint, SP_API_TIMEOUT),
                 notifier: SnsTopic::from_aws(aws, variables.topic_arn()?),

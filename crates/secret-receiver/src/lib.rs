@@ -49,19 +49,19 @@ use lwa_core::rotation::client_ids::ClientIds;
 use lwa_core::rotation::memory::{HOPELESS_FOR, Memory};
 use lwa_core::rotation::notices::{self, Context, Rejection};
 use lwa_core::rotation::notification::{NewSecret, Notification, Unusable};
-use lwa_core::rotation::ports::{
-    MessageQueue, RotationLedger, SecretStore, StoreError, StoredApplication,
-};
+use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger, is_failure_told, retry_after};
 use lwa_core::rotation::receive::{
-    Judgement, Place, Verdict, is_answer, is_same_secret, is_spreading, is_stored_since,
-    is_waiting_told, judge, old_secret_ends, stays, verdict,
+    Judgement, Place, Verdict, is_answer, is_spreading, is_stored_since, is_waiting_told, judge,
+    old_secret_ends, stays, verdict,
 };
 use lwa_core::rotation::tags::{
     NEW_SECRET_PENDING, Pending, RotationTags, contested, notification_key, pending, stored,
 };
+use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
 use lwa_core::vault::{
-    CredentialVault, RefreshTokenOf, SecretVersion, StoredSecret, VaultError, VaultKind,
+    RefreshTokenOf, SecretVersion, StoreError, StoredApplication, StoredSecret, Vault, VaultError,
+    VaultKind, is_same_secret,
 };
 
 pub use crate::report::{MessageReport, Outcome, ReceiverError, Report};
@@ -103,11 +103,9 @@ impl Settings {
 
 /// What the receiver works with.
 #[derive(Debug, Clone)]
-pub struct Ports<R, V, T, Q, N, C, M> {
-    /// The applications, the tags of their client secrets, and where new ones are stored.
-    pub rotation: R,
-    /// The credentials.
-    pub vault: V,
+pub struct Ports<A, T, Q, N, C, M> {
+    /// The applications, their credentials, and the tags of their client secrets.
+    pub vault: Vault<A>,
     /// The LWA token endpoint.
     pub lwa: T,
     /// The queue that the messages come from.
@@ -121,9 +119,9 @@ pub struct Ports<R, V, T, Q, N, C, M> {
 }
 
 /// The function over its ports.
-pub struct SecretReceiver<R, V, T, Q, N, C, M> {
+pub struct SecretReceiver<A, T, Q, N, C, M> {
     settings: Settings,
-    ports: Ports<R, V, T, Q, N, C, M>,
+    ports: Ports<A, T, Q, N, C, M>,
     client_ids: Mutex<Option<ClientIds>>,
     hopeless: Memory,
 }
@@ -192,10 +190,9 @@ impl From<CallError> for Trouble {
     }
 }
 
-impl<R, V, T, Q, N, C, M> SecretReceiver<R, V, T, Q, N, C, M>
+impl<A, T, Q, N, C, M> SecretReceiver<A, T, Q, N, C, M>
 where
-    R: RotationLedger + SecretStore,
-    V: CredentialVault,
+    A: ReadMetadata + ReadValues + WriteTags + WriteValues,
     T: TokenEndpoint,
     Q: MessageQueue,
     N: Notifier,
@@ -203,7 +200,7 @@ where
     M: Metrics,
 {
     /// A receiver that has seen nothing yet.
-    pub fn new(settings: Settings, ports: Ports<R, V, T, Q, N, C, M>) -> Self {
+    pub fn new(settings: Settings, ports: Ports<A, T, Q, N, C, M>) -> Self {
         Self {
             settings,
             ports,
@@ -357,7 +354,7 @@ where
             let begun_at = delivery.begun_at(member, now);
             let tags = stored(new, version, *since, begun_at, &delivery.id);
             self.ports
-                .rotation
+                .vault
                 .write_tags(&member.application, &tags)
                 .await?;
         }
@@ -429,7 +426,7 @@ where
         self.publish(&notice).await?;
         let tags = [(NEW_SECRET_PENDING, contested(now, &delivery.id, older_ends))];
         self.ports
-            .rotation
+            .vault
             .write_tags(&member.application, &tags)
             .await?;
         Ok(())
@@ -441,7 +438,7 @@ where
         delivery: &Delivery,
         application: &ApplicationName,
     ) -> Result<Member, Trouble> {
-        let tags = RotationTags::from_map(&self.ports.rotation.tags(application).await?);
+        let tags = RotationTags::from_map(&self.ports.vault.tags(application).await?);
         let read = self.ports.vault.read(application, &RefreshTokenOf::Nobody);
         let current = match read.await {
             Ok(credentials) => Some(credentials.client_secret),
@@ -453,7 +450,7 @@ where
             Some(current) if is_stored_since(&delivery.new, current.written_at) => {
                 self.ports
                     .vault
-                    .in_place_since(application, current)
+                    .value_unchanged_since(application, current)
                     .await?
             }
             _ => None,
@@ -508,8 +505,8 @@ where
             let is_of_this =
                 |pending: &Pending| pending.notification == notification_key(&delivery.id);
             if member.tags.pending.as_ref().is_some_and(is_of_this) {
-                let rotation = &self.ports.rotation;
-                rotation
+                let vault = &self.ports.vault;
+                vault
                     .remove_tags(&member.application, &[NEW_SECRET_PENDING])
                     .await?;
             }
@@ -540,7 +537,7 @@ where
         let new = &delivery.new;
         let stored = self
             .ports
-            .rotation
+            .vault
             .store(&member.application, &new.secret, &delivery.id)
             .await;
         match stored {
@@ -594,7 +591,7 @@ where
         for member in untold {
             let tags = [(NEW_SECRET_PENDING, pending(now, &delivery.id))];
             self.ports
-                .rotation
+                .vault
                 .write_tags(&member.application, &tags)
                 .await?;
         }
@@ -617,7 +614,7 @@ where
             // What was requested since is still to come.
             &[NEW_SECRET_PENDING]
         };
-        match self.ports.rotation.remove_tags(application, keys).await {
+        match self.ports.vault.remove_tags(application, keys).await {
             Err(error)
                 if error.failure.is_transient()
                     && self.ports.clock.now().duration_since(since) < FINISH_WITHIN =>
@@ -700,7 +697,7 @@ where
 
     /// If it fails, the message comes back by itself, only later.
     async fn come_back(&self, message: &QueueMessage, delay: Duration) {
-        if let Err(error) = self.ports.queue.come_back(message, delay).await {
+        if let Err(error) = self.ports.queue.set_visibility(message, delay).await {
             tracing::warn!(
                 message.id = message.message_id,
                 "the message comes back when the queue's visibility timeout has passed: {error}"
@@ -724,7 +721,7 @@ where
         if let Some(known) = known {
             return Ok(known);
         }
-        let seen = ClientIds::new(self.ports.rotation.applications().await?, now);
+        let seen = ClientIds::new(self.ports.vault.applications().await?, now);
         let found = cloned(seen.with(client_id));
         *self
             .client_ids

@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::lwa_client::LwaClient;
 use lwa_aws::message_queue::SqsQueue;
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::rotation_vault::RotationVault;
-use lwa_aws::vault::Vault;
+use lwa_core::vault::Vault;
 use secret_receiver::{Ports, SecretReceiver, Settings};
 
 /// A message takes some ten calls within its 25 seconds.
@@ -29,8 +29,7 @@ fn main() -> ExitCode {
             let settings = Settings::from_lookup(variables)?;
             let layout = &settings.deployment.layout;
             let ports = Ports {
-                rotation: RotationVault::new(settings.vault, aws, layout.clone()),
-                vault: Vault::new(settings.vault, aws, layout.clone()),
+                vault: Vault::new(Account::new(aws), settings.vault, layout.clone()),
                 lwa: LwaClient::new(aws.http().clone(), &settings.token_url, LWA_TIMEOUT)?,
                 queue: SqsQueue::from_aws(aws),
                 notifier: SnsTopic::from_aws(aws, variables.topic_arn()?),

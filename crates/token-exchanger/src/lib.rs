@@ -25,9 +25,8 @@ use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, Tok
 use lwa_core::metrics::{Metric, MetricSet, Unit};
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics};
 use lwa_core::sp_api::{Refusal, SellingPartnerApi, SpApiError};
-use lwa_core::vault::{
-    CredentialVault, Credentials, SecretVersion, StoredSecret, VaultError, VaultKind,
-};
+use lwa_core::vault::ports::{ReadMetadata, ReadValues};
+use lwa_core::vault::{Credentials, SecretVersion, StoredSecret, Vault, VaultError, VaultKind};
 use serde_json::Value;
 
 use crate::cache::{Cache, Ending, KeptToken, Turn};
@@ -73,9 +72,9 @@ impl Settings {
 
 /// The outside, as far as the exchanger needs it.
 #[derive(Debug, Clone)]
-pub struct Ports<V, L, S, C, M> {
+pub struct Ports<A, L, S, C, M> {
     /// Where credentials are read.
-    pub vault: V,
+    pub vault: Vault<A>,
     /// LWA.
     pub lwa: L,
     /// SP-API, for checks.
@@ -87,9 +86,9 @@ pub struct Ports<V, L, S, C, M> {
 }
 
 /// The function over its ports. One of them serves any number of invocations at once.
-pub struct TokenExchanger<V, L, S, C, M> {
+pub struct TokenExchanger<A, L, S, C, M> {
     settings: Settings,
-    ports: Ports<V, L, S, C, M>,
+    ports: Ports<A, L, S, C, M>,
     cache: Cache,
 }
 
@@ -103,16 +102,16 @@ struct Invocation {
     lwa_latency: Option<SignedDuration>,
 }
 
-impl<V, L, S, C, M> TokenExchanger<V, L, S, C, M>
+impl<A, L, S, C, M> TokenExchanger<A, L, S, C, M>
 where
-    V: CredentialVault,
+    A: ReadMetadata + ReadValues,
     L: TokenEndpoint,
     S: SellingPartnerApi,
     C: Clock,
     M: Metrics,
 {
     /// An exchanger that keeps no token yet.
-    pub fn new(settings: Settings, ports: Ports<V, L, S, C, M>) -> Self {
+    pub fn new(settings: Settings, ports: Ports<A, L, S, C, M>) -> Self {
         Self {
             settings,
             ports,

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::lwa_client::{LWA_TIMEOUT, LwaClient};
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::sp_api_client::{SP_API_TIMEOUT, SpApiClient};
-use lwa_aws::vault::Vault;
+use lwa_core::vault::Vault;
 use lwa_lambda::{Invocation, run_concurrent};
 use token_exchanger::{Ports, Settings, TokenExchanger};
 
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
             let settings = Settings::from_lookup(variables)?;
             let (http, layout) = (aws.http(), settings.deployment.layout.clone());
             let ports = Ports {
-                vault: Vault::new(settings.vault, aws, layout),
+                vault: Vault::new(Account::new(aws), settings.vault, layout),
                 lwa: LwaClient::new(http.clone(), &settings.token_url, LWA_TIMEOUT)?,
                 sp_api: SpApiClient::new(http.clone(), &settings.sp_api_endpoint, SP_API_TIMEOUT),
                 clock: SystemClock,
