@@ -14,12 +14,11 @@ use lwa_core::ExposeSecret;
 use lwa_core::config::Lookup;
 use lwa_core::error::FunctionError;
 use lwa_core::ports::{CallFailure, Clock};
-use lwa_core::vault::VaultKind;
+use lwa_core::vault::{Vault, VaultKind};
+use lwa_local::SecretVersion;
 use lwa_local::log::Log;
 use lwa_local::lwa::{ClientSecret, Consent, OAuthClient};
-use lwa_local::vault::LocalVault;
-use lwa_local::world::SecretVersion;
-use lwa_local::{Fault, FaultMode, Secret, World};
+use lwa_local::{Fault, ScriptedFault, Secret, World};
 use serde_json::{Value, json};
 use token_exchanger::{
     CheckResponse, ErrorKind, ExchangerError, Ports, Response, Settings, TokenExchanger,
@@ -27,7 +26,7 @@ use token_exchanger::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
-type Exchanger = TokenExchanger<LocalVault, World, World, World, World>;
+type Exchanger = TokenExchanger<World, World, World, World, World>;
 
 const ID: &str = "amzn1.application-oa2-client.0123";
 const OLD: &str = "amzn1.oa2-cs.v1.planted-old";
@@ -69,6 +68,7 @@ fn world() -> World {
         state.secrets.insert(
             "my-erp".into(),
             Secret {
+                deleted_at: None,
                 arn: "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-erp-a1b2c3".into(),
                 key_id: None,
                 tags: std::collections::BTreeMap::default(),
@@ -126,7 +126,7 @@ fn exchanger_over(world: &World, vault: &str) -> Exchanger {
     let lookup = Lookup::new(|name| (name == "LWA_VAULT").then(|| vault.to_owned()));
     let settings = Settings::from_lookup(&lookup).unwrap();
     let kind = VaultKind::from_lookup(&lookup).unwrap();
-    let vault = LocalVault::new(world.clone(), kind, settings.deployment.layout.clone());
+    let vault = Vault::new(world.clone(), kind, settings.deployment.layout.clone());
     let (lwa, sp_api, clock, metrics) =
         (world.clone(), world.clone(), world.clone(), world.clone());
     TokenExchanger::new(
@@ -203,11 +203,11 @@ fn consent(world: &World, token: &str, consent: Consent) {
     client.refresh_tokens.insert(token.into(), consent);
 }
 
-fn fault(operation: &str, mode: FaultMode, times: Option<u32>) -> Fault {
-    Fault {
+fn fault(operation: &str, fault: Fault, times: Option<u32>) -> ScriptedFault {
+    ScriptedFault {
         operation: operation.into(),
         target: String::new(),
-        mode,
+        fault,
         times,
     }
 }
@@ -428,11 +428,7 @@ async fn an_unreadable_previous_secret_does_not_hide_what_lwa_said() {
     let world = world();
     rotate(&world, start() + hours(2));
     store(&world, NEW);
-    let mut denied = fault(
-        "GetParameters",
-        FaultMode::Before(CallFailure::Denied),
-        None,
-    );
+    let mut denied = fault("GetParameters", Fault::Before(CallFailure::Denied), None);
     denied.target = "before".into();
     world.state().faults.push(denied);
     let error = error(&exchanger(&world), json!({})).await;
@@ -446,7 +442,7 @@ async fn a_previous_secret_that_cannot_be_read_for_the_moment_is_worth_another_t
     store(&world, NEW);
     let mut throttled = fault(
         "GetParameters",
-        FaultMode::Before(CallFailure::Throttled),
+        Fault::Before(CallFailure::Throttled),
         Some(1),
     );
     throttled.target = "before".into();
@@ -577,7 +573,7 @@ async fn a_check_tells_an_expired_secret_from_a_revoked_authorisation() {
 
 #[tokio::test]
 async fn a_check_that_could_not_be_carried_out_is_an_error_and_no_finding() {
-    let unavailable = FaultMode::Before(CallFailure::Unavailable);
+    let unavailable = Fault::Before(CallFailure::Unavailable);
     for (operation, kind) in [
         ("GetParameters", ErrorKind::VaultUnavailable),
         ("ExchangeToken", ErrorKind::LwaUnavailable),
@@ -612,7 +608,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_not() {
         CallFailure::TimedOut,
     ] {
         let world = world();
-        let mode = FaultMode::Before(failure);
+        let mode = Fault::Before(failure);
         world
             .state()
             .faults
@@ -629,7 +625,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_not() {
         (CallFailure::NotFound, ErrorKind::LwaUnavailable),
     ] {
         let world = world();
-        let mode = FaultMode::Before(failure);
+        let mode = Fault::Before(failure);
         world
             .state()
             .faults
@@ -641,7 +637,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_not() {
 
 #[tokio::test]
 async fn trying_again_ends_before_the_invocation_does() {
-    for mode in [FaultMode::Before(CallFailure::Unavailable), FaultMode::Hang] {
+    for mode in [Fault::Before(CallFailure::Unavailable), Fault::Hang] {
         for seconds in [1_u32, 3, 30] {
             let world = world();
             world
@@ -669,7 +665,7 @@ async fn trying_again_ends_before_the_invocation_does() {
     world
         .state()
         .faults
-        .push(fault("GetParameters", FaultMode::Hang, None));
+        .push(fault("GetParameters", Fault::Hang, None));
     let error = error(&exchanger(&world), json!({})).await;
     assert_eq!(error.kind, ErrorKind::VaultUnavailable);
     assert!(world.now() < start() + SignedDuration::from_secs(30));
@@ -681,7 +677,7 @@ async fn a_vault_that_does_not_answer_is_stood_in_for_by_what_it_last_said() {
     let exchanger = exchanger(&world);
     token(&exchanger, json!({})).await;
     advance(&world, hours(2));
-    let mode = FaultMode::Before(CallFailure::Throttled);
+    let mode = Fault::Before(CallFailure::Throttled);
     world
         .state()
         .faults
@@ -698,7 +694,7 @@ async fn a_vault_that_does_not_answer_is_stood_in_for_by_what_it_last_said() {
 #[tokio::test]
 async fn a_denied_vault_says_which_permission_is_missing() {
     let world = world();
-    let mode = FaultMode::Before(CallFailure::Denied);
+    let mode = Fault::Before(CallFailure::Denied);
     world
         .state()
         .faults
@@ -759,7 +755,7 @@ async fn what_was_stored_in_the_wrong_place_is_sent_all_the_same_and_then_hinted
 #[tokio::test]
 async fn the_plural_that_does_not_exist_is_recognised_in_a_refused_scope() {
     let world = world();
-    let mode = FaultMode::Before(CallFailure::Refused);
+    let mode = Fault::Before(CallFailure::Refused);
     world
         .state()
         .faults
