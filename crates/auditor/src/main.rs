@@ -4,12 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use auditor::{Auditor, Settings};
+use lwa_aws::account::Account;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_lambda::{Invocation, run};
 
 /// One page or look-up, with all its retries while the service throttles.
@@ -31,8 +30,7 @@ fn main() -> ExitCode {
             let prompt = Aws::from_sdk_config(aws.sdk_config(), aws.http().clone(), PROMPT);
             Ok(Auditor::new(
                 Settings::from_lookup(variables)?,
-                ParameterStoreEstate::from_aws(aws),
-                SecretsManagerEstate::from_aws(aws),
+                Account::patient(aws),
                 SnsTopic::from_aws(&prompt, variables.topic_arn()?),
                 SystemClock,
                 MetricsWriter::stdout(),

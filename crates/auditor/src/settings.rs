@@ -2,8 +2,9 @@
 
 use jiff::civil::Weekday;
 use lwa_core::Severity;
-use lwa_core::audit::{Rules, Vault};
+use lwa_core::audit::Rules;
 use lwa_core::config::{self, ConfigError, Deployment, Lookup};
+use lwa_core::vault::VaultKind;
 
 /// The settings of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub struct Settings {
     /// What it shares with the other functions.
     pub deployment: Deployment,
     /// The vaults to scan.
-    pub vaults: Vec<Vault>,
+    pub vaults: Vec<VaultKind>,
     /// What the audit measures by.
     pub rules: Rules,
 }
@@ -45,7 +46,7 @@ impl Settings {
 
     /// Each place to look into, in the order in which it is done. A prefix that lies below
     /// another is part of it.
-    pub fn targets(&self) -> Vec<(Vault, &str)> {
+    pub fn targets(&self) -> Vec<(VaultKind, &str)> {
         let prefixes = &self.deployment.layout.prefixes;
         let is_inner = |prefix: &str| {
             prefixes.iter().any(|outer| {
@@ -61,7 +62,7 @@ impl Settings {
             .collect()
     }
 
-    /// Where is looked, in words.
+    /// The scope of the audit, in words.
     pub fn scope(&self) -> String {
         let vaults: Vec<_> = self.vaults.iter().map(|vault| vault.name()).collect();
         format!(
@@ -72,18 +73,15 @@ impl Settings {
     }
 }
 
-fn vaults<F: Fn(&str) -> Option<String>>(lookup: &Lookup<F>) -> Result<Vec<Vault>, ConfigError> {
-    lookup.parsed(
-        config::LWA_VAULT,
-        "parameter-store, secrets-manager or both",
-        |text| {
-            if text == "both" {
-                Some(Vault::ALL.to_vec())
-            } else {
-                Vault::parse(text).map(|vault| vec![vault])
-            }
-        },
-    )
+fn vaults<F>(lookup: &Lookup<F>) -> Result<Vec<VaultKind>, ConfigError>
+where
+    F: Fn(&str) -> Option<String>,
+{
+    let allowed = "parameter-store, secrets-manager or both";
+    lookup.parsed(config::LWA_VAULT, allowed, |text| match text {
+        "both" => Some(VaultKind::ALL.to_vec()),
+        one => VaultKind::parse(one).map(|vault| vec![vault]),
+    })
 }
 
 fn reminder_days<F: Fn(&str) -> Option<String>>(
@@ -158,7 +156,7 @@ mod tests {
     #[test]
     fn the_defaults_hold_where_nothing_is_set() {
         let settings = settings(&[]).unwrap();
-        assert_eq!(settings.vaults, [Vault::ParameterStore]);
+        assert_eq!(settings.vaults, [VaultKind::ParameterStore]);
         assert_eq!(settings.rules.reminder_days, [90, 60, 30, 14, 7, 3, 1]);
         assert_eq!(settings.rules.heartbeat, Some(Weekday::Monday));
         assert_eq!(settings.rules.digest_severity, Severity::Warning);
@@ -207,12 +205,12 @@ mod tests {
         assert_eq!(
             settings.targets(),
             [
-                (Vault::ParameterStore, "/a"),
-                (Vault::ParameterStore, "/b"),
-                (Vault::ParameterStore, "/a2"),
-                (Vault::SecretsManager, "/a"),
-                (Vault::SecretsManager, "/b"),
-                (Vault::SecretsManager, "/a2"),
+                (VaultKind::ParameterStore, "/a"),
+                (VaultKind::ParameterStore, "/b"),
+                (VaultKind::ParameterStore, "/a2"),
+                (VaultKind::SecretsManager, "/a"),
+                (VaultKind::SecretsManager, "/b"),
+                (VaultKind::SecretsManager, "/a2"),
             ]
         );
         assert_eq!(settings.rules.heartbeat, None);

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use auditor::scan::{Observation, State};
+use auditor::scan::Observation;
+use auditor::state::State;
 use auditor::{Response, Settings};
 use jiff::SignedDuration;
 use lwa_aws::clients::Timeouts;

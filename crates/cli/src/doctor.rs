@@ -19,12 +19,12 @@ use lwa_aws::parameter_store_estate::ParameterStoreEstate;
 use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::ApplicationName;
 use lwa_core::application::Role;
-use lwa_core::audit::Vault;
 use lwa_core::audit::estate::{FIND_LIMIT, ParameterEstate, SecretEstate};
 use lwa_core::audit::tally::ApplicationDeadline;
 use lwa_core::config::{ConfigError, LWA_VAULT, Lookup, TOPIC_ARN};
 use lwa_core::ports::{CallError, CallFailure, Clock};
 use lwa_core::rules;
+use lwa_core::vault::VaultKind;
 use serde_json::json;
 use token_exchanger::Response;
 
@@ -218,8 +218,8 @@ impl Doctor<'_> {
         let mut names = Vec::new();
         for found in deadlines {
             match found.vault {
-                Vault::ParameterStore => {
-                    let layout = &settings.audit.deployment.layout;
+                VaultKind::ParameterStore => {
+                    let layout = &settings.audit.layout;
                     for role in [
                         Role::ClientId,
                         Role::ClientSecret,
@@ -228,7 +228,7 @@ impl Doctor<'_> {
                         names.push(layout.parameter(&found.application, &role));
                     }
                 }
-                Vault::SecretsManager => {
+                VaultKind::SecretsManager => {
                     let page = report.over("the keys", secrets.page(&found.credential, None));
                     for secret in page.await.unwrap_or_default().secrets {
                         keys.extend(secret.key_id.filter(|_| secret.name == found.credential));

@@ -68,7 +68,7 @@ fn audit(bencher: Bencher, parameters: usize) {
             roster.note(&place.application, &place.role);
             if place.role == Role::ClientSecret {
                 let assessment = client_secret(&place, metadata, Some(&tags), &rules, now);
-                roster.tag(&place.application, &assessment);
+                roster.tag(&assessment.application);
                 tally.add(assessment, &rules);
             } else {
                 for finding in other_parameter(&place, metadata, &rules, now) {

@@ -1,10 +1,13 @@
 //! Which service keeps the credentials, and how operators find one there.
 
+use serde::{Deserialize, Serialize};
+
 use crate::application::{ApplicationName, Layout, Role};
 use crate::config::{ConfigError, LWA_VAULT, Lookup};
 
 /// Which service keeps the credentials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum VaultKind {
     /// SSM Parameter Store.
     ParameterStore,
@@ -13,17 +16,37 @@ pub enum VaultKind {
 }
 
 impl VaultKind {
+    /// Both, in the order in which they are audited.
+    pub const ALL: [Self; 2] = [Self::ParameterStore, Self::SecretsManager];
+
+    /// The vault as `LWA_VAULT` spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ParameterStore => "parameter-store",
+            Self::SecretsManager => "secrets-manager",
+        }
+    }
+
+    /// The vault's name in a sentence.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ParameterStore => "Parameter Store",
+            Self::SecretsManager => "Secrets Manager",
+        }
+    }
+
+    /// The vault that [`Self::as_str`] spells.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|vault| vault.as_str() == text)
+    }
+
     /// Reads `LWA_VAULT` where only one vault makes sense.
     pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
     where
         F: Fn(&str) -> Option<String>,
     {
         let allowed = "parameter-store or secrets-manager";
-        lookup.parsed(LWA_VAULT, allowed, |text| match text {
-            "parameter-store" => Some(Self::ParameterStore),
-            "secrets-manager" => Some(Self::SecretsManager),
-            _ => None,
-        })
+        lookup.parsed(LWA_VAULT, allowed, Self::parse)
     }
 
     /// Where one credential is stored, as an operator looks for it: a full parameter name, or a
