@@ -249,7 +249,7 @@ async fn requests_for_ten_keys_cause_ten_exchanges_at_once() {
         let token = task.await.unwrap().unwrap();
         let value = token.access_token.expose_secret();
         assert!(
-            value.contains(&format!("\"A{seller}\"")),
+            value.contains(&format!("/A{seller}/")),
             "{value} for {seller}"
         );
     }

@@ -28,6 +28,10 @@ use tracing_subscriber::filter::LevelFilter;
 
 type Exchanger = TokenExchanger<World, World, World, World, World>;
 
+/// The one call that reads credentials with the application's own refresh token.
+const READ: &str = "GetParameters /my-erp/lwa/clientidentifier /my-erp/lwa/clientsecret \
+                    /my-erp/refreshToken";
+
 const ID: &str = "amzn1.application-oa2-client.0123";
 const OLD: &str = "amzn1.oa2-cs.v1.planted-old";
 const NEW: &str = "amzn1.oa2-cs.v1.planted-new";
@@ -215,8 +219,8 @@ fn fault(operation: &str, fault: Fault, times: Option<u32>) -> ScriptedFault {
 #[tokio::test]
 async fn a_cold_request_reads_once_and_exchanges_once_and_a_warm_one_does_neither() {
     for (vault, read) in [
-        ("parameter-store", "GetParameters my-erp"),
-        ("secrets-manager", "GetSecretValue my-erp"),
+        ("parameter-store", READ),
+        ("secrets-manager", "GetSecretValue my-erp AWSCURRENT"),
     ] {
         let world = world();
         let exchanger = exchanger_over(&world, vault);
@@ -299,10 +303,7 @@ async fn force_refresh_passes_the_kept_token_over_and_reads_the_vault_again() {
     calls(&world);
     let second = token(&exchanger, json!({"force_refresh": true})).await;
     assert_ne!(value(&first), value(&second));
-    assert_eq!(
-        calls(&world),
-        ["GetParameters my-erp", "ExchangeToken refresh_token"]
-    );
+    assert_eq!(calls(&world), [READ, "ExchangeToken refresh_token"]);
     assert_eq!(value(&token(&exchanger, json!({})).await), value(&second));
 }
 
@@ -358,10 +359,11 @@ async fn the_previous_secret_is_found_behind_a_rewrite_of_the_newest() {
     assert_eq!(
         calls(&world),
         [
-            "GetParameters my-erp",
+            READ,
             "ExchangeToken refresh_token",
-            "GetParameters my-erp",
-            "GetParameters my-erp before 3",
+            READ,
+            "GetParameters /my-erp/lwa/clientsecret:2",
+            "GetParameters /my-erp/lwa/clientsecret:1",
             "ExchangeToken refresh_token",
         ]
     );
@@ -397,14 +399,7 @@ async fn an_expired_secret_is_reported_after_a_second_look_at_the_vault() {
          /my-erp/lwa/clientidentifier and /my-erp/lwa/clientsecret with the developer console, \
          and if the secret is older than 180 days rotate it there and store the new one"
     );
-    assert_eq!(
-        calls(&world),
-        [
-            "GetParameters my-erp",
-            "ExchangeToken refresh_token",
-            "GetParameters my-erp"
-        ]
-    );
+    assert_eq!(calls(&world), [READ, "ExchangeToken refresh_token", READ]);
 }
 
 #[tokio::test]
@@ -429,7 +424,7 @@ async fn an_unreadable_previous_secret_does_not_hide_what_lwa_said() {
     rotate(&world, start() + hours(2));
     store(&world, NEW);
     let mut denied = fault("GetParameters", Fault::Before(CallFailure::Denied), None);
-    denied.target = "before".into();
+    denied.target = "clientsecret:".into();
     world.state().faults.push(denied);
     let error = error(&exchanger(&world), json!({})).await;
     assert_eq!(error.kind, ErrorKind::CredentialRejected);
@@ -445,7 +440,7 @@ async fn a_previous_secret_that_cannot_be_read_for_the_moment_is_worth_another_t
         Fault::Before(CallFailure::Throttled),
         Some(1),
     );
-    throttled.target = "before".into();
+    throttled.target = "clientsecret:".into();
     world.state().faults.push(throttled);
     let exchanger = exchanger(&world);
     let error = error(&exchanger, json!({})).await;
@@ -477,7 +472,11 @@ async fn a_revoked_authorisation_is_not_taken_for_a_rejected_secret() {
     );
     assert_eq!(
         calls(&world),
-        ["GetParameters my-erp", "ExchangeToken refresh_token"]
+        [
+            "GetParameters /my-erp/lwa/clientidentifier /my-erp/lwa/clientsecret \
+             /my-erp/sellers/A1/refreshToken",
+            "ExchangeToken refresh_token"
+        ]
     );
     // The others go on.
     assert!(ask(&exchanger, json!({})).await.is_ok());
@@ -501,10 +500,11 @@ async fn a_check_tells_an_expired_secret_from_a_revoked_authorisation() {
     assert_eq!(
         calls(&healthy),
         [
-            "GetParameters my-erp",
+            "GetParameters /my-erp/lwa/clientidentifier /my-erp/lwa/clientsecret \
+             /my-erp/sellers/A1/refreshToken",
             "ExchangeToken refresh_token",
             "getMarketplaceParticipations",
-            "GetParameters my-erp",
+            "GetParameters /my-erp/lwa/clientidentifier /my-erp/lwa/clientsecret",
             "ExchangeToken client_credentials sellingpartnerapi::notifications",
             "getDestinations",
         ]
