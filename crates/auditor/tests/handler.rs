@@ -33,9 +33,9 @@ fn at(text: &str) -> Timestamp {
 
 /// A well-kept application with a reported deadline.
 fn put_application(world: &World, root: &str) {
-    world.put_parameter(&format!("{root}/lwa/clientidentifier"), PLANTED, at(ISSUED));
-    world.put_parameter(&format!("{root}/lwa/clientsecret"), PLANTED, at(ISSUED));
-    world.put_parameter(&format!("{root}/refreshToken"), PLANTED, at(ISSUED));
+    world.seed_parameter(&format!("{root}/lwa/clientidentifier"), PLANTED, at(ISSUED));
+    world.seed_parameter(&format!("{root}/lwa/clientsecret"), PLANTED, at(ISSUED));
+    world.seed_parameter(&format!("{root}/refreshToken"), PLANTED, at(ISSUED));
     tag(world, root, "lwa:secret-expires-at", EXPIRES);
 }
 
@@ -335,12 +335,12 @@ fn troubled() -> World {
             "arn:aws:iam::111122223333:user/alice",
         );
     });
-    world.put_parameter(
+    world.seed_parameter(
         "/my-erp/half/lwa/clientsecret",
         PLANTED,
         at("2026-10-02T06:00:00Z"),
     );
-    world.put_parameter("/my-erp/gone/refreshToken", PLANTED, at(ISSUED));
+    world.seed_parameter("/my-erp/gone/refreshToken", PLANTED, at(ISSUED));
     world
 }
 
@@ -534,7 +534,7 @@ async fn an_estate_without_any_date_is_estimated_and_rewriting_moves_only_the_es
     let (before, found) = deadlines().await;
     assert_eq!(found, ["LWA010 info /my-erp/estimated/lwa/clientsecret"]);
     for root in ["/my-erp/reported", "/my-erp/estimated"] {
-        world.put_parameter(
+        world.seed_parameter(
             &format!("{root}/lwa/clientsecret"),
             PLANTED,
             at("2026-06-01T06:00:00Z"),
@@ -698,7 +698,7 @@ async fn a_credential_that_is_deleted_during_the_scan_is_told() {
 #[tokio::test]
 async fn where_completeness_cannot_be_looked_up_nothing_is_claimed() {
     let world = World::new(at(NOW));
-    world.put_parameter("/my-erp/lwa/clientsecret", PLANTED, at(ISSUED));
+    world.seed_parameter("/my-erp/lwa/clientsecret", PLANTED, at(ISSUED));
     tag(&world, "/my-erp", "lwa:secret-expires-at", EXPIRES);
     fail(
         &world,
@@ -810,7 +810,7 @@ async fn an_audit_in_many_invocations_ends_as_one_in_one_go_with_one_digest() {
             put_application(&world, &format!("/shop/{number}"));
         }
         put_secret(&world, "shop/x", &[("AWSPENDING", ISSUED)]);
-        world.put_parameter("/shop/half/lwa/clientidentifier", PLANTED, at(ISSUED));
+        world.seed_parameter("/shop/half/lwa/clientidentifier", PLANTED, at(ISSUED));
         world
     };
     let whole = estate();

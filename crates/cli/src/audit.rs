@@ -10,10 +10,9 @@ use auditor::scan::Observation;
 use auditor::state::State;
 use auditor::{Response, Settings};
 use jiff::SignedDuration;
+use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
 use lwa_core::ports::Clock;
 use lwa_core::{ApplicationName, Severity, Timestamp, wording};
@@ -43,12 +42,11 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
     runtime()?.block_on(async {
         let aws = account::connect(&options.aws, PATIENT).await?;
         let region = aws.region().unwrap_or_default();
-        let parameters = ParameterStoreEstate::from_aws(&aws);
-        let secrets = SecretsManagerEstate::from_aws(&aws);
+        let vaults = Account::patient(&aws);
         let clock = ShiftedClock::showing(options.now);
         let watch = Watch::default();
         let observer = |observation: Observation<'_>| watch.observe(&observation);
-        let survey = auditor::survey(&settings, &parameters, &secrets, &clock, &observer);
+        let survey = auditor::survey(&settings, &vaults, &clock, &observer);
         let survey = boxed(survey);
         let state = watch.over(survey).await;
         let text = render(format, &settings, region, &state, options.output.is_some())?;

@@ -142,7 +142,7 @@ impl World {
 
     /// Puts a current version of a parameter in place, with the SecureString, customer key,
     /// Advanced tier and reminder policies that a well-kept estate has.
-    pub fn put_parameter(&self, name: &str, value: &str, written_at: Timestamp) {
+    pub fn seed_parameter(&self, name: &str, value: &str, written_at: Timestamp) {
         self.state().put_well_kept(name, value, written_at);
     }
 

@@ -19,7 +19,7 @@ fn at(text: &str) -> Timestamp {
 
 fn world() -> World {
     let world = World::new(at("2026-05-31T12:00:00Z"));
-    world.put_parameter(
+    world.seed_parameter(
         PARAMETER,
         "amzn1.oa2-cs.v1.planted",
         at("2026-01-01T12:00:00Z"),

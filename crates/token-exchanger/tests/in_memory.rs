@@ -59,7 +59,7 @@ fn world() -> World {
         ("/my-erp/refreshToken", TOKEN),
         ("/my-erp/sellers/A1/refreshToken", TOKEN_A1),
     ] {
-        world.put_parameter(name, value, written);
+        world.seed_parameter(name, value, written);
     }
     let mut client = OAuthClient::default();
     client.secrets.push(ClientSecret::new(OLD, Timestamp::MIN));
@@ -97,7 +97,7 @@ fn document(secret: &str) -> String {
 /// Stores a secret in both vaults.
 fn store(world: &World, secret: &str) {
     let now = world.now();
-    world.put_parameter(SECRET, secret, now);
+    world.seed_parameter(SECRET, secret, now);
     let mut state = world.state();
     let versions = &mut state.secrets.get_mut("my-erp").unwrap().versions;
     for version in &mut *versions {
@@ -729,12 +729,12 @@ async fn everything_that_is_missing_is_named_at_once() {
 #[tokio::test]
 async fn what_was_stored_in_the_wrong_place_is_sent_all_the_same_and_then_hinted_at() {
     let world = world();
-    world.put_parameter(
+    world.seed_parameter(
         "/my-erp/lwa/clientidentifier",
         "amzn1.sp.solution.0123",
         start(),
     );
-    world.put_parameter(SECRET, TOKEN, "2025-12-02T00:00:00Z".parse().unwrap());
+    world.seed_parameter(SECRET, TOKEN, "2025-12-02T00:00:00Z".parse().unwrap());
     let error = error(&exchanger(&world), json!({})).await;
     assert_eq!(error.kind, ErrorKind::CredentialRejected);
     let text = error.to_string();

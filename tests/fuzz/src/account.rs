@@ -56,7 +56,7 @@ pub(crate) fn world() -> World {
         ("/my-erp/refreshToken", OWN_TOKEN),
         ("/my-erp/sellers/A2EXAMPLE/refreshToken", SELLER_TOKEN),
     ] {
-        world.put_parameter(name, value, written);
+        world.seed_parameter(name, value, written);
     }
     let document = json!({
         "AppClientId": CLIENT_ID,

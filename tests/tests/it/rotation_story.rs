@@ -48,8 +48,8 @@ impl Stage {
         )];
         match kind {
             VaultKind::ParameterStore => {
-                world.put_parameter("/my-erp/lwa/clientidentifier", CLIENT_ID, written);
-                world.put_parameter("/my-erp/lwa/clientsecret", OLD, written);
+                world.seed_parameter("/my-erp/lwa/clientidentifier", CLIENT_ID, written);
+                world.seed_parameter("/my-erp/lwa/clientsecret", OLD, written);
                 let mut state = world.state();
                 let secret = state.parameters.get_mut("/my-erp/lwa/clientsecret");
                 secret.unwrap().tags = tags.into();

@@ -730,8 +730,8 @@ fn place(world: &World, kind: VaultKind, written: Timestamp, wish: Wish) {
     }
     match kind {
         VaultKind::ParameterStore => {
-            world.put_parameter("/my-erp/lwa/clientidentifier", CLIENT_ID, written);
-            world.put_parameter("/my-erp/lwa/clientsecret", OLD, written);
+            world.seed_parameter("/my-erp/lwa/clientidentifier", CLIENT_ID, written);
+            world.seed_parameter("/my-erp/lwa/clientsecret", OLD, written);
             let mut state = world.state();
             for parameter in state.parameters.values_mut() {
                 parameter.parameter_type = "String".to_owned();

@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use auditor::Auditor;
 use clap::ValueEnum;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
-use lwa_core::audit::estate::{ParameterEstate, SecretEstate};
+use lwa_aws::account::Account;
 use lwa_core::config::{AWS_REGION, Lookup};
 use lwa_core::error::{FunctionError, chain};
 use lwa_core::lwa::TokenEndpoint;
-use lwa_core::ports::{Clock, Metrics, Notifier, ParameterDirectory};
+use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::queue::Payload;
 use lwa_core::sp_api::SellingPartnerApi;
-use lwa_core::vault::CredentialVault;
+use lwa_core::vault::Vault;
+use lwa_core::vault::ports::{ReadMetadata, ReadValues};
 use lwa_local::World;
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
+use lwa_local::world::RECEIVER;
 use policy_formatter::PolicyFormatter;
 use rotation_requester::RotationRequester;
 use secret_receiver::SecretReceiver;
@@ -107,11 +105,7 @@ impl Function {
             Self::TokenExchanger => {
                 let settings = token_exchanger::Settings::from_lookup(lookup)?;
                 let ports = token_exchanger::Ports {
-                    vault: LocalVault::new(
-                        copy(),
-                        settings.vault,
-                        settings.deployment.layout.clone(),
-                    ),
+                    vault: Vault::new(copy(), settings.vault, settings.deployment.layout.clone()),
                     lwa: copy(),
                     sp_api: copy(),
                     clock: copy(),
@@ -121,15 +115,14 @@ impl Function {
             }
             Self::Auditor => {
                 let settings = auditor::Settings::from_lookup(lookup)?;
-                let auditor = Auditor::new(settings, copy(), copy(), copy(), copy(), copy());
+                let auditor = Auditor::new(settings, copy(), copy(), copy(), copy());
                 audit(event, auditor).await
             }
             Self::RotationRequester => {
                 let settings = rotation_requester::Settings::from_lookup(lookup)?;
                 let (vault, layout) = (settings.vault, settings.deployment.layout.clone());
                 let ports = rotation_requester::Ports {
-                    ledger: LocalRotation::new(copy(), vault, layout.clone()),
-                    vault: LocalVault::new(copy(), vault, layout),
+                    vault: Vault::new(copy(), vault, layout),
                     lwa: copy(),
                     sp_api: copy(),
                     notifier: copy(),
@@ -144,8 +137,7 @@ impl Function {
                 let settings = secret_receiver::Settings::from_lookup(lookup)?;
                 let (vault, layout) = (settings.vault, settings.deployment.layout.clone());
                 let ports = secret_receiver::Ports {
-                    rotation: LocalRotation::new(copy(), vault, layout.clone()),
-                    vault: LocalVault::new(copy(), vault, layout),
+                    vault: Vault::new(world.acting_as(RECEIVER), vault, layout),
                     lwa: copy(),
                     queue: copy(),
                     notifier: copy(),
@@ -171,9 +163,9 @@ impl Function {
         match self {
             Self::PolicyFormatter => {
                 let settings = policy_formatter::Settings::from_lookup(lookup)?;
-                let (directory, notifier) = (live.directory(), live.notifier());
+                let (account, notifier) = (live.account(), live.notifier());
                 let formatter =
-                    PolicyFormatter::new(settings, directory, notifier, live.clock(), NoMetrics);
+                    PolicyFormatter::new(settings, account, notifier, live.clock(), NoMetrics);
                 format(event, formatter).await
             }
             Self::TokenExchanger => {
@@ -189,8 +181,7 @@ impl Function {
                 let settings = auditor::Settings::from_lookup(&lookup.with(AWS_REGION, region))?;
                 let auditor = Auditor::new(
                     settings,
-                    ParameterStoreEstate::from_aws(live.aws()),
-                    SecretsManagerEstate::from_aws(live.aws()),
+                    Account::patient(live.aws()),
                     live.notifier(),
                     live.clock(),
                     NoMetrics,
@@ -226,12 +217,12 @@ const AUDITOR_TIMEOUT: Duration = Duration::from_mins(5);
 /// What stands in the place of an access token.
 const HIDDEN: &str = "(hidden)";
 
-async fn format<D, N, C, M>(
+async fn format<A, N, C, M>(
     event: Value,
-    formatter: PolicyFormatter<D, N, C, M>,
+    formatter: PolicyFormatter<A, N, C, M>,
 ) -> Result<Value, Failed>
 where
-    D: ParameterDirectory,
+    A: ReadMetadata,
     N: Notifier,
     C: Clock,
     M: Metrics,
@@ -239,12 +230,12 @@ where
     to_value(&boxed(formatter.handle(event)).await?)
 }
 
-async fn exchange<V, L, S, C, M>(
+async fn exchange<A, L, S, C, M>(
     event: Value,
-    exchanger: TokenExchanger<V, L, S, C, M>,
+    exchanger: TokenExchanger<A, L, S, C, M>,
 ) -> Result<Value, Failed>
 where
-    V: CredentialVault,
+    A: ReadMetadata + ReadValues,
     L: TokenEndpoint,
     S: SellingPartnerApi,
     C: Clock,
@@ -262,13 +253,9 @@ where
     )
 }
 
-async fn audit<P, S, N, C, M>(
-    event: Value,
-    auditor: Auditor<P, S, N, C, M>,
-) -> Result<Value, Failed>
+async fn audit<A, N, C, M>(event: Value, auditor: Auditor<A, N, C, M>) -> Result<Value, Failed>
 where
-    P: ParameterEstate,
-    S: SecretEstate,
+    A: ReadMetadata,
     N: Notifier,
     C: Clock,
     M: Metrics,

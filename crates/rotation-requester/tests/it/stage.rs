@@ -57,8 +57,8 @@ impl Stage {
             VaultKind::ParameterStore => {
                 let id = self.layout.parameter(&name, &Role::ClientId);
                 let secret = self.layout.parameter(&name, &Role::ClientSecret);
-                self.world.put_parameter(&id, client_id, written);
-                self.world.put_parameter(&secret, SECRET, written);
+                self.world.seed_parameter(&id, client_id, written);
+                self.world.seed_parameter(&secret, SECRET, written);
             }
             VaultKind::SecretsManager => {
                 let document = json!({"AppClientId": client_id, "AppClientSecret": SECRET});
@@ -95,7 +95,7 @@ impl Stage {
         match self.vault {
             VaultKind::ParameterStore => {
                 let name = self.layout.parameter(&name, &Role::ClientSecret);
-                self.world.put_parameter(&name, value, written);
+                self.world.seed_parameter(&name, value, written);
             }
             VaultKind::SecretsManager => {
                 let mut state = self.world.state();

@@ -129,8 +129,8 @@ impl Stage {
                 let name = ApplicationName::parse(root).unwrap();
                 let id = self.layout.parameter(&name, &Role::ClientId);
                 let secret_name = self.layout.parameter(&name, &Role::ClientSecret);
-                self.world.put_parameter(&id, client_id, written);
-                self.world.put_parameter(&secret_name, secret, written);
+                self.world.seed_parameter(&id, client_id, written);
+                self.world.seed_parameter(&secret_name, secret, written);
                 let mut state = self.world.state();
                 state.parameters.get_mut(&secret_name).unwrap().tags = tags;
             }
@@ -174,7 +174,7 @@ impl Stage {
                 let name = ApplicationName::parse("my-erp").unwrap();
                 let name = self.layout.parameter(&name, &Role::ClientSecret);
                 drop(state);
-                self.world.put_parameter(&name, value, now);
+                self.world.seed_parameter(&name, value, now);
             }
             VaultKind::SecretsManager => {
                 let versions = &mut state.secrets.get_mut("my-erp").unwrap().versions;
