@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lwa_tests::clock;
 use serde_json::{Value, json};
 
-use crate::clock;
 use crate::services::CLIENT_ID;
 
 /// One program under one set of circumstances.

@@ -9,13 +9,10 @@
 )]
 
 mod cases;
-mod clock;
 mod document;
-mod http;
+mod kernel;
 mod measure;
-mod process;
 mod report;
-mod runtime_api;
 mod services;
 mod statistics;
 mod targets;
@@ -31,7 +28,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde::Serialize;
-use tokio::task::LocalSet;
 
 use crate::cases::{AUDITOR, Case, FLOOR};
 use crate::report::{AuditReport, CaseReport, Report, Throughput};
@@ -106,7 +102,7 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .context("Tokio does not start")
-        .and_then(|runtime| LocalSet::new().block_on(&runtime, run(&Arguments::parse())));
+        .and_then(|runtime| runtime.block_on(run(&Arguments::parse())));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -124,7 +120,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let mut authority = tempfile::NamedTempFile::new().context("a file cannot be made")?;
     authority.write_all(certificate.as_bytes())?;
     let authority = authority.path();
-    let services = Services::start(acceptor).await?;
+    let services = Services::start(&acceptor);
 
     let python = arguments.python.as_deref();
     let mut cases = cases::all(

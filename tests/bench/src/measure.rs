@@ -4,13 +4,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use lwa_tests::clock;
+use lwa_tests::process::Process;
+use lwa_tests::runtime_api::protocol::{self, Invocation, Poll, Report, RuntimeApi};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::cases::Case;
-use crate::process::{self, Process};
-use crate::runtime_api::{Answer, Poll, RuntimeApi};
+use crate::kernel::{self, Usage};
 use crate::services::{Calls, Services};
 use crate::statistics::{percentile, sorted};
+
+/// How long a function has for one invocation, as far as it is told.
+const TIMEOUT: Duration = Duration::from_mins(15);
 
 /// How long a function may take for anything.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -77,35 +83,35 @@ pub(crate) async fn life(
     services.hold(3);
     services.end_in(case.days_left);
     services.take_calls();
-    process::run_on(0)?;
-    let mut running = Running::start(case, services, authority, 1).await?;
+    kernel::run_on(0)?;
+    let mut running = Running::start(case, services, authority, 1);
 
     let poll = running.poll().await?;
-    let init = poll.at - running.process.started;
-    let init_cpu = running.process.cpu_when_idle().await?;
-    let given = poll.give(0, &case.event(0)?);
+    let init = poll.at - running.process.started();
+    let init_cpu = running.usage.cpu_when_idle().await?;
+    let given = poll.give(&invocation(0, case.event(0)?));
     let answer = running.answer().await?;
     let cold = answer.at - given;
-    let first_cpu = running.process.cpu_when_idle().await?;
+    let first_cpu = running.usage.cpu_when_idle().await?;
     let cold_calls = services.take_calls();
-    answer.acknowledge();
+    answer.accept();
 
     let warm = (warm * case.warm_percent / 100).max(1);
     let mut latencies = Vec::with_capacity(warm);
     let mut poll = running.poll().await?;
-    let before = running.process.cpu_when_idle().await?;
+    let before = running.usage.cpu_when_idle().await?;
     for number in 1..=warm {
-        let event = case.event(number as u64)?;
-        let given = poll.give(number as u64, &event);
+        let invocation = invocation(number as u64, case.event(number as u64)?);
+        let given = poll.give(&invocation);
         let answer = running.answer().await?;
         latencies.push(microseconds(answer.at - given));
-        answer.acknowledge();
+        answer.accept();
         poll = running.poll().await?;
     }
-    let after = running.process.cpu_when_idle().await?;
+    let after = running.usage.cpu_when_idle().await?;
     let warm_cpu = after.saturating_sub(before);
     let latencies = sorted(latencies);
-    let peak_bytes = running.process.peak_memory()?;
+    let peak_bytes = running.usage.peak_memory()?;
     running.check(services)?;
     drop(poll);
     Ok(Life {
@@ -134,35 +140,37 @@ pub(crate) async fn throughput(
     services.hold(3);
     services.end_in(case.days_left);
     services.delay_lwa(case.lwa_delay);
-    process::run_on(1)?;
-    let mut running = Running::start(case, services, authority, pollers).await?;
-    process::run_on(0)?;
+    kernel::run_on(1)?;
+    let mut running = Running::start(case, services, authority, pollers);
+    kernel::run_on(0)?;
     for number in 0..WARM_UP {
-        running.invoke(number, &case.event(number)?).await?;
+        running
+            .invoke(invocation(number, case.event(number)?))
+            .await?;
     }
-    let (cpu, own_cpu) = (running.process.cpu()?, process::own_cpu()?);
-    let start = crate::clock::now();
+    let (cpu, own_cpu) = (running.usage.cpu()?, kernel::own_cpu()?);
+    let start = clock::now();
     let mut number = WARM_UP;
     let mut answered = 0;
     while start.elapsed() < duration {
         tokio::select! {
             Some(poll) = running.api.polls.recv() => {
                 number += 1;
-                poll.give(number, &case.event(number)?);
+                poll.give(&invocation(number, case.event(number)?));
             }
-            Some(answer) = running.api.answers.recv() => {
+            Some(answer) = running.api.reports.recv() => {
                 if answer.outcome.is_err() {
                     return Err(running.failure(&answer));
                 }
                 answered += 1;
-                answer.acknowledge();
+                answer.accept();
             }
-            () = running.process.end(PATIENCE) => return Err(running.silence()),
+            _ = timeout(PATIENCE, running.process.wait()) => return Err(running.silence()),
         }
     }
     let elapsed = start.elapsed().as_secs_f64();
-    let cpu = running.process.cpu()?.saturating_sub(cpu);
-    let own_cpu = process::own_cpu()?.saturating_sub(own_cpu);
+    let cpu = running.usage.cpu()?.saturating_sub(cpu);
+    let own_cpu = kernel::own_cpu()?.saturating_sub(own_cpu);
     services.delay_lwa(Duration::ZERO);
     running.check(services)?;
     Ok(Rate {
@@ -182,22 +190,22 @@ pub(crate) async fn audit(
     services.hold(parameters);
     services.end_in(case.days_left);
     services.take_calls();
-    process::run_on(1)?;
-    let mut running = Running::start(case, services, authority, 1).await?;
-    process::run_on(0)?;
+    kernel::run_on(1)?;
+    let mut running = Running::start(case, services, authority, 1);
+    kernel::run_on(0)?;
     let mut event = case.event(0)?;
     let mut poll = running.poll().await?;
-    let before = running.process.cpu_when_idle().await?;
-    let start = crate::clock::now();
+    let before = running.usage.cpu_when_idle().await?;
+    let start = clock::now();
     let mut invocations = 0;
     let (seconds, seen) = loop {
-        poll.give(invocations, &event);
+        poll.give(&invocation(invocations, event));
         let answer = running.answer().await?;
         invocations += 1;
         let outcome = answer.outcome.clone().unwrap_or_default();
         let response: Value = serde_json::from_slice(&outcome).context("no JSON")?;
         let at = answer.at;
-        answer.acknowledge();
+        answer.accept();
         let continuation = &response["continuation"];
         if continuation.is_null() {
             break ((at - start).as_secs_f64(), response["summary"].clone());
@@ -208,7 +216,7 @@ pub(crate) async fn audit(
         poll = running.poll().await?;
     };
     running.poll().await?;
-    let after = running.process.cpu_when_idle().await?;
+    let after = running.usage.cpu_when_idle().await?;
     let cpu = after.saturating_sub(before);
     running.check(services)?;
     if seen["credentials"].as_u64() != Some(parameters as u64) {
@@ -217,7 +225,7 @@ pub(crate) async fn audit(
     Ok(Audit {
         seconds,
         cpu_seconds: cpu.as_secs_f64(),
-        peak_bytes: running.process.peak_memory()?,
+        peak_bytes: running.usage.peak_memory()?,
         invocations,
         calls: services.take_calls().values().sum(),
     })
@@ -227,18 +235,15 @@ pub(crate) async fn audit(
 struct Running {
     name: &'static str,
     process: Process,
+    usage: Usage,
     api: RuntimeApi,
 }
 
 impl Running {
-    async fn start(
-        case: &Case,
-        services: &Services,
-        authority: &Path,
-        pollers: u32,
-    ) -> Result<Self> {
-        let api = RuntimeApi::start().await?;
-        let mut variables = lambda_variables(&api.address().to_string(), case.name);
+    fn start(case: &Case, services: &Services, authority: &Path, pollers: u32) -> Self {
+        let api = RuntimeApi::start(case.name);
+        let mut variables = protocol::variables(case.name, api.address());
+        variables.extend(credentials());
         variables.extend(services.variables(case.over_tls));
         variables.extend(
             case.variables
@@ -247,18 +252,19 @@ impl Running {
         );
         if case.over_tls {
             let file = authority.to_string_lossy().into_owned();
-            variables.push(("AWS_CA_BUNDLE".to_owned(), file));
+            variables.insert("AWS_CA_BUNDLE".to_owned(), file);
         }
         if pollers > 1 {
             let name = "AWS_LAMBDA_MAX_CONCURRENCY".to_owned();
-            variables.push((name, pollers.to_string()));
+            variables.insert(name, pollers.to_string());
         }
-        let process = Process::start(&case.program, &case.arguments, &variables)?;
-        Ok(Self {
+        let process = Process::start(&case.program, &case.arguments, &variables);
+        Self {
             name: case.name,
+            usage: Usage(process.id()),
             process,
             api,
-        })
+        }
     }
 
     /// The next request for an event.
@@ -266,26 +272,26 @@ impl Running {
         tokio::select! {
             biased;
             Some(poll) = self.api.polls.recv() => Ok(poll),
-            Some(answer) = self.api.answers.recv() => Err(self.failure(&answer)),
-            () = self.process.end(PATIENCE) => Err(self.silence()),
+            Some(answer) = self.api.reports.recv() => Err(self.failure(&answer)),
+            _ = timeout(PATIENCE, self.process.wait()) => Err(self.silence()),
         }
     }
 
     /// The next answer, which must be a response.
-    async fn answer(&mut self) -> Result<Answer> {
+    async fn answer(&mut self) -> Result<Report> {
         tokio::select! {
             biased;
-            Some(answer) = self.api.answers.recv() => match answer.outcome {
+            Some(answer) = self.api.reports.recv() => match answer.outcome {
                 Ok(_) => Ok(answer),
                 Err(_) => Err(self.failure(&answer)),
             },
-            () = self.process.end(PATIENCE) => Err(self.silence()),
+            _ = timeout(PATIENCE, self.process.wait()) => Err(self.silence()),
         }
     }
 
-    async fn invoke(&mut self, number: u64, event: &[u8]) -> Result<()> {
-        self.poll().await?.give(number, event);
-        self.answer().await?.acknowledge();
+    async fn invoke(&mut self, invocation: Invocation) -> Result<()> {
+        self.poll().await?.give(&invocation);
+        self.answer().await?.accept();
         Ok(())
     }
 
@@ -296,19 +302,25 @@ impl Running {
             bail!(
                 "{} calls `{call}`, which the benchmark does not play; it wrote:\n{}",
                 self.name,
-                self.process.output()
+                self.last_lines()
             );
         }
         Ok(())
     }
 
-    fn failure(&self, answer: &Answer) -> anyhow::Error {
-        let body = answer.outcome.as_ref().map_or_else(Vec::clone, Vec::clone);
+    fn last_lines(&self) -> String {
+        let text = self.process.log().text();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+
+    fn failure(&self, answer: &Report) -> anyhow::Error {
+        let body = answer.outcome.as_ref().unwrap_or_else(|body| body);
         anyhow::anyhow!(
             "{} failed: {}\nIt wrote:\n{}",
             self.name,
-            String::from_utf8_lossy(&body),
-            self.process.output()
+            String::from_utf8_lossy(body),
+            self.last_lines()
         )
     }
 
@@ -316,34 +328,32 @@ impl Running {
         anyhow::anyhow!(
             "{} does not answer; it wrote:\n{}",
             self.name,
-            self.process.output()
+            self.last_lines()
         )
     }
 }
 
-/// What Lambda sets: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
-fn lambda_variables(runtime_api: &str, name: &str) -> Vec<(String, String)> {
+/// What functions find besides, at the lengths that they have on Lambda.
+fn credentials() -> [(String, String); 7] {
     let session = "x".repeat(700);
     [
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api),
-        ("AWS_LAMBDA_FUNCTION_NAME", name),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/23/[$LATEST]bench"),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-        ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
         ("AWS_REGION", "us-east-1"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "ASIAEXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "example"),
         ("AWS_SESSION_TOKEN", &session),
         ("LANG", "en_US.UTF-8"),
-        ("TZ", ":UTC"),
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+}
+
+fn invocation(number: u64, event: Vec<u8>) -> Invocation {
+    Invocation {
+        payload: event.into(),
+        request_id: format!("00000000-0000-4000-8000-{number:012x}"),
+        timeout: TIMEOUT,
+    }
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -1,17 +1,17 @@
 //! What the functions call: Parameter Store, SNS, SQS, LWA and SP-API, each on a port of its own
 //! because each has a host of its own. They answer at once and count.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::future::ready;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use http::StatusCode;
+use lwa_tests::clock;
+use lwa_tests::server::{Reply, Request, Server};
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
-
-use crate::clock;
-use crate::http::{Request, Server, answer};
 
 /// The client id of every application.
 pub(crate) const CLIENT_ID: &str = "amzn1.application-oa2-client.0123456789abcdef0123456789abcdef";
@@ -29,21 +29,21 @@ pub(crate) type Calls = BTreeMap<String, u64>;
 
 /// The services.
 pub(crate) struct Services {
-    state: Rc<State>,
+    state: Arc<Mutex<State>>,
     plain: Vec<Server>,
     tls: Vec<Server>,
 }
 
 struct State {
     /// How many parameters there are.
-    parameters: Cell<usize>,
+    parameters: usize,
     /// How many days the client secrets have left.
-    days_left: Cell<i64>,
+    days_left: i64,
     /// How long LWA takes.
-    lwa_delay: Cell<Duration>,
-    calls: RefCell<Calls>,
+    lwa_delay: Duration,
+    calls: Calls,
     /// What nothing here knows the answer to.
-    unexpected: RefCell<Vec<String>>,
+    unexpected: Vec<String>,
     now: i64,
 }
 
@@ -58,31 +58,29 @@ const SERVICES: [(&str, &str, &str); 5] = [
 
 impl Services {
     /// Starts all of them twice: plain, and over TLS.
-    pub(crate) async fn start(tls: TlsAcceptor) -> Result<Self> {
-        let state = Rc::new(State {
-            parameters: Cell::new(0),
-            days_left: Cell::new(0),
-            lwa_delay: Cell::default(),
-            calls: RefCell::default(),
-            unexpected: RefCell::default(),
+    pub(crate) fn start(tls: &TlsAcceptor) -> Self {
+        let state = Arc::new(Mutex::new(State {
+            parameters: 0,
+            days_left: 0,
+            lwa_delay: Duration::ZERO,
+            calls: Calls::new(),
+            unexpected: Vec::new(),
             now: clock::timestamp().as_second(),
-        });
-        let mut servers = [Vec::new(), Vec::new()];
-        for (list, tls) in servers.iter_mut().zip([None, Some(tls)]) {
-            for (service, _, _) in SERVICES {
-                let state = Rc::clone(&state);
-                let respond = async move |request: Request| {
-                    let delay = state.lwa_delay.get();
-                    if service == "lwa" && !delay.is_zero() {
-                        tokio::time::sleep(delay).await;
-                    }
-                    state.respond(service, &request)
-                };
-                list.push(Server::start(tls.clone(), respond).await?);
-            }
+        }));
+        let start = |tls: Option<&TlsAcceptor>| {
+            let server = |(service, _, _)| {
+                let state = Arc::clone(&state);
+                Server::start_over(tls.cloned(), move |request| {
+                    ready(lock(&state).respond(service, &request))
+                })
+            };
+            SERVICES.map(server).into()
+        };
+        Self {
+            plain: start(None),
+            tls: start(Some(tls)),
+            state,
         }
-        let [plain, tls] = servers;
-        Ok(Self { state, plain, tls })
     }
 
     /// The variables that lead a function to them.
@@ -105,32 +103,32 @@ impl Services {
     /// From now on there are so many parameters; with fewer than [`PER_APPLICATION`], one
     /// application.
     pub(crate) fn hold(&self, parameters: usize) {
-        self.state.parameters.set(parameters);
+        lock(&self.state).parameters = parameters;
     }
 
     /// From now on the client secrets have so many days left.
     pub(crate) fn end_in(&self, days: i64) {
-        self.state.days_left.set(days);
+        lock(&self.state).days_left = days;
     }
 
     /// From now on LWA takes so long to answer.
     pub(crate) fn delay_lwa(&self, delay: Duration) {
-        self.state.lwa_delay.set(delay);
+        lock(&self.state).lwa_delay = delay;
     }
 
     /// The calls since this was asked last.
     pub(crate) fn take_calls(&self) -> Calls {
-        self.state.calls.take()
+        mem::take(&mut lock(&self.state).calls)
     }
 
     /// The requests since this was asked last that nothing here can answer.
     pub(crate) fn take_unexpected(&self) -> Vec<String> {
-        self.state.unexpected.take()
+        mem::take(&mut lock(&self.state).unexpected)
     }
 }
 
 impl State {
-    fn respond(&self, service: &str, request: &Request) -> Vec<u8> {
+    fn respond(&mut self, service: &str, request: &Request) -> Reply {
         let operation = operation(service, request);
         let response = match (service, operation.as_str()) {
             ("ssm", "GetParameters") => self.get_parameters(request),
@@ -139,26 +137,21 @@ impl State {
             ("ssm", "AddTagsToResource" | "RemoveTagsFromResource") => Some(aws_json(&json!({}))),
             ("ssm", "PutParameter") => Some(aws_json(&json!({"Version": 8, "Tier": "Advanced"}))),
             ("sns", "Publish") => Some(published()),
-            ("sqs", "ChangeMessageVisibility") => Some(answer("200 OK", "", b"")),
-            ("lwa", "token") => Some(json_answer(&json!({
-                // As long as those that Amazon hands out.
-                "access_token": format!("Atza|{}", "x".repeat(350)),
-                "token_type": "bearer",
-                "expires_in": 3600,
-            }))),
-            ("sp-api", "POST clientSecret") => Some(answer("204 No Content", "", b"")),
+            ("sqs", "ChangeMessageVisibility") => Some(empty(StatusCode::OK)),
+            ("lwa", "token") => Some(token().after(self.lwa_delay)),
+            ("sp-api", "POST clientSecret") => Some(empty(StatusCode::NO_CONTENT)),
             _ => None,
         };
         let name = format!("{service} {operation}");
         let response = response.unwrap_or_else(|| {
-            self.unexpected.borrow_mut().push(name.clone());
-            answer("501 Not Implemented", "", b"{}")
+            self.unexpected.push(name.clone());
+            empty(StatusCode::NOT_IMPLEMENTED)
         });
-        *self.calls.borrow_mut().entry(name).or_default() += 1;
+        *self.calls.entry(name).or_default() += 1;
         response
     }
 
-    fn get_parameters(&self, request: &Request) -> Option<Vec<u8>> {
+    fn get_parameters(&self, request: &Request) -> Option<Reply> {
         let body: Value = serde_json::from_slice(&request.body).ok()?;
         let parameters: Option<Vec<Value>> = body["Names"]
             .as_array()?
@@ -181,9 +174,9 @@ impl State {
         ))
     }
 
-    fn describe_parameters(&self, request: &Request) -> Option<Vec<u8>> {
+    fn describe_parameters(&self, request: &Request) -> Option<Reply> {
         let body: Value = serde_json::from_slice(&request.body).ok()?;
-        let count = self.parameters.get();
+        let count = self.parameters;
         let wanted = wanted_name(&body);
         if let Some(name) = wanted {
             return Some(aws_json(&json!({"Parameters": [self.metadata(name)]})));
@@ -233,13 +226,13 @@ impl State {
         })
     }
 
-    fn tags(&self) -> Vec<u8> {
+    fn tags(&self) -> Reply {
         let at = |days: i64| {
             jiff::Timestamp::from_second(self.now + days * DAY).map(|at| at.to_string())
         };
-        let days_left = self.days_left.get();
+        let days_left = self.days_left;
         let (Ok(issued), Ok(expires)) = (at(days_left - 180), at(days_left)) else {
-            return answer("500 Internal Server Error", "", b"{}");
+            return empty(StatusCode::INTERNAL_SERVER_ERROR);
         };
         // As in an estate that has been looked at: the dates are those of version 7.
         let looked_at = format!("7 {issued} {expires}");
@@ -289,7 +282,7 @@ fn wanted_name(body: &Value) -> Option<&str> {
 fn operation(service: &str, request: &Request) -> String {
     match service {
         "ssm" | "sqs" => {
-            let target = request.target.rsplit('.').next();
+            let target = request.header("x-amz-target").rsplit('.').next();
             target.unwrap_or_default().to_owned()
         }
         "sns" => {
@@ -301,28 +294,44 @@ fn operation(service: &str, request: &Request) -> String {
         }
         "lwa" => "token".to_owned(),
         _ => {
-            let method = if request.is_get { "GET" } else { "POST" };
-            let last = request.path.rsplit('/').next().unwrap_or_default();
-            format!("{method} {last}")
+            let last = request.path().rsplit('/').next().unwrap_or_default();
+            format!("{} {last}", request.method)
         }
     }
 }
 
-fn aws_json(body: &Value) -> Vec<u8> {
-    let headers = "Content-Type: application/x-amz-json-1.1\r\n\
-                   x-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\n";
-    answer("200 OK", headers, body.to_string().as_bytes())
+fn empty(status: StatusCode) -> Reply {
+    Reply::new(status, [("", ""); 0], b"")
 }
 
-fn json_answer(body: &Value) -> Vec<u8> {
-    let headers = "Content-Type: application/json\r\n";
-    answer("200 OK", headers, body.to_string().as_bytes())
+fn aws_json(body: &Value) -> Reply {
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amzn-requestid", "00000000-0000-4000-8000-000000000000"),
+    ];
+    Reply::new(StatusCode::OK, headers, body.to_string().as_bytes())
 }
 
-fn published() -> Vec<u8> {
+fn token() -> Reply {
+    let body = json!({
+        // As long as those that Amazon hands out.
+        "access_token": format!("Atza|{}", "x".repeat(350)),
+        "token_type": "bearer",
+        "expires_in": 3600,
+    });
+    let headers = [("content-type", "application/json")];
+    Reply::new(StatusCode::OK, headers, body.to_string().as_bytes())
+}
+
+fn published() -> Reply {
     let body = "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult>\
                 <MessageId>00000000-0000-4000-8000-000000000000</MessageId></PublishResult>\
                 <ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000000</RequestId>\
                 </ResponseMetadata></PublishResponse>";
-    answer("200 OK", "Content-Type: text/xml\r\n", body.as_bytes())
+    let headers = [("content-type", "text/xml")];
+    Reply::new(StatusCode::OK, headers, body.as_bytes())
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

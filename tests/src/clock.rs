@@ -1,12 +1,13 @@
-//! The time, for measuring it.
+//! The real time: a harness measures it, and the programs under test compare what they are told
+//! with it.
 
 use std::time::Instant;
 
 use jiff::Timestamp;
 
 /// Now, for durations.
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
-pub(crate) fn now() -> Instant {
+#[expect(clippy::disallowed_methods, reason = "a harness measures time")]
+pub fn now() -> Instant {
     Instant::now()
 }
 
@@ -15,11 +16,11 @@ pub(crate) fn now() -> Instant {
     clippy::disallowed_methods,
     reason = "the functions compare what they are told with the real time"
 )]
-pub(crate) fn timestamp() -> Timestamp {
+pub fn timestamp() -> Timestamp {
     Timestamp::now()
 }
 
 /// Now, in milliseconds since 1970.
-pub(crate) fn unix_time_ms() -> u128 {
+pub fn unix_time_ms() -> u128 {
     timestamp().as_duration().unsigned_abs().as_millis()
 }
