@@ -10,7 +10,7 @@ use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
 use lwa_aws::parameter_store_estate::ParameterStoreEstate;
 use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
-use lwa_lambda::{Invocation, run};
+use lwa_lambda::{Invocation, function, run};
 
 /// One page or look-up, with all its retries while the service throttles.
 const PATIENT: Timeouts = Timeouts {
@@ -25,7 +25,7 @@ const PROMPT: Timeouts = Timeouts {
 };
 
 fn main() -> ExitCode {
-    run(
+    run(function(
         PATIENT,
         |variables, aws| {
             let prompt = Aws::from_sdk_config(aws.sdk_config(), aws.http().clone(), PROMPT);
@@ -42,5 +42,5 @@ fn main() -> ExitCode {
             let remaining = invocation.remaining();
             auditor.handle(invocation.event, remaining).await
         },
-    )
+    ))
 }
