@@ -9,7 +9,7 @@ use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
-use lwa_lambda::{Invocation, run};
+use lwa_lambda::{Invocation, function, run};
 
 /// One page or look-up, with all its retries while the service throttles.
 const PATIENT: Timeouts = Timeouts {
@@ -24,7 +24,7 @@ const PROMPT: Timeouts = Timeouts {
 };
 
 fn main() -> ExitCode {
-    run(
+    run(function(
         PATIENT,
         |variables, aws| {
             let prompt = Aws::from_sdk_config(aws.sdk_config(), aws.http().clone(), PROMPT);
@@ -40,5 +40,5 @@ fn main() -> ExitCode {
             let remaining = invocation.remaining();
             auditor.handle(invocation.event, remaining).await
         },
-    )
+    ))
 }

@@ -18,10 +18,10 @@ use lwa_core::Timestamp;
 use lwa_core::config::{ConfigError, Lookup};
 use lwa_core::error::{FunctionError, chain};
 use lwa_core::ports::Clock;
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::DeserializeOwned};
 
-/// The function's variables, from the process environment.
-pub type Variables = Lookup<fn(&str) -> Option<String>>;
+/// What the Lambda runtime waits for.
+pub type Answer<R> = BoxFuture<'static, Result<R, Diagnostic>>;
 
 /// One event and the time there is for it.
 #[derive(Debug, Clone)]
@@ -40,29 +40,44 @@ impl<A> Invocation<A> {
     }
 }
 
+/// Starts the log, and makes a function of its variables and of AWS, whose calls may take as long
+/// as `timeouts` says. `handle` answers one invocation.
+pub fn function<H, A, R, E, F>(
+    timeouts: Timeouts,
+    wire: impl FnOnce(&Lookup<fn(&str) -> Option<String>>, &Aws) -> Result<H, ConfigError>,
+    handle: impl Fn(Arc<H>, Invocation<A>) -> F + Clone + Send + 'static,
+) -> Result<impl Fn(LambdaEvent<A>) -> Answer<R> + Clone + Send + 'static, ConfigError>
+where
+    H: Send + Sync + 'static,
+    E: FunctionError + 'static,
+    F: Future<Output = Result<R, E>> + Send + 'static,
+{
+    logging::init(environment::variable, Format::Json, std::io::stdout);
+    let aws = Aws::from_environment(environment::variable, timeouts)?;
+    let wired = Arc::new(wire(&environment::lookup(), &aws)?);
+    Ok(move |event: LambdaEvent<A>| {
+        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let invocation = Invocation {
+            event: event.payload,
+            ends_at: Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX),
+        };
+        let answer = handle(Arc::clone(&wired), invocation);
+        // Boxed, because the compiler gives up on the layout of futures nested that deep.
+        Box::pin(async move { answer.await.map_err(|error| diagnostic(&error)) }) as Answer<R>
+    })
+}
+
 /// Runs a function, one invocation after the other, until the platform ends the process.
-///
-/// `wire` makes the function from its variables and from AWS, whose calls may take as long as
-/// `timeouts` says; `handle` answers one invocation.
 ///
 /// # Panics
 ///
 /// If the operating system refuses what Tokio needs, or a variable of the Lambda runtime is missing.
 #[tokio::main(flavor = "current_thread")]
-pub async fn run<H, A, R, E, F>(
-    timeouts: Timeouts,
-    wire: impl FnOnce(&Variables, &Aws) -> Result<H, ConfigError>,
-    handle: impl Fn(Arc<H>, Invocation<A>) -> F + Clone + Send + Sync + 'static,
-) -> ExitCode
-where
-    H: Send + Sync + 'static,
-    A: for<'de> Deserialize<'de> + Send + 'static,
-    R: Serialize + Send + 'static,
-    E: FunctionError + 'static,
-    F: Future<Output = Result<R, E>> + Send + 'static,
-{
-    match start(timeouts, wire) {
-        Ok(function) => ended(lambda_runtime::run(service_fn(handler(function, handle))).await),
+pub async fn run<A: DeserializeOwned, R: Serialize>(
+    function: Result<impl Fn(LambdaEvent<A>) -> Answer<R>, ConfigError>,
+) -> ExitCode {
+    match function {
+        Ok(function) => ended(lambda_runtime::run(service_fn(function)).await),
         Err(error) => init_error::report(&error).await,
     }
 }
@@ -73,68 +88,26 @@ where
 ///
 /// As [`run`] does.
 #[tokio::main(flavor = "current_thread")]
-pub async fn run_concurrent<H, A, R, E, F>(
-    timeouts: Timeouts,
-    wire: impl FnOnce(&Variables, &Aws) -> Result<H, ConfigError>,
-    handle: impl Fn(Arc<H>, Invocation<A>) -> F + Clone + Send + Sync + 'static,
+pub async fn run_concurrent<A, R>(
+    function: Result<impl Fn(LambdaEvent<A>) -> Answer<R> + Clone + Send + 'static, ConfigError>,
 ) -> ExitCode
 where
-    H: Send + Sync + 'static,
-    A: for<'de> Deserialize<'de> + Send + 'static,
+    A: DeserializeOwned + Send + 'static,
     R: Serialize + Send + 'static,
-    E: FunctionError + 'static,
-    F: Future<Output = Result<R, E>> + Send + 'static,
 {
-    match start(timeouts, wire) {
-        Ok(function) => {
-            let handler = service_fn(handler(function, handle));
-            ended(lambda_runtime::run_concurrent(handler).await)
-        }
+    match function {
+        Ok(function) => ended(lambda_runtime::run_concurrent(service_fn(function)).await),
         Err(error) => init_error::report(&error).await,
-    }
-}
-
-fn start<H>(
-    timeouts: Timeouts,
-    wire: impl FnOnce(&Variables, &Aws) -> Result<H, ConfigError>,
-) -> Result<Arc<H>, ConfigError> {
-    logging::init(environment::variable, Format::Json, std::io::stdout);
-    let aws = Aws::from_environment(environment::variable, timeouts)?;
-    wire(&environment::lookup(), &aws).map(Arc::new)
-}
-
-fn handler<H, A, R, E, F>(
-    function: Arc<H>,
-    handle: impl Fn(Arc<H>, Invocation<A>) -> F + Clone + Send + 'static,
-) -> impl Fn(LambdaEvent<A>) -> BoxFuture<'static, Result<R, Diagnostic>> + Clone + Send + 'static
-where
-    H: Send + Sync + 'static,
-    E: FunctionError + 'static,
-    F: Future<Output = Result<R, E>> + Send + 'static,
-{
-    move |event| {
-        let ends_at = i64::try_from(event.context.deadline)
-            .ok()
-            .and_then(|deadline| Timestamp::from_millisecond(deadline).ok());
-        let answer = handle(
-            Arc::clone(&function),
-            Invocation {
-                event: event.payload,
-                ends_at: ends_at.unwrap_or(Timestamp::MAX),
-            },
-        );
-        // Boxed, because the compiler gives up on the layout of futures nested that deep.
-        Box::pin(async move { answer.await.map_err(|error| diagnostic(&error)) })
     }
 }
 
 /// The error response; the same goes into the log.
 fn diagnostic(error: &(impl FunctionError + 'static)) -> Diagnostic {
-    let message = chain(error);
-    tracing::error!(error.r#type = error.error_type(), "{message}");
+    let (error_type, error_message) = (error.error_type().to_owned(), chain(error));
+    tracing::error!(error.r#type = error_type, "{error_message}");
     Diagnostic {
-        error_type: error.error_type().into(),
-        error_message: message,
+        error_type,
+        error_message,
     }
 }
 

@@ -8,6 +8,7 @@ use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
+use lwa_lambda::{function, run};
 use policy_formatter::{LOOKUP_TIMEOUT, PolicyFormatter, Settings};
 
 /// A publish may take as long as the look-ups, with its retries.
@@ -17,7 +18,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 
 fn main() -> ExitCode {
-    lwa_lambda::run(
+    run(function(
         TIMEOUTS,
         |variables, aws| {
             Ok(PolicyFormatter::new(
@@ -29,5 +30,5 @@ fn main() -> ExitCode {
             ))
         },
         |formatter, invocation| async move { formatter.handle(invocation.event).await },
-    )
+    ))
 }

@@ -11,6 +11,7 @@ use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
 use lwa_aws::sp_api_client::SpApiClient;
 use lwa_core::vault::Vault;
+use lwa_lambda::{function, run};
 use rotation_requester::{Ports, RotationRequester, Settings};
 
 /// One invocation makes a handful of calls within its minute.
@@ -23,7 +24,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 const SP_API_TIMEOUT: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
-    lwa_lambda::run(
+    run(function(
         TIMEOUTS,
         |variables, aws| {
             let settings = Settings::from_lookup(variables)?;
@@ -42,5 +43,5 @@ fn main() -> ExitCode {
             let answer = requester.handle(invocation.event).await;
             answer.map(|report| report.to_json())
         },
-    )
+    ))
 }

@@ -11,6 +11,7 @@ use lwa_aws::message_queue::SqsQueue;
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
 use lwa_core::vault::Vault;
+use lwa_lambda::{function, run};
 use secret_receiver::{Ports, SecretReceiver, Settings};
 
 /// A message takes some ten calls within its 25 seconds.
@@ -23,7 +24,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 const LWA_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    lwa_lambda::run(
+    run(function(
         TIMEOUTS,
         |variables, aws| {
             let settings = Settings::from_lookup(variables)?;
@@ -43,5 +44,5 @@ fn main() -> ExitCode {
             let answer = receiver.handle(invocation.event, ends_at).await;
             answer.map(|report| report.to_json())
         },
-    )
+    ))
 }

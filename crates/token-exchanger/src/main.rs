@@ -10,7 +10,7 @@ use lwa_aws::lwa_client::{LWA_TIMEOUT, LwaClient};
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::sp_api_client::{SP_API_TIMEOUT, SpApiClient};
 use lwa_core::vault::Vault;
-use lwa_lambda::{Invocation, run_concurrent};
+use lwa_lambda::{Invocation, function, run_concurrent};
 use token_exchanger::{Ports, Settings, TokenExchanger};
 
 /// The vault answers within milliseconds or not at all.
@@ -20,7 +20,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 
 fn main() -> ExitCode {
-    run_concurrent(
+    run_concurrent(function(
         TIMEOUTS,
         |variables, aws| {
             let settings = Settings::from_lookup(variables)?;
@@ -39,5 +39,5 @@ fn main() -> ExitCode {
             let answer = exchanger.handle(invocation.event, remaining).await;
             answer.map(|response| response.to_json())
         },
-    )
+    ))
 }
