@@ -12,12 +12,15 @@ use std::time::Duration;
 
 use auditor::{Auditor, AuditorError, Response, Settings};
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::audit::estate::{ParameterEstate, ParameterPage};
 use lwa_core::config::Lookup;
 use lwa_core::error::FunctionError;
-use lwa_core::ports::{CallError, CallFailure, ParameterMetadata};
-use lwa_local::world::SecretVersion;
-use lwa_local::{Fault, FaultMode, Parameter, Secret, World};
+use lwa_core::ports::{CallError, CallFailure};
+use lwa_core::vault::ports::{
+    Page, ParameterFilter, ParameterMetadata, ReadMetadata, SecretMetadata, SecretVersionEntry,
+    Tags,
+};
+use lwa_local::SecretVersion;
+use lwa_local::{Fault, Parameter, ScriptedFault, Secret, World};
 use serde_json::{Value, json};
 
 /// A Tuesday.
@@ -50,10 +53,10 @@ fn change(world: &World, name: &str, change: impl FnOnce(&mut Parameter)) {
 }
 
 fn fail(world: &World, operation: &str, target: &str, failure: CallFailure) {
-    world.state().faults.push(Fault {
+    world.state().faults.push(ScriptedFault {
         operation: operation.into(),
         target: target.into(),
-        mode: FaultMode::Before(failure),
+        fault: Fault::Before(failure),
         times: None,
     });
 }
@@ -68,7 +71,7 @@ fn settings(variables: &[(&str, &str)]) -> Settings {
 }
 
 struct Harness<P> {
-    auditor: Auditor<P, World, World, World, World>,
+    auditor: Auditor<P, World, World, World>,
     world: World,
     /// How many metrics the world had before.
     before: usize,
@@ -78,7 +81,7 @@ fn harness(world: &World, variables: &[(&str, &str)]) -> Harness<World> {
     harness_over(world.clone(), world, variables)
 }
 
-fn harness_over<P: ParameterEstate>(
+fn harness_over<P: ReadMetadata>(
     parameters: P,
     world: &World,
     variables: &[(&str, &str)],
@@ -86,7 +89,6 @@ fn harness_over<P: ParameterEstate>(
     let auditor = Auditor::new(
         settings(variables),
         parameters,
-        world.clone(),
         world.clone(),
         world.clone(),
         world.clone(),
@@ -98,7 +100,7 @@ fn harness_over<P: ParameterEstate>(
     }
 }
 
-impl<P: ParameterEstate> Harness<P> {
+impl<P: ReadMetadata> Harness<P> {
     async fn audit(&self) -> Response {
         self.auditor.handle(json!({}), HOUR).await.unwrap()
     }
@@ -459,6 +461,7 @@ fn put_secret(world: &World, name: &str, stages: &[(&str, &str)]) {
         stages: vec![(*stage).into()],
     };
     let secret = Secret {
+        deleted_at: None,
         arn: format!("arn:aws:secretsmanager:us-east-2:111122223333:secret:{name}-a1b2c3"),
         key_id: Some("alias/lwa-credentials".into()),
         tags: BTreeMap::from([("lwa:secret-expires-at".into(), EXPIRES.into())]),
@@ -718,22 +721,46 @@ struct Leaky {
     page_takes: SignedDuration,
 }
 
-impl ParameterEstate for Leaky {
-    async fn page(&self, prefix: &str, token: Option<&str>) -> Result<ParameterPage, CallError> {
-        let mut page = ParameterEstate::page(&self.world, prefix, token).await?;
-        page.parameters
-            .retain(|parameter| parameter.name != self.hidden);
-        let later = self.world.state().now + self.page_takes;
-        self.world.set_now(later);
+impl ReadMetadata for Leaky {
+    async fn describe_parameters(
+        &self,
+        filter: ParameterFilter<'_>,
+        token: Option<&str>,
+    ) -> Result<Page<ParameterMetadata>, CallError> {
+        let mut page = self.world.describe_parameters(filter, token).await?;
+        if matches!(filter, ParameterFilter::Below(_)) {
+            page.items.retain(|parameter| parameter.name != self.hidden);
+            let later = self.world.state().now + self.page_takes;
+            self.world.set_now(later);
+        }
         Ok(page)
     }
 
-    async fn find(&self, names: &[String]) -> Result<Vec<ParameterMetadata>, CallError> {
-        self.world.find(names).await
+    async fn list_parameter_tags(&self, name: &str) -> Result<Tags, CallError> {
+        self.world.list_parameter_tags(name).await
     }
 
-    async fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, CallError> {
-        ParameterEstate::tags(&self.world, name).await
+    async fn list_secrets(
+        &self,
+        name_prefix: &str,
+        token: Option<&str>,
+    ) -> Result<Page<SecretMetadata>, CallError> {
+        self.world.list_secrets(name_prefix, token).await
+    }
+
+    async fn describe_secret(&self, name: &str) -> Result<SecretMetadata, CallError> {
+        self.world.describe_secret(name).await
+    }
+
+    async fn list_secret_version_ids(
+        &self,
+        name: &str,
+        include_deprecated: bool,
+        token: Option<&str>,
+    ) -> Result<Page<SecretVersionEntry>, CallError> {
+        self.world
+            .list_secret_version_ids(name, include_deprecated, token)
+            .await
     }
 }
 
@@ -862,10 +889,10 @@ async fn a_page_that_hangs_is_tried_again_and_then_told_instead_of_looping() {
     let world = World::new(at(NOW));
     put_application(&world, "/my-erp");
     put_application(&world, "/shop");
-    world.state().faults.push(Fault {
+    world.state().faults.push(ScriptedFault {
         operation: "DescribeParameters".into(),
         target: "/shop".into(),
-        mode: FaultMode::Hang,
+        fault: Fault::Hang,
         times: None,
     });
     let variables = [("LWA_PARAMETER_PREFIX", "/my-erp,/shop")];

@@ -17,7 +17,7 @@ use lwa_core::audit::{Rules, digest};
 use lwa_core::config::Lookup;
 use lwa_core::event::Event;
 use lwa_core::policy_notice::{Context, Findings, notice};
-use lwa_core::ports::{InlinePolicy, ParameterMetadata};
+use lwa_core::vault::ports::{InlinePolicy, ParameterMetadata};
 use lwa_core::{Layout, Role, Severity, Timestamp};
 
 const EVENT: &str =

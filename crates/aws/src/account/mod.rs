@@ -38,6 +38,17 @@ impl Account {
         Self::with_retries(aws, Some(patient(aws)))
     }
 
+    /// Over these clients.
+    pub fn from_clients(
+        ssm: aws_sdk_ssm::Client,
+        secrets_manager: aws_sdk_secretsmanager::Client,
+    ) -> Self {
+        Self {
+            ssm: lazy(|| ssm),
+            secrets_manager: lazy(|| secrets_manager),
+        }
+    }
+
     fn with_retries(aws: &Aws, retries: Option<RetryConfig>) -> Self {
         let (config, same) = (aws.sdk_config().clone(), retries.clone());
         let ssm = lazy(move || {
@@ -102,14 +113,10 @@ mod tests {
     /// An account that answers from a list.
     pub(super) fn account(canned: &Canned) -> Account {
         let config = sdk_config(canned.clone()).build();
-        let (ssm, secrets_manager) = (
+        Account::from_clients(
             aws_sdk_ssm::Client::new(&config),
             aws_sdk_secretsmanager::Client::new(&config),
-        );
-        Account {
-            ssm: lazy(|| ssm),
-            secrets_manager: lazy(|| secrets_manager),
-        }
+        )
     }
 
     pub(super) fn requests(canned: &Canned) -> Vec<Value> {
