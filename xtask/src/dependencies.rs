@@ -85,7 +85,7 @@ struct Dependency {
     kind: Option<String>,
 }
 
-/// The Lambda functions: what in `crates/` runs on the Lambda runtime.
+/// The Lambda functions: what in `crates/` runs through `lwa-lambda`.
 fn functions(packages: &[Package]) -> impl Iterator<Item = &Package> {
     let crates = tree::root().join("crates");
     packages.iter().filter(move |package| {
@@ -93,7 +93,7 @@ fn functions(packages: &[Package]) -> impl Iterator<Item = &Package> {
             && package
                 .dependencies
                 .iter()
-                .any(|dependency| dependency.name == "lambda_runtime" && dependency.kind.is_none())
+                .any(|dependency| dependency.name == "lwa-lambda" && dependency.kind.is_none())
     })
 }
 
@@ -216,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_function_that_depends_on_another_is_a_problem() {
-        let alone = function("alone", &["lambda_runtime", "lwa-core"]);
-        let both = function("both", &["lambda_runtime", "alone"]);
+        let alone = function("alone", &["lwa-lambda", "lwa-core"]);
+        let both = function("both", &["lwa-lambda", "alone"]);
         let library = function("library", &["alone"]);
         assert_eq!(
             functions_on_functions(&[alone, both, library]),

@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use auditor::scan::{Observation, State};
+use auditor::scan::Observation;
+use auditor::state::State;
 use auditor::{Response, Settings};
 use jiff::SignedDuration;
+use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
 use lwa_core::ports::Clock;
 use lwa_core::{ApplicationName, Severity, Timestamp, wording};
@@ -38,21 +38,18 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
     if let Some(file) = &options.output {
         check_writable(file)?;
     }
-    let mut settings = settings(options)?;
+    let settings = settings(options)?;
     runtime()?.block_on(async {
         let aws = account::connect(&options.aws, PATIENT).await?;
-        aws.region()
-            .unwrap_or_default()
-            .clone_into(&mut settings.region);
-        let parameters = ParameterStoreEstate::from_aws(&aws);
-        let secrets = SecretsManagerEstate::from_aws(&aws);
+        let region = aws.region().unwrap_or_default();
+        let vaults = Account::patient(&aws);
         let clock = ShiftedClock::showing(options.now);
         let watch = Watch::default();
         let observer = |observation: Observation<'_>| watch.observe(&observation);
-        let survey = auditor::survey(&settings, &parameters, &secrets, &clock, &observer);
+        let survey = auditor::survey(&settings, &vaults, &clock, &observer);
         let survey = boxed(survey);
         let state = watch.over(survey).await;
-        let text = render(format, &settings, &state, options.output.is_some())?;
+        let text = render(format, &settings, region, &state, options.output.is_some())?;
         if let Some(file) = &options.output {
             std::fs::write(file, text)
                 .with_context(|| format!("`{}` cannot be written", file.display()))?;
@@ -62,7 +59,7 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
             out.write_all(text.as_bytes())?;
             out.flush()?;
         }
-        Ok(verdict(options.fail_on, &settings, &state))
+        Ok(verdict(options.fail_on, &settings, region, &state))
     })
 }
 
@@ -118,6 +115,7 @@ fn settings(options: &AuditOptions) -> Result<Settings, Failure> {
 fn render(
     format: ReportFormat,
     settings: &Settings,
+    region: &str,
     state: &State,
     into_file: bool,
 ) -> anyhow::Result<String> {
@@ -125,7 +123,7 @@ fn render(
     let report = Report {
         tally: &state.tally,
         now: state.started_at,
-        region: &settings.region,
+        region,
         scope: &scope,
     };
     Ok(match format {
@@ -136,8 +134,7 @@ fn render(
                 color: !into_file,
             };
             let origin = format!(
-                "Audit of {scope}, {}, {}",
-                settings.region,
+                "Audit of {scope}, {region}, {}",
                 wording::minute(state.started_at)
             );
             let table = table::render(&report, look);
@@ -160,7 +157,7 @@ fn width(into_file: bool) -> usize {
 }
 
 /// Says on standard error what the report may hide, and judges.
-fn verdict(fail_on: Threshold, settings: &Settings, state: &State) -> bool {
+fn verdict(fail_on: Threshold, settings: &Settings, region: &str, state: &State) -> bool {
     let tally = &state.tally;
     let mut is_good = true;
     if let Some(first) = tally.not_seen.items().first() {
@@ -177,10 +174,9 @@ fn verdict(fail_on: Threshold, settings: &Settings, state: &State) -> bool {
         is_good = false;
     } else if tally.credentials == 0 {
         terminal::error(&anyhow::anyhow!(
-            "nothing was audited: there is no credential in {}, region {}; check --prefix, \
+            "nothing was audited: there is no credential in {}, region {region}; check --prefix, \
              --vault, --region and --profile",
-            settings.scope(),
-            settings.region
+            settings.scope()
         ));
         is_good = false;
     }

@@ -13,18 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::Duration;
 
+use lwa_aws::account::Account;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::ApplicationName;
 use lwa_core::application::Role;
-use lwa_core::audit::Vault;
-use lwa_core::audit::estate::{FIND_LIMIT, ParameterEstate, SecretEstate};
 use lwa_core::audit::tally::ApplicationDeadline;
 use lwa_core::config::{ConfigError, LWA_VAULT, Lookup, TOPIC_ARN};
 use lwa_core::ports::{CallError, CallFailure, Clock};
 use lwa_core::rules;
+use lwa_core::vault::ports::{NAMES_LIMIT, ReadMetadata};
+use lwa_core::vault::{VaultKind, parameter_store};
 use serde_json::json;
 use token_exchanger::Response;
 
@@ -105,7 +104,7 @@ impl Doctor<'_> {
         let functions = self.functions(report).await?;
         let is_deployed = functions.is_some();
         let variables = variables(&functions.unwrap_or_default());
-        let settings = match Settings::read(&variables, region) {
+        let settings = match Settings::read(&variables) {
             Ok(settings) => settings,
             Err(error) => {
                 report.show([checks::unusable(&error)])?;
@@ -179,10 +178,9 @@ impl Doctor<'_> {
         report: &mut Report,
         settings: &Settings,
     ) -> Result<Vec<ApplicationDeadline>, Failure> {
-        let parameters = ParameterStoreEstate::from_aws(self.aws);
-        let secrets = SecretsManagerEstate::from_aws(self.aws);
+        let vaults = Account::patient(self.aws);
         let audit = &settings.audit;
-        let survey = auditor::survey(audit, &parameters, &secrets, &SystemClock, &|_| ());
+        let survey = auditor::survey(audit, &vaults, &SystemClock, &|_| ());
         let state = report.over("the credentials", boxed(survey)).await;
         let (tally, now) = (&state.tally, state.started_at);
         let lifetime = audit.rules.secret_lifetime_days;
@@ -197,7 +195,7 @@ impl Doctor<'_> {
         if deadlines.is_empty() && !tally.is_partial() {
             report.show([checks::no_client_secret(&audit.scope())])?;
         }
-        let keys = self.keys_of(report, settings, deadlines, &parameters, &secrets);
+        let keys = self.keys_of(report, settings, deadlines, &vaults);
         for id in keys.await {
             let found = report.over("the keys", facts::key(&self.api, &id)).await;
             report.show([checks::key(&id, &found)])?;
@@ -211,15 +209,14 @@ impl Doctor<'_> {
         report: &mut Report,
         settings: &Settings,
         deadlines: &[ApplicationDeadline],
-        parameters: &ParameterStoreEstate,
-        secrets: &SecretsManagerEstate,
+        vaults: &Account,
     ) -> BTreeSet<String> {
         let mut keys = BTreeSet::new();
         let mut names = Vec::new();
         for found in deadlines {
             match found.vault {
-                Vault::ParameterStore => {
-                    let layout = &settings.audit.layout;
+                VaultKind::ParameterStore => {
+                    let layout = &settings.audit.deployment.layout;
                     for role in [
                         Role::ClientId,
                         Role::ClientSecret,
@@ -228,16 +225,19 @@ impl Doctor<'_> {
                         names.push(layout.parameter(&found.application, &role));
                     }
                 }
-                Vault::SecretsManager => {
-                    let page = report.over("the keys", secrets.page(&found.credential, None));
-                    for secret in page.await.unwrap_or_default().secrets {
+                VaultKind::SecretsManager => {
+                    let page =
+                        report.over("the keys", vaults.list_secrets(&found.credential, None));
+                    for secret in page.await.unwrap_or_default().items {
                         keys.extend(secret.key_id.filter(|_| secret.name == found.credential));
                     }
                 }
             }
         }
-        for names in names.chunks(FIND_LIMIT) {
-            let found = report.over("the keys", parameters.find(names)).await;
+        for names in names.chunks(NAMES_LIMIT) {
+            let found = report
+                .over("the keys", parameter_store::find_parameters(vaults, names))
+                .await;
             for parameter in found.unwrap_or_default() {
                 keys.extend(parameter.key_id);
             }
@@ -253,7 +253,7 @@ impl Doctor<'_> {
         settings: &Settings,
         applications: &[ApplicationName],
     ) -> Result<(), Failure> {
-        let layout = &settings.audit.layout;
+        let layout = &settings.audit.deployment.layout;
         let wanted = rules::event_rules(layout).map_err(anyhow::Error::from)?;
         let is_watched = |vault: &str| {
             let vaults = &settings.audit.vaults;
@@ -369,9 +369,8 @@ struct Settings {
 }
 
 impl Settings {
-    fn read(variables: &Variables, region: &str) -> Result<Self, ConfigError> {
-        let mut audit = auditor::Settings::from_lookup(&Lookup::new(|name| variables.get(name)))?;
-        region.clone_into(&mut audit.region);
+    fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        let audit = auditor::Settings::from_lookup(&Lookup::new(|name| variables.get(name)))?;
         let one_vault = |name: &str| match variables.get(name) {
             Some(both) if name == LWA_VAULT.name && both == "both" => None,
             value => value,
@@ -382,7 +381,7 @@ impl Settings {
 
     /// The applications that prefixes are named after.
     fn configured(&self) -> Vec<ApplicationName> {
-        let prefixes = self.audit.layout.prefixes.iter();
+        let prefixes = self.audit.deployment.layout.prefixes.iter();
         prefixes
             .filter_map(|prefix| ApplicationName::parse(prefix).ok())
             .collect()

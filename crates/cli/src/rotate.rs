@@ -6,20 +6,20 @@ use std::time::Duration;
 use anstyle::Style;
 use anyhow::Context;
 use jiff::SignedDuration;
+use lwa_aws::account::Account;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
 use lwa_aws::environment;
 use lwa_aws::logging::{self, Format};
 use lwa_aws::lwa_client::LwaClient;
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::rotation_vault::RotationVault;
 use lwa_aws::sp_api_client::SpApiClient;
-use lwa_aws::vault::Vault;
 use lwa_core::application::Role;
-use lwa_core::config::TOPIC_ARN;
+use lwa_core::config::{AWS_REGION, TOPIC_ARN};
 use lwa_core::deadline::OVERLAP_DAYS;
 use lwa_core::ports::Clock;
 use lwa_core::rotation::request::Decision;
+use lwa_core::vault::Vault;
 use lwa_core::{ApplicationName, Timestamp, wording};
 use rotation_requester::{
     ApplicationReport, Outcome, Plan, Ports, Progress as Stage, RotationRequester, Settings,
@@ -50,15 +50,8 @@ const LATER: &str = "secret-receiver stores the new secret when it comes, and te
                      the command again to see how far it is; `lwa audit` shows LWA009 when \
                      nothing has come for a day.";
 
-type Requester = RotationRequester<
-    RotationVault,
-    Vault,
-    LwaClient,
-    SpApiClient,
-    Recorder,
-    SystemClock,
-    NoMetrics,
->;
+type Requester =
+    RotationRequester<Account, LwaClient, SpApiClient, Recorder, SystemClock, NoMetrics>;
 
 /// Runs the subcommand; whether the new secret is stored, or at least asked for.
 pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
@@ -73,9 +66,8 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
     log_warnings();
     let application = named_application(options.application.as_deref())?;
     let variables = lookup(options.vault);
-    let mut settings = Settings::from_lookup(&variables)?;
-    settings.layout = account::with_application(settings.layout, application.as_ref());
-    let application = chosen_application(application, &settings.layout)?;
+    let layout = account::with_application(variables.layout()?, application.as_ref());
+    let application = chosen_application(application, &layout)?;
     // Like the function, tells people what was done; unlike it, does without them.
     let topic = match variables.get(TOPIC_ARN) {
         Some(_) => Some(variables.topic_arn()?),
@@ -83,7 +75,9 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
     };
     runtime()?.block_on(async {
         let aws = account::connect(&options.aws, TIMEOUTS).await?;
-        settings.region = aws.region().map(str::to_owned);
+        let region = aws.region().map(str::to_owned);
+        let mut settings = Settings::from_lookup(&variables.with(AWS_REGION, region))?;
+        settings.deployment.layout = layout;
         let sent = Sent::default();
         let rotation = Rotation {
             options,
@@ -103,10 +97,9 @@ fn wire(
     topic: Option<&str>,
     sent: &Sent,
 ) -> Result<Requester, Failure> {
-    let (kind, layout) = (settings.vault, settings.layout.clone());
+    let (kind, layout) = (settings.vault, settings.deployment.layout.clone());
     let ports = Ports {
-        ledger: RotationVault::new(kind, aws, layout.clone()),
-        vault: Vault::new(kind, aws, layout),
+        vault: Vault::new(Account::new(aws), kind, layout),
         lwa: account::lwa_client(aws, &settings.token_url)?,
         sp_api: SpApiClient::new(
             aws.http().clone(),
@@ -237,7 +230,11 @@ impl Rotation<'_> {
             .map(|member| {
                 let settings = &self.settings;
                 let place = settings.vault;
-                place.place(&settings.layout, &member.application, &Role::ClientSecret)
+                place.place(
+                    &settings.deployment.layout,
+                    &member.application,
+                    &Role::ClientSecret,
+                )
             })
             .collect();
         let deadline = match plan.decision.deadline() {

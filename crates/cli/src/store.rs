@@ -7,14 +7,17 @@ mod report;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
+use lwa_aws::account::Account;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::credential_store::Store;
 use lwa_core::application::{Role, SellerId};
 use lwa_core::ports::Clock;
 use lwa_core::store::carry_out::{Outcome, carry_out};
+use lwa_core::store::look::look;
 use lwa_core::store::plan::{is_key, plan};
 use lwa_core::store::verification::{trials, verify};
-use lwa_core::store::{CredentialStore, Credentials, Extent, Order};
+use lwa_core::store::{Extent, Order};
+use lwa_core::vault::CredentialValues;
+use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
 use token_exchanger::Settings;
 
 use crate::account::{self, PROMPT};
@@ -31,21 +34,21 @@ pub(crate) fn main(options: &StoreOptions) -> Result<bool, Failure> {
     check_confirmable(options)?;
     let named = named_application(options.application.as_deref())?;
     let variables = lookup(options.vault);
-    let mut settings = Settings::from_lookup(&variables)?;
-    settings.layout = account::with_application(settings.layout, named.as_ref());
+    let settings = Settings::from_lookup(&variables)?;
+    let layout = account::with_application(settings.deployment.layout, named.as_ref());
     let order = Order {
-        application: chosen_application(named, &settings.layout)?,
+        application: chosen_application(named, &layout)?,
         vault: settings.vault,
-        layout: settings.layout,
+        layout,
         extent: extent(options)?,
         key: key(options)?,
         expires_at: options.expires_at,
-        lifetime_days: variables.secret_lifetime_days()?,
+        lifetime_days: settings.deployment.secret_lifetime_days,
     };
     let given = input::read(options, &order)?;
     runtime()?.block_on(async {
         let aws = account::connect(&options.aws, PROMPT).await?;
-        let store = Store::new(order.vault, &aws, order.layout.clone());
+        let account = Account::new(&aws);
         let lwa = account::lwa_client(&aws, &settings.token_url)?;
         let run = Run {
             options,
@@ -53,7 +56,7 @@ pub(crate) fn main(options: &StoreOptions) -> Result<bool, Failure> {
             given: &given,
             region: aws.region().unwrap_or_default(),
         };
-        boxed(run.store(&store, &lwa)).await
+        boxed(run.store(&account, &lwa)).await
     })
 }
 
@@ -61,20 +64,20 @@ pub(crate) fn main(options: &StoreOptions) -> Result<bool, Failure> {
 struct Run<'a> {
     options: &'a StoreOptions,
     order: &'a Order,
-    given: &'a Credentials,
+    given: &'a CredentialValues,
     region: &'a str,
 }
 
 impl Run<'_> {
     async fn store(
         &self,
-        store: &impl CredentialStore,
+        account: &(impl ReadMetadata + ReadValues + WriteTags + WriteValues),
         lwa: &impl lwa_core::lwa::TokenEndpoint,
     ) -> Result<bool, Failure> {
         let (options, order) = (self.options, self.order);
         let mut progress = Progress::new();
         let waiting = format!("Looking at {}", order.application);
-        let looking = boxed(store.look(&order.application, &order.extent));
+        let looking = boxed(look(account, order));
         let found = patiently(looking, &mut progress, &waiting)
             .await
             .with_context(|| {
@@ -120,7 +123,7 @@ impl Run<'_> {
         }
         let mut printed = Ok(());
         let mut number = 0;
-        let outcomes = carry_out(store, &plan, |step, outcome| {
+        let outcomes = carry_out(account, &plan, |step, outcome| {
             number += 1;
             // Writing goes on when nobody reads along.
             let told = report.outcome(number, step, outcome);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anstyle::Style;
 use lwa_core::application::SellerId;
 use lwa_core::config::{LWA_VAULT, Lookup};
+use lwa_core::error::FunctionError;
 use lwa_core::exchange::Shape;
 use lwa_core::lwa::Scope;
 use lwa_core::metrics::{Metric, MetricSet};
@@ -33,8 +34,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) fn main(options: &TokenOptions) -> Result<bool, Failure> {
     let application = named_application(options.application.as_deref())?;
     let mut settings = Settings::from_lookup(&lookup(options.vault))?;
-    settings.layout = account::with_application(settings.layout, application.as_ref());
-    let application = chosen_application(application, &settings.layout)?;
+    let layout = account::with_application(settings.deployment.layout, application.as_ref());
+    settings.deployment.layout = layout;
+    let application = chosen_application(application, &settings.deployment.layout)?;
     let request = request(options, &application)?;
     runtime()?.block_on(async {
         let mut progress = Progress::new();

@@ -17,7 +17,7 @@ use lwa_core::audit::{Rules, digest};
 use lwa_core::config::Lookup;
 use lwa_core::event::Event;
 use lwa_core::policy_notice::{Context, Findings, notice};
-use lwa_core::ports::{InlinePolicy, ParameterMetadata};
+use lwa_core::vault::ports::{InlinePolicy, ParameterMetadata};
 use lwa_core::{Layout, Role, Severity, Timestamp};
 
 const EVENT: &str =
@@ -68,7 +68,7 @@ fn audit(bencher: Bencher, parameters: usize) {
             roster.note(&place.application, &place.role);
             if place.role == Role::ClientSecret {
                 let assessment = client_secret(&place, metadata, Some(&tags), &rules, now);
-                roster.tag(&place.application, &assessment);
+                roster.tag(&assessment.application);
                 tally.add(assessment, &rules);
             } else {
                 for finding in other_parameter(&place, metadata, &rules, now) {

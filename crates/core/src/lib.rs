@@ -9,6 +9,7 @@ pub mod application;
 pub mod audit;
 pub mod config;
 pub mod deadline;
+pub mod error;
 pub mod event;
 pub mod exchange;
 pub mod link;

@@ -12,10 +12,11 @@ use crate::event::{
     RotationOutcome, SecretRotation,
 };
 use crate::message::{Fact, Line, Notice, Section, Step};
-use crate::ports::{CallError, ParameterMetadata};
+use crate::ports::CallError;
 use crate::redaction::without_credentials;
 use crate::severity::Severity;
 use crate::text::quotable;
+use crate::vault::ports::ParameterMetadata;
 use crate::{link, wording};
 
 /// What was found out about the parameter of an event, each part on its own.

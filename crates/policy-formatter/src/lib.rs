@@ -9,50 +9,26 @@ mod recent_ids;
 
 use std::time::Duration;
 
-use lwa_core::Layout;
-use lwa_core::config::{self, ConfigError, Lookup};
+use lwa_core::error::FunctionError;
 use lwa_core::event::Event;
 use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::policy_notice::{self, Context, Findings};
-use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier, ParameterDirectory};
+use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
 use lwa_core::text::quotable;
+use lwa_core::vault::parameter_store;
+use lwa_core::vault::ports::ReadMetadata;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::recent_ids::RecentIds;
 
+/// The formatter is told nothing but what it shares with the other functions.
+pub use lwa_core::config::Deployment as Settings;
+
 /// How long the look-ups may take before the message goes out without them. They run side by
 /// side; the function's own timeout has to leave room for the publish after them.
 pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What the formatter is told by its environment.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How parameters are named.
-    pub layout: Layout,
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
-    /// The team's own page.
-    pub runbook_url: Option<String>,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
-}
-
-impl Settings {
-    /// Reads the settings.
-    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
-    where
-        F: Fn(&str) -> Option<String>,
-    {
-        Ok(Self {
-            layout: lookup.layout()?,
-            secret_lifetime_days: lookup.secret_lifetime_days()?,
-            runbook_url: lookup.url(config::RUNBOOK_URL)?,
-            metrics_namespace: lookup.metrics_namespace()?,
-        })
-    }
-}
 
 /// What the function answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,7 +55,7 @@ pub struct Response {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatterError {
     /// The message could not be published; delivering the event again may succeed.
-    #[error("the message about event {event_id} was not published: {source}")]
+    #[error("the message about event {event_id} was not published")]
     PublishFailed {
         /// The event's id, or `without an id`.
         event_id: String,
@@ -88,9 +64,8 @@ pub enum FormatterError {
     },
 }
 
-impl FormatterError {
-    /// The `errorType` of the function's error response; stable.
-    pub const fn error_type(&self) -> &'static str {
+impl FunctionError for FormatterError {
+    fn error_type(&self) -> &'static str {
         match self {
             Self::PublishFailed { .. } => "PublishFailed",
         }
@@ -98,21 +73,21 @@ impl FormatterError {
 }
 
 /// The function over its ports.
-pub struct PolicyFormatter<D, N, C, M> {
+pub struct PolicyFormatter<A, N, C, M> {
     settings: Settings,
-    directory: D,
+    account: A,
     notifier: N,
     clock: C,
     metrics: M,
     published: RecentIds,
 }
 
-impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D, N, C, M> {
+impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C, M> {
     /// A formatter that has published nothing yet.
-    pub fn new(settings: Settings, directory: D, notifier: N, clock: C, metrics: M) -> Self {
+    pub fn new(settings: Settings, account: A, notifier: N, clock: C, metrics: M) -> Self {
         Self {
             settings,
-            directory,
+            account,
             notifier,
             clock,
             metrics,
@@ -184,8 +159,14 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D
     async fn look_up(&self, event: &Event) -> Option<Findings> {
         let name = policy_notice::parameter_name(event)?;
         let (metadata, tags) = tokio::join!(
-            self.limited("DescribeParameters", self.directory.describe(name)),
-            self.limited("ListTagsForResource", self.directory.tags(name)),
+            self.limited(
+                "DescribeParameters",
+                parameter_store::describe(&self.account, name)
+            ),
+            self.limited(
+                "ListTagsForResource",
+                parameter_store::tags(&self.account, name)
+            ),
         );
         for error in [metadata.as_ref().err(), tags.as_ref().err()]
             .into_iter()

@@ -8,9 +8,9 @@
 )]
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{Code, Exemption, Finding};
 use lwa_core::audit::tally::{ApplicationDeadline, Limits, Tally};
+use lwa_core::vault::VaultKind;
 use lwa_core::{ApplicationName, Basis, Deadline, Role, Severity};
 use lwa_report::{Report, html};
 
@@ -102,7 +102,7 @@ fn main() {
         tally.credentials += 3;
         tally.deadlines.push(ApplicationDeadline {
             application: application.clone(),
-            vault: Vault::ParameterStore,
+            vault: VaultKind::ParameterStore,
             credential: credential.clone(),
             owner: owner.clone(),
             deadline: Some(Deadline {
@@ -121,7 +121,7 @@ fn main() {
             code,
             severity,
             application: application.clone(),
-            vault: Vault::ParameterStore,
+            vault: VaultKind::ParameterStore,
             credential: credential.clone(),
             role: Some(Role::ClientSecret),
             owner: owner.clone(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
-use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{EXPLANATIONS, Explanation, Finding};
 use lwa_core::text::{elide_middle, printable};
 use lwa_core::{Severity, wording};
@@ -301,10 +300,7 @@ fn line<'a>(report: &Report<'_>, row: &Row<'a>) -> Line<'a> {
     Line {
         application: row.application.as_str(),
         segments: row.application.as_str().split('/').collect(),
-        vault: match row.vault {
-            Vault::ParameterStore => "Parameter Store",
-            Vault::SecretsManager => "Secrets Manager",
-        },
+        vault: row.vault.name(),
         owner: printable(row.owner.unwrap_or_default()),
         days_key: row.days_left.unwrap_or(i64::MAX),
         days: row

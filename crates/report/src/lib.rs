@@ -12,9 +12,9 @@ pub mod table;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{Exemption, Finding};
 use lwa_core::audit::tally::Tally;
+use lwa_core::vault::VaultKind;
 use lwa_core::{ApplicationName, Deadline, Severity};
 
 /// An audit to report on. Its tally should have been kept without limits, so that every
@@ -27,7 +27,7 @@ pub struct Report<'a> {
     pub now: Timestamp,
     /// The region that was audited.
     pub region: &'a str,
-    /// Where was looked: `Parameter Store below /my-erp`.
+    /// The scope of the audit: `Parameter Store below /my-erp`.
     pub scope: &'a str,
 }
 
@@ -37,7 +37,7 @@ pub struct Row<'a> {
     /// The application.
     pub application: &'a ApplicationName,
     /// Where it lives.
-    pub vault: Vault,
+    pub vault: VaultKind,
     /// Its client secret; none where there is no such thing.
     pub credential: Option<&'a str>,
     /// Who is responsible.
@@ -66,7 +66,7 @@ impl Row<'_> {
 impl<'a> Report<'a> {
     /// Every application, by days left; those without a deadline come last.
     pub fn rows(&self) -> Vec<Row<'a>> {
-        let mut rows: BTreeMap<(&ApplicationName, Vault), Row<'a>> = BTreeMap::new();
+        let mut rows: BTreeMap<(&ApplicationName, VaultKind), Row<'a>> = BTreeMap::new();
         for deadline in self.tally.deadlines.items() {
             let row = Row {
                 application: &deadline.application,

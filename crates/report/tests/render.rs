@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{Code, Exemption, Finding};
 use lwa_core::audit::tally::{ApplicationDeadline, Limits, Tally};
+use lwa_core::vault::VaultKind;
 use lwa_core::{ApplicationName, Basis, Deadline, Role, Severity, Timestamp};
 use lwa_report::table::Look;
 use lwa_report::{Report, csv, html, table};
@@ -25,7 +25,7 @@ fn add(tally: &mut Tally, name: &str, days: i64, owner: Option<&str>, basis: Bas
     tally.credentials += 3;
     tally.deadlines.push(ApplicationDeadline {
         application: application(name),
-        vault: Vault::ParameterStore,
+        vault: VaultKind::ParameterStore,
         credential: format!("/{name}/lwa/clientsecret"),
         owner: owner.map(str::to_owned),
         deadline: Some(deadline),
@@ -42,7 +42,7 @@ fn find(tally: &mut Tally, code: Code, severity: Severity, name: &str, detail: &
         code,
         severity,
         application: application(name),
-        vault: Vault::ParameterStore,
+        vault: VaultKind::ParameterStore,
         credential: format!("/{name}/lwa/clientsecret"),
         role: Some(Role::ClientSecret),
         owner: None,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use lwa_core::config::Lookup;
 use lwa_core::vault::VaultKind;
 use lwa_core::{ExposeSecret, Layout, Timestamp};
-use lwa_local::world::SecretVersion;
+use lwa_local::SecretVersion;
 use lwa_local::{Secret, World};
 use serde_json::json;
 
@@ -56,7 +56,7 @@ pub(crate) fn world() -> World {
         ("/my-erp/refreshToken", OWN_TOKEN),
         ("/my-erp/sellers/A2EXAMPLE/refreshToken", SELLER_TOKEN),
     ] {
-        world.put_parameter(name, value, written);
+        world.seed_parameter(name, value, written);
     }
     let document = json!({
         "AppClientId": CLIENT_ID,
@@ -65,6 +65,7 @@ pub(crate) fn world() -> World {
         "sellers": {"A2EXAMPLE": SELLER_TOKEN},
     });
     let secret = Secret {
+        deleted_at: None,
         arn: "arn:aws:secretsmanager:us-east-1:111122223333:secret:my-erp-Ab1Cd2".to_owned(),
         key_id: Some("alias/lwa-credentials".to_owned()),
         tags: BTreeMap::new(),

@@ -7,10 +7,8 @@ use auditor::Auditor;
 use lwa_core::ExposeSecret;
 use lwa_core::rotation::notification::Notification;
 use lwa_core::rotation::queue::{Payload, Trigger};
-use lwa_core::vault::VaultKind;
+use lwa_core::vault::{Vault, VaultKind};
 use lwa_local::World;
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
 use policy_formatter::PolicyFormatter;
 use rotation_requester::RotationRequester;
 use secret_receiver::SecretReceiver;
@@ -199,14 +197,11 @@ fn formatter(world: &World) -> PolicyFormatter<World, World, World, World> {
     PolicyFormatter::new(settings, copy(), copy(), copy(), copy())
 }
 
-fn exchanger(
-    world: &World,
-    vault: VaultKind,
-) -> TokenExchanger<LocalVault, World, World, World, World> {
+fn exchanger(world: &World, vault: VaultKind) -> TokenExchanger<World, World, World, World, World> {
     let settings = token_exchanger::Settings::from_lookup(&account::lookup(vault));
     let settings = settings.expect("the settings are right");
     let ports = token_exchanger::Ports {
-        vault: LocalVault::new(world.clone(), vault, account::layout()),
+        vault: Vault::new(world.clone(), vault, account::layout()),
         lwa: world.clone(),
         sp_api: world.clone(),
         clock: world.clone(),
@@ -216,22 +211,21 @@ fn exchanger(
 }
 
 /// Also makes the seed that is a continuation.
-pub(crate) fn auditor(world: &World) -> Auditor<World, World, World, World, World> {
+pub(crate) fn auditor(world: &World) -> Auditor<World, World, World, World> {
     let lookup = account::lookup(VaultKind::ParameterStore);
     let settings = auditor::Settings::from_lookup(&lookup);
     let settings = settings.expect("the settings are right");
     let copy = || world.clone();
-    Auditor::new(settings, copy(), copy(), copy(), copy(), copy())
+    Auditor::new(settings, copy(), copy(), copy(), copy())
 }
 
-type Requester = RotationRequester<LocalRotation, LocalVault, World, World, World, World, World>;
+type Requester = RotationRequester<World, World, World, World, World, World>;
 
 fn requester(world: &World, vault: VaultKind) -> Requester {
     let settings = rotation_requester::Settings::from_lookup(&account::lookup(vault));
     let settings = settings.expect("the settings are right");
     let ports = rotation_requester::Ports {
-        ledger: LocalRotation::new(world.clone(), vault, account::layout()),
-        vault: LocalVault::new(world.clone(), vault, account::layout()),
+        vault: Vault::new(world.clone(), vault, account::layout()),
         lwa: world.clone(),
         sp_api: world.clone(),
         notifier: world.clone(),
@@ -241,14 +235,13 @@ fn requester(world: &World, vault: VaultKind) -> Requester {
     RotationRequester::new(settings, ports)
 }
 
-type Receiver = SecretReceiver<LocalRotation, LocalVault, World, World, World, World, World>;
+type Receiver = SecretReceiver<World, World, World, World, World, World>;
 
 fn receiver(world: &World, vault: VaultKind) -> Receiver {
     let settings = secret_receiver::Settings::from_lookup(&account::lookup(vault));
     let settings = settings.expect("the settings are right");
     let ports = secret_receiver::Ports {
-        rotation: LocalRotation::new(world.clone(), vault, account::layout()),
-        vault: LocalVault::new(world.clone(), vault, account::layout()),
+        vault: Vault::new(world.clone(), vault, account::layout()),
         lwa: world.clone(),
         queue: world.clone(),
         notifier: world.clone(),

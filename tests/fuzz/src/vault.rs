@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use lwa_core::application::ApplicationName;
 use lwa_core::audit::{Rules, assessment};
-use lwa_core::ports::{InlinePolicy, ParameterMetadata};
-use lwa_core::rotation::document::with_client_secret;
 use lwa_core::rotation::tags::{self, RotationTags};
-use lwa_core::store::{document as store_document, input, policies as store_policies};
+use lwa_core::store::{input, policies as store_policies};
+use lwa_core::vault::document::{Document, new_document};
+use lwa_core::vault::ports::{InlinePolicy, ParameterMetadata};
 use lwa_core::{ExposeSecret, Role, SecretString, Severity, Timestamp};
 use serde_json::Value;
 
@@ -22,26 +22,26 @@ pub(crate) fn document(data: &[u8]) {
         return;
     };
     let stored = SecretString::from(text);
-    match with_client_secret(&stored, &AWKWARD.into()) {
-        Ok(changed) => assert_only_the_secret_differs(text, changed.expose_secret()),
-        Err(error) => assert_not_quoted(&error, text),
-    }
+    let document = match Document::parse(&stored) {
+        Ok(document) => document,
+        Err(error) => return assert_not_quoted(&error, text),
+    };
     let new = BTreeMap::from([(Role::ClientSecret, SecretString::from(AWKWARD))]);
-    match store_document::with_credentials(Some(&stored), &new) {
+    match document.with(&new) {
         Ok(changed) => assert_only_the_secret_differs(text, changed.expose_secret()),
         Err(error) => assert_not_quoted(&error, text),
     }
-    match store_document::read(&stored) {
-        Ok(found) => {
-            // What was read is what is written, and reads the same again.
-            if let Ok(written) = store_document::with_credentials(Some(&stored), &found) {
-                let again = store_document::read(&written);
-                let again = again.expect("what was written can be read");
-                assert_same(&found, &again);
-            }
-        }
+    // What was read is what is written, and reads the same again.
+    let found = document.credentials();
+    match document.with(&found) {
+        Ok(written) => assert_same(&found, &credentials(&written)),
         Err(error) => assert_not_quoted(&error, text),
     }
+}
+
+fn credentials(document: &SecretString) -> BTreeMap<Role, SecretString> {
+    let document = Document::parse(document).expect("what was written can be read");
+    document.credentials()
 }
 
 fn assert_only_the_secret_differs(before: &str, after: &str) {
@@ -69,9 +69,8 @@ pub(crate) fn store_input(data: &[u8]) {
             for odd in input::oddities(&credentials) {
                 assert_not_quoted(&odd, text);
             }
-            if let Ok(written) = store_document::with_credentials(None, &credentials) {
-                let read = store_document::read(&written);
-                assert_same(&credentials, &read.expect("what was written can be read"));
+            if let Ok(written) = new_document(&credentials) {
+                assert_same(&credentials, &self::credentials(&written));
                 let read = input::document(&written);
                 assert_same(&credentials, &read.expect("what was written can be typed"));
             }

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::ports::CallFailure;
 use lwa_core::vault::VaultKind;
-use lwa_local::{Blow, Fate, FaultMode};
+use lwa_local::{Fault, FaultInjector};
 
 use crate::settings::{FaultKind, Faults};
 
@@ -160,8 +160,8 @@ impl SharedFaultModel {
     }
 }
 
-impl Fate for SharedFaultModel {
-    fn strike(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Blow> {
+impl FaultInjector for SharedFaultModel {
+    fn inject(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Fault> {
         let mut fault_model = self.lock();
         if fault_model.suspended {
             return None;
@@ -171,16 +171,16 @@ impl Fate for SharedFaultModel {
         *now = now
             .saturating_add(SignedDuration::from_millis(took))
             .unwrap_or(*now);
-        let blow = fault_model.blow(operation);
-        if let Some(blow) = blow {
+        let fault = fault_model.fault(operation);
+        if let Some(fault) = fault {
             fault_model.injected += 1;
             fault_model.is_faulted = true;
-            fault_model.died |= matches!(blow, Blow::DieBefore | Blow::DieAfter);
+            fault_model.died |= matches!(fault, Fault::DieBefore | Fault::DieAfter);
             if fault_model.telling {
-                fault_model.last = Some(format!("{} {operation} {target}", describe(blow)));
+                fault_model.last = Some(format!("{} {operation} {target}", describe(fault)));
             }
         }
-        blow
+        fault
     }
 }
 
@@ -198,19 +198,18 @@ impl FaultModel {
         self.last = None;
     }
 
-    fn blow(&mut self, operation: &str) -> Option<Blow> {
+    fn fault(&mut self, operation: &str) -> Option<Fault> {
         let service = Service::of(operation);
-        let fault = |mode| Some(Blow::Fault(mode));
         if self.down.contains(&service) {
-            return fault(match self.rng.u8(..8) {
-                0 => FaultMode::Hang,
-                1 => FaultMode::Before(CallFailure::TimedOut),
-                2 => FaultMode::Before(CallFailure::Throttled),
-                _ => FaultMode::Before(CallFailure::Unavailable),
+            return Some(match self.rng.u8(..8) {
+                0 => Fault::Hang,
+                1 => Fault::Before(CallFailure::TimedOut),
+                2 => Fault::Before(CallFailure::Throttled),
+                _ => Fault::Before(CallFailure::Unavailable),
             });
         }
         if self.denied.contains(&operation) {
-            return fault(FaultMode::Before(CallFailure::Denied));
+            return Some(Fault::Before(CallFailure::Denied));
         }
         let mut dice = self.rng.u32(..1_000_000);
         let mut falls = |share: u32, kind| {
@@ -229,41 +228,41 @@ impl FaultModel {
         };
         if falls(self.function.deaths(), FaultKind::Crashes) {
             return Some(if self.rng.bool() {
-                Blow::DieBefore
+                Fault::DieBefore
             } else {
-                Blow::DieAfter
+                Fault::DieAfter
             });
         }
         if falls(300 * times, FaultKind::Throttling) {
-            return fault(FaultMode::Before(CallFailure::Throttled));
+            return Some(Fault::Before(CallFailure::Throttled));
         }
         if falls(600 * times, FaultKind::Timeouts) {
-            return fault(match self.rng.u8(..6) {
-                0 => FaultMode::Hang,
-                1 | 2 => FaultMode::After(CallFailure::TimedOut),
-                3 => FaultMode::After(CallFailure::Unavailable),
-                4 => FaultMode::Before(CallFailure::TimedOut),
-                _ => FaultMode::Before(CallFailure::Unavailable),
+            return Some(match self.rng.u8(..6) {
+                0 => Fault::Hang,
+                1 | 2 => Fault::After(CallFailure::TimedOut),
+                3 => Fault::After(CallFailure::Unavailable),
+                4 => Fault::Before(CallFailure::TimedOut),
+                _ => Fault::Before(CallFailure::Unavailable),
             });
         }
         // Permissions do not flicker; that of reading is lost and regained as a whole.
         let is_reading = matches!(operation, "GetParameters" | "GetSecretValue");
         let may_flicker = !service.is_amazons() && !is_reading;
         if may_flicker && falls(60, FaultKind::Denials) {
-            return fault(FaultMode::Before(CallFailure::Denied));
+            return Some(Fault::Before(CallFailure::Denied));
         }
         None
     }
 }
 
-fn describe(blow: Blow) -> &'static str {
-    match blow {
-        Blow::DieBefore => "the invocation died before",
-        Blow::DieAfter => "the invocation died after",
-        Blow::Fault(FaultMode::Hang) => "no answer to",
-        Blow::Fault(FaultMode::Before(CallFailure::Denied)) => "denied:",
-        Blow::Fault(FaultMode::Before(CallFailure::Throttled)) => "throttled:",
-        Blow::Fault(FaultMode::Before(_)) => "failed without effect:",
-        Blow::Fault(FaultMode::After(_)) => "failed after its effect:",
+fn describe(fault: Fault) -> &'static str {
+    match fault {
+        Fault::DieBefore => "the invocation died before",
+        Fault::DieAfter => "the invocation died after",
+        Fault::Hang => "no answer to",
+        Fault::Before(CallFailure::Denied) => "denied:",
+        Fault::Before(CallFailure::Throttled) => "throttled:",
+        Fault::Before(_) => "failed without effect:",
+        Fault::After(_) => "failed after its effect:",
     }
 }

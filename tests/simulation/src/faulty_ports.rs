@@ -1,34 +1,28 @@
 //! The ports that the handlers work with: the world's, with the functions' clock, with Amazon's
 //! habits, and with whatever is broken on purpose.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::application::ApplicationName;
-use lwa_core::audit::estate::{
-    LabelledVersion, ParameterEstate, ParameterPage, SecretEstate, SecretPage,
-};
 use lwa_core::deadline::tag;
 use lwa_core::lwa::{AccessToken, LwaError, LwaFailure, TokenEndpoint, TokenRequest};
 use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
-use lwa_core::ports::{CallError, Clock, Metrics, Notifier, ParameterDirectory, ParameterMetadata};
-use lwa_core::rotation::ports::{
-    MessageQueue, RotationLedger, SecretStore, StoreError, StoredApplication,
-};
+use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
+use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::QueueMessage;
 use lwa_core::rotation::request::Answer;
 use lwa_core::sp_api::{SellingPartnerApi, SpApiError};
-use lwa_core::vault::{
-    CredentialVault, Credentials, RefreshTokenOf, SecretVersion, StoredSecret, VaultError,
+use lwa_core::vault::ports::{
+    NewTag, Page, ParameterFilter, ParameterMetadata, ParameterValue, ParameterWrite, ReadMetadata,
+    ReadValues, SecretMetadata, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
+    VersionSelector, WriteTags, WriteValues,
 };
 use lwa_core::{ExposeSecret, SecretString};
 use lwa_local::World;
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
 
 use crate::breakage::Breakage;
 use crate::fault_model::Function;
@@ -45,7 +39,8 @@ pub(crate) struct Traffic {
     /// New secrets that only some of LWA's hosts know, and until when.
     pub(crate) partly_known: HashMap<String, Timestamp>,
     /// What was read first, for an exchanger that never looks again.
-    remembered: HashMap<ApplicationName, Credentials>,
+    parameters: HashMap<String, ParameterValue>,
+    secrets: HashMap<String, SecretValue>,
 }
 
 /// One request for a rotation.
@@ -61,8 +56,6 @@ pub(crate) struct RotationRequest {
 #[derive(Clone)]
 pub(crate) struct FaultyPorts {
     pub(crate) world: World,
-    pub(crate) vault: LocalVault,
-    pub(crate) rotation: LocalRotation,
     pub(crate) traffic: SharedTraffic,
     pub(crate) function: Function,
     pub(crate) breakage: Option<Breakage>,
@@ -82,7 +75,8 @@ impl SharedTraffic {
             visibility_changes: Vec::new(),
             propagation: Duration::ZERO,
             partly_known: HashMap::new(),
-            remembered: HashMap::new(),
+            parameters: HashMap::new(),
+            secrets: HashMap::new(),
         })))
     }
 
@@ -238,72 +232,73 @@ impl FaultyPorts {
     }
 }
 
-impl CredentialVault for FaultyPorts {
-    async fn read(
+impl ReadMetadata for FaultyPorts {
+    async fn describe_parameters(
         &self,
-        application: &ApplicationName,
-        refresh_token: &RefreshTokenOf,
-    ) -> Result<Credentials, VaultError> {
-        if self.is(Function::TokenExchanger, Breakage::KeepsCredentialsForever) {
-            let known = self.traffic.lock().remembered.get(application).cloned();
-            let mut read = self.vault.read(application, refresh_token).await?;
-            if let Some(known) = known {
-                read.client_secret = known.client_secret;
-            } else {
-                let mut traffic = self.traffic.lock();
-                traffic.remembered.insert(application.clone(), read.clone());
-            }
-            return Ok(read);
+        filter: ParameterFilter<'_>,
+        token: Option<&str>,
+    ) -> Result<Page<ParameterMetadata>, CallError> {
+        let mut page = self.world.describe_parameters(filter, token).await?;
+        if self.is(Function::Auditor, Breakage::DropsAPage) {
+            page.next = None;
         }
-        self.vault.read(application, refresh_token).await
+        Ok(page)
     }
 
-    async fn read_version(
-        &self,
-        application: &ApplicationName,
-        version: &SecretVersion,
-    ) -> Result<Option<StoredSecret>, VaultError> {
-        self.vault.read_version(application, version).await
-    }
-
-    async fn in_place_since(
-        &self,
-        application: &ApplicationName,
-        current: &StoredSecret,
-    ) -> Result<Option<Timestamp>, VaultError> {
-        self.vault.in_place_since(application, current).await
-    }
-
-    async fn read_previous_secret(
-        &self,
-        application: &ApplicationName,
-        current: &StoredSecret,
-    ) -> Result<Option<StoredSecret>, VaultError> {
-        self.vault.read_previous_secret(application, current).await
-    }
-}
-
-impl RotationLedger for FaultyPorts {
-    async fn applications(&self) -> Result<Vec<StoredApplication>, VaultError> {
-        self.rotation.applications().await
-    }
-
-    async fn tags(
-        &self,
-        application: &ApplicationName,
-    ) -> Result<BTreeMap<String, String>, CallError> {
-        let mut tags = self.rotation.tags(application).await?;
-        if self.is(Function::SecretReceiver, Breakage::ForgetsTheStoredDeadline) {
-            tags.remove(tag::SECRET_EXPIRES_AT);
+    async fn list_parameter_tags(&self, name: &str) -> Result<Tags, CallError> {
+        let mut tags = self.world.list_parameter_tags(name).await?;
+        self.break_tags(&mut tags);
+        if self.is(Function::Auditor, Breakage::TrustsStaleDates)
+            && let Some(looked_at) = tags.get_mut(tag::SECRET_VERSION)
+            && let Some((_, rest)) = looked_at.split_once(' ')
+            && let Some(version) = self.current_version(name)
+        {
+            *looked_at = format!("{version} {}", rest.trim_end_matches(" doubtful"));
         }
         Ok(tags)
     }
 
-    async fn write_tags(
+    async fn list_secrets(
         &self,
-        application: &ApplicationName,
-        tags: &[(&'static str, String)],
-    ) -> Result<(), CallError> {
+        name_prefix: &str,
+        token: Option<&str>,
+    ) -> Result<Page<SecretMetadata>, CallError> {
+        self.world.list_secrets(name_prefix, token).await
+    }
+
+    async fn describe_secret(&self, name: &str) -> Result<SecretMetadata, CallError> {
+        let mut secret = self.world.describe_secret(name).await?;
+        self.break_tags(&mut secret.tags);
+        Ok(secret)
+    }
+
+    async fn list_secret_version_ids(
+        &self,
+        name: &str,
+        include_deprecated: bool,
+        token: Option<&str>,
+    ) -> Result<Page<SecretVersionEntry>, CallError> {
+        self.world
+            .list_secret_version_ids(name, include_deprecated, token)
+            .await
+    }
+}
+
+impl FaultyPorts {
+    fn break_tags(&self, tags: &mut Tags) {
+        if self.is(Function::SecretReceiver, Breakage::ForgetsTheStoredDeadline) {
+            tags.remove(tag::SECRET_EXPIRES_AT);
+        }
+    }
+
+    fn current_version(&self, parameter: &str) -> Option<i64> {
+        let state = self.world.state();
+        let versions = &state.parameters.get(parameter)?.versions;
+        versions.last().map(|version| version.version)
+    }
+
+    /// The tags that a broken handler writes.
+    fn kept_tags(&self, tags: &[NewTag]) -> Vec<NewTag> {
         let dropped: &[&str] = match (self.function, self.breakage) {
             (Function::RotationRequester, Some(Breakage::SkipsTheIntent)) => {
                 &[tag::ROTATION_REQUESTED_AT]
@@ -314,91 +309,131 @@ impl RotationLedger for FaultyPorts {
             (Function::SecretReceiver, Some(Breakage::ForgetsTheDates)) => {
                 &[tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT]
             }
-            _ => return self.rotation.write_tags(application, tags).await,
+            _ => &[],
         };
-        let kept: Vec<_> = tags
-            .iter()
-            .filter(|(name, _)| !dropped.contains(name))
-            .cloned()
-            .collect();
-        self.rotation.write_tags(application, &kept).await
+        let kept = tags.iter().filter(|(name, _)| !dropped.contains(name));
+        kept.cloned().collect()
     }
 
-    async fn remove_tags(
+    /// What was read first, for an exchanger that never looks again.
+    fn remembered<T: Clone>(
         &self,
-        application: &ApplicationName,
-        keys: &[&'static str],
-    ) -> Result<(), CallError> {
-        self.rotation.remove_tags(application, keys).await
+        read: T,
+        name: &str,
+        memory: impl FnOnce(&mut Traffic) -> &mut HashMap<String, T>,
+    ) -> T {
+        if !self.is(Function::TokenExchanger, Breakage::KeepsCredentialsForever) {
+            return read;
+        }
+        let mut traffic = self.traffic.lock();
+        let memory = memory(&mut traffic);
+        memory.entry(name.to_owned()).or_insert(read).clone()
     }
 }
 
-impl SecretStore for FaultyPorts {
-    async fn store(
+impl ReadValues for FaultyPorts {
+    async fn get_parameters(&self, names: &[String]) -> Result<Vec<ParameterValue>, CallError> {
+        let values = self.world.get_parameters(names).await?.into_iter();
+        Ok(values
+            .map(|value| {
+                let name = value.name.clone();
+                self.remembered(value, &name, |traffic| &mut traffic.parameters)
+            })
+            .collect())
+    }
+
+    async fn get_secret_value(
         &self,
-        application: &ApplicationName,
-        secret: &SecretString,
-        notification: &str,
-    ) -> Result<SecretVersion, StoreError> {
-        if self.breakage == Some(Breakage::PretendsToStore) {
-            return Ok(SecretVersion::new("0"));
+        name: &str,
+        version: VersionSelector<'_>,
+    ) -> Result<SecretValue, CallError> {
+        let value = self.world.get_secret_value(name, version).await?;
+        Ok(self.remembered(value, name, |traffic| &mut traffic.secrets))
+    }
+}
+
+impl WriteTags for FaultyPorts {
+    async fn add_parameter_tags(&self, name: &str, tags: &[NewTag]) -> Result<(), CallError> {
+        match self.kept_tags(tags) {
+            kept if kept.is_empty() => Ok(()),
+            kept => self.world.add_parameter_tags(name, &kept).await,
         }
-        self.rotation.store(application, secret, notification).await
+    }
+
+    async fn remove_parameter_tags(
+        &self,
+        name: &str,
+        keys: &[&'static str],
+    ) -> Result<(), CallError> {
+        self.world.remove_parameter_tags(name, keys).await
+    }
+
+    async fn tag_secret(&self, name: &str, tags: &[NewTag]) -> Result<(), CallError> {
+        match self.kept_tags(tags) {
+            kept if kept.is_empty() => Ok(()),
+            kept => self.world.tag_secret(name, &kept).await,
+        }
+    }
+
+    async fn untag_secret(&self, name: &str, keys: &[&'static str]) -> Result<(), CallError> {
+        self.world.untag_secret(name, keys).await
+    }
+}
+
+impl WriteValues for FaultyPorts {
+    async fn put_parameter(&self, write: &ParameterWrite) -> Result<i64, CallError> {
+        if self.breakage == Some(Breakage::PretendsToStore) {
+            return Ok(0);
+        }
+        self.world.put_parameter(write).await
+    }
+
+    async fn create_secret(
+        &self,
+        name: &str,
+        document: &SecretString,
+        key: &str,
+        tags: &[NewTag],
+    ) -> Result<(), CallError> {
+        self.world.create_secret(name, document, key, tags).await
+    }
+
+    async fn put_secret_value(&self, write: &SecretValueWrite) -> Result<(), CallError> {
+        if self.breakage == Some(Breakage::PretendsToStore) {
+            return Ok(());
+        }
+        self.world.put_secret_value(write).await
+    }
+
+    async fn update_secret_key(&self, name: &str, key: &str) -> Result<(), CallError> {
+        self.world.update_secret_key(name, key).await
+    }
+
+    async fn update_secret_version_stage(
+        &self,
+        name: &str,
+        label: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<(), CallError> {
+        if self.breakage == Some(Breakage::PretendsToStore) {
+            return Ok(());
+        }
+        self.world
+            .update_secret_version_stage(name, label, from, to)
+            .await
     }
 }
 
 impl MessageQueue for FaultyPorts {
-    async fn come_back(&self, message: &QueueMessage, delay: Duration) -> Result<(), CallError> {
-        self.world.come_back(message, delay).await?;
+    async fn set_visibility(
+        &self,
+        message: &QueueMessage,
+        timeout: Duration,
+    ) -> Result<(), CallError> {
+        self.world.set_visibility(message, timeout).await?;
         let id = message.message_id.clone();
-        self.traffic.lock().visibility_changes.push((id, delay));
+        self.traffic.lock().visibility_changes.push((id, timeout));
         Ok(())
-    }
-}
-
-impl ParameterDirectory for FaultyPorts {
-    async fn describe(&self, name: &str) -> Result<Option<ParameterMetadata>, CallError> {
-        self.world.describe(name).await
-    }
-
-    async fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, CallError> {
-        ParameterDirectory::tags(&self.world, name).await
-    }
-}
-
-impl ParameterEstate for FaultyPorts {
-    async fn page(&self, prefix: &str, token: Option<&str>) -> Result<ParameterPage, CallError> {
-        let mut page = ParameterEstate::page(&self.world, prefix, token).await?;
-        if self.breakage == Some(Breakage::DropsAPage) {
-            page.next = None;
-        }
-        Ok(page)
-    }
-
-    async fn find(&self, names: &[String]) -> Result<Vec<ParameterMetadata>, CallError> {
-        self.world.find(names).await
-    }
-
-    async fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, CallError> {
-        let mut tags = ParameterEstate::tags(&self.world, name).await?;
-        if self.breakage == Some(Breakage::TrustsStaleDates)
-            && let Some(looked_at) = tags.get_mut(tag::SECRET_VERSION)
-            && let Some((_, rest)) = looked_at.split_once(' ')
-            && let Some(current) = self.world.describe(name).await?
-        {
-            let version = current.version.unwrap_or_default();
-            *looked_at = format!("{version} {}", rest.trim_end_matches(" doubtful"));
-        }
-        Ok(tags)
-    }
-}
-
-impl SecretEstate for FaultyPorts {
-    async fn page(&self, name_prefix: &str, token: Option<&str>) -> Result<SecretPage, CallError> {
-        SecretEstate::page(&self.world, name_prefix, token).await
-    }
-
-    async fn versions(&self, name: &str) -> Result<Vec<LabelledVersion>, CallError> {
-        SecretEstate::versions(&self.world, name).await
     }
 }

@@ -4,45 +4,22 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use lwa_core::application::Layout;
 use lwa_core::config::{ConfigError, Lookup};
-use lwa_core::vault::VaultKind;
+use lwa_core::vault::{Vault, VaultKind};
 use lwa_local::World;
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
+use lwa_local::world::RECEIVER;
 
 use crate::breakage::Breakage;
 use crate::fault_model::Function;
-use crate::faulty_ports::{FaultyPorts, SharedTraffic};
+use crate::faulty_ports::{FaultyPorts as Ports, SharedTraffic};
 use crate::settings::{FaultKind, Settings};
 
-pub(crate) type Exchanger = token_exchanger::TokenExchanger<
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
->;
-pub(crate) type Formatter =
-    policy_formatter::PolicyFormatter<FaultyPorts, FaultyPorts, FaultyPorts, FaultyPorts>;
-pub(crate) type Auditor =
-    auditor::Auditor<FaultyPorts, FaultyPorts, FaultyPorts, FaultyPorts, FaultyPorts>;
-pub(crate) type Requester = rotation_requester::RotationRequester<
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
->;
-pub(crate) type Receiver = secret_receiver::SecretReceiver<
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
-    FaultyPorts,
->;
+pub(crate) type Exchanger = token_exchanger::TokenExchanger<Ports, Ports, Ports, Ports, Ports>;
+pub(crate) type Formatter = policy_formatter::PolicyFormatter<Ports, Ports, Ports, Ports>;
+pub(crate) type Auditor = auditor::Auditor<Ports, Ports, Ports, Ports>;
+pub(crate) type Requester =
+    rotation_requester::RotationRequester<Ports, Ports, Ports, Ports, Ports, Ports>;
+pub(crate) type Receiver =
+    secret_receiver::SecretReceiver<Ports, Ports, Ports, Ports, Ports, Ports>;
 
 /// A function with a place among the warm environments.
 pub(crate) trait Deployed: Sized {
@@ -50,7 +27,7 @@ pub(crate) trait Deployed: Sized {
     const FUNCTION: Function;
 
     /// A new one, with the ports of its environment.
-    fn start(platform: &Platform, faulty: FaultyPorts) -> Self;
+    fn start(platform: &Platform, faulty: Ports) -> Self;
 
     /// Where its warm environment is kept.
     fn slot(environments: &mut Environments) -> &mut Option<Environment<Self>>;
@@ -83,8 +60,6 @@ pub(crate) struct Environment<H> {
 pub(crate) struct Platform {
     world: World,
     traffic: SharedTraffic,
-    vault: LocalVault,
-    rotation: LocalRotation,
     exchanger: token_exchanger::Settings,
     formatter: policy_formatter::Settings,
     auditor: auditor::Settings,
@@ -115,12 +90,9 @@ impl Platform {
             };
             Some(value.to_owned())
         });
-        let layout = lookup.layout()?;
         Ok(Self {
             world: world.clone(),
             traffic: traffic.clone(),
-            vault: LocalVault::new(world.clone(), kind, layout.clone()),
-            rotation: LocalRotation::new(world.clone(), kind, layout),
             exchanger: token_exchanger::Settings::from_lookup(&lookup)?,
             formatter: policy_formatter::Settings::from_lookup(&lookup)?,
             auditor: auditor::Settings::from_lookup(&lookup)?,
@@ -135,7 +107,11 @@ impl Platform {
 
     /// How the functions name what they store.
     pub(crate) fn layout(&self) -> Layout {
-        self.receiver.layout.clone()
+        self.receiver.deployment.layout.clone()
+    }
+
+    fn vault(&self, ports: &Ports) -> Vault<Ports> {
+        Vault::new(ports.clone(), self.receiver.vault, self.layout())
     }
 
     /// The environment that serves an invocation: the warm one, if it is still there.
@@ -168,10 +144,11 @@ impl Platform {
         } else {
             SignedDuration::ZERO
         };
-        let faulty = FaultyPorts {
-            world: self.world.clone(),
-            vault: self.vault.clone(),
-            rotation: self.rotation.clone(),
+        let faulty = Ports {
+            world: match function {
+                Function::SecretReceiver => self.world.acting_as(RECEIVER),
+                _ => self.world.clone(),
+            },
             traffic: self.traffic.clone(),
             function,
             breakage: self.breakage,
@@ -193,9 +170,9 @@ impl Platform {
 impl Deployed for Exchanger {
     const FUNCTION: Function = Function::TokenExchanger;
 
-    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
+    fn start(platform: &Platform, faulty: Ports) -> Self {
         let ports = token_exchanger::Ports {
-            vault: faulty.clone(),
+            vault: platform.vault(&faulty),
             lwa: faulty.clone(),
             sp_api: faulty.clone(),
             clock: faulty.clone(),
@@ -212,7 +189,7 @@ impl Deployed for Exchanger {
 impl Deployed for Formatter {
     const FUNCTION: Function = Function::PolicyFormatter;
 
-    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
+    fn start(platform: &Platform, faulty: Ports) -> Self {
         Formatter::new(
             platform.formatter.clone(),
             faulty.clone(),
@@ -230,10 +207,9 @@ impl Deployed for Formatter {
 impl Deployed for Auditor {
     const FUNCTION: Function = Function::Auditor;
 
-    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
+    fn start(platform: &Platform, faulty: Ports) -> Self {
         Auditor::new(
             platform.auditor.clone(),
-            faulty.clone(),
             faulty.clone(),
             faulty.clone(),
             faulty.clone(),
@@ -249,10 +225,9 @@ impl Deployed for Auditor {
 impl Deployed for Requester {
     const FUNCTION: Function = Function::RotationRequester;
 
-    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
+    fn start(platform: &Platform, faulty: Ports) -> Self {
         let ports = rotation_requester::Ports {
-            ledger: faulty.clone(),
-            vault: faulty.clone(),
+            vault: platform.vault(&faulty),
             lwa: faulty.clone(),
             sp_api: faulty.clone(),
             notifier: faulty.clone(),
@@ -270,10 +245,9 @@ impl Deployed for Requester {
 impl Deployed for Receiver {
     const FUNCTION: Function = Function::SecretReceiver;
 
-    fn start(platform: &Platform, faulty: FaultyPorts) -> Self {
+    fn start(platform: &Platform, faulty: Ports) -> Self {
         let ports = secret_receiver::Ports {
-            rotation: faulty.clone(),
-            vault: faulty.clone(),
+            vault: platform.vault(&faulty),
             lwa: faulty.clone(),
             queue: faulty.clone(),
             notifier: faulty.clone(),

@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lwa_core::application::{ApplicationName, Layout, Role, SellerId};
+use lwa_core::vault::ports::stage;
 use lwa_core::vault::{
     KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS, VaultKind,
 };
 use lwa_core::{ExposeSecret, SecretString};
-use lwa_local::World;
-use lwa_local::world::{Secret, SecretVersion};
+use lwa_local::{Secret, World};
 use serde_json::{Value, json};
-
-const CURRENT: &str = "AWSCURRENT";
-const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// The world's vault of one kind.
 pub(crate) struct VaultFixture {
@@ -53,7 +50,7 @@ impl VaultFixture {
             VaultKind::ParameterStore => {
                 let put = |role: &Role, value: &str| {
                     let name = self.layout.parameter(application, role);
-                    self.world.put_parameter(&name, value, at);
+                    self.world.seed_parameter(&name, value, at);
                 };
                 put(&Role::ClientId, &contents.client_id);
                 put(&Role::ClientSecret, &contents.client_secret);
@@ -77,12 +74,12 @@ impl VaultFixture {
                     KEY_SELLERS: sellers,
                 });
                 let name = application.to_string();
-                let secret = Secret {
+                let mut secret = Secret {
                     arn: format!("arn:aws:secretsmanager:eu-west-1:111122223333:secret:{name}"),
                     key_id: Some("alias/lwa-credentials".into()),
-                    tags: BTreeMap::new(),
-                    versions: vec![version(0, &document, at)],
+                    ..Secret::default()
                 };
+                secret.push_current(by_hand(0), &document.to_string().into(), at);
                 self.world.state().secrets.insert(name, secret);
             }
         }
@@ -96,27 +93,19 @@ impl VaultFixture {
         };
         let name = self.name(application);
         match self.kind {
-            VaultKind::ParameterStore => self.world.put_parameter(&name, value, now),
+            VaultKind::ParameterStore => self.world.seed_parameter(&name, value, now),
             VaultKind::SecretsManager => {
                 let mut state = self.world.state();
                 let Some(secret) = state.secrets.get_mut(&name) else {
                     return;
                 };
-                let Some(current) = labelled(secret) else {
+                let Some(current) = secret.labelled(stage::CURRENT) else {
                     return;
                 };
                 let mut document = document(&current.value);
                 document[KEY_CLIENT_SECRET] = value.into();
-                for version in &mut secret.versions {
-                    version.stages.retain(|stage| stage != PREVIOUS);
-                    for stage in &mut version.stages {
-                        if stage == CURRENT {
-                            PREVIOUS.clone_into(stage);
-                        }
-                    }
-                }
-                let number = secret.versions.len();
-                secret.versions.push(version(number, &document, now));
+                let id = by_hand(secret.versions.len());
+                secret.push_current(id, &document.to_string().into(), now);
             }
         }
     }
@@ -132,7 +121,7 @@ impl VaultFixture {
                 Some((value, version.written_at))
             }
             VaultKind::SecretsManager => {
-                let version = labelled(state.secrets.get(&name)?)?;
+                let version = state.secrets.get(&name)?.labelled(stage::CURRENT)?;
                 let document = document(&version.value);
                 let value = document[KEY_CLIENT_SECRET].as_str()?.to_owned();
                 Some((value, version.created_at))
@@ -149,7 +138,12 @@ impl VaultFixture {
                 let version = state.parameters.get(&name)?.versions.last()?;
                 version.version.to_string()
             }
-            VaultKind::SecretsManager => labelled(state.secrets.get(&name)?)?.id.clone(),
+            VaultKind::SecretsManager => state
+                .secrets
+                .get(&name)?
+                .labelled(stage::CURRENT)?
+                .id
+                .clone(),
         })
     }
 
@@ -169,20 +163,8 @@ impl VaultFixture {
     }
 }
 
-fn version(number: usize, document: &Value, at: Timestamp) -> SecretVersion {
-    SecretVersion {
-        id: format!("by-hand-{number:024}"),
-        value: document.to_string().into(),
-        created_at: at,
-        stages: vec![CURRENT.to_owned()],
-    }
-}
-
-fn labelled(secret: &Secret) -> Option<&SecretVersion> {
-    secret
-        .versions
-        .iter()
-        .find(|version| version.stages.iter().any(|stage| stage == CURRENT))
+fn by_hand(number: usize) -> String {
+    format!("by-hand-{number:024}")
 }
 
 fn document(value: &SecretString) -> Value {

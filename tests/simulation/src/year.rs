@@ -105,7 +105,7 @@ impl Year {
         let mut rng = Rng::with_seed(settings.seed);
         let world = World::new(instant(START));
         let fault_model = SharedFaultModel::new(rng.fork(), settings.faults, telling);
-        world.state().fate = Some(Box::new(fault_model.clone()));
+        world.state().fault_injector = Some(Box::new(fault_model.clone()));
         let traffic = SharedTraffic::new(rng.fork());
         let platform = Platform::new(&world, &traffic, settings, rng.fork())?;
         let vault = VaultFixture::new(world.clone(), platform.layout(), settings.vault);

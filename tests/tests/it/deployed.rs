@@ -15,7 +15,7 @@ use http::Method;
 use lwa_aws::clock::SystemClock;
 use lwa_core::Timestamp;
 use lwa_core::ports::Clock;
-use lwa_tests::emulator::{self, Emulator};
+use lwa_tests::emulator::{self, Emulator, VaultClients as _};
 use lwa_tests::http_stub::{Answer, HttpStub, Request};
 use lwa_tests::{aws_call, binary, leak};
 use serde_json::{Value, json};
@@ -143,7 +143,7 @@ impl System {
     /// Without policies, which this emulator answers in a form that no SDK can read. A second
     /// application is there for the audit to find fault with.
     async fn store_credentials(&self) {
-        let ssm = self.emulator.aws().ssm();
+        let ssm = self.emulator.ssm();
         let plain = ssm.put_parameter().name("/my-erp/eu/lwa/clientsecret");
         let plain = plain.value(OLD).r#type(ParameterType::String);
         plain.send().await.unwrap();
@@ -274,7 +274,7 @@ impl System {
                 .contains("New client secret of my-erp stored")
         })
         .await;
-        let ssm = self.emulator.aws().ssm();
+        let ssm = self.emulator.ssm();
         let get = ssm
             .get_parameter()
             .name(CLIENT_SECRET)

@@ -98,7 +98,7 @@ impl System {
             let document = json!({"AppClientId": client_id, "AppClientSecret": SECRET,
                 "refreshToken": REFRESH});
             // Without a reported deadline, the versions have to be asked for.
-            let create = self.emulator.aws().secrets_manager().create_secret();
+            let create = self.emulator.secrets_manager().create_secret();
             let create = create.name("my-erp").secret_string(document.to_string());
             create.kms_key_id(&self.key).send().await.unwrap();
             return;
@@ -226,7 +226,7 @@ impl System {
     }
 
     async fn put_parameter(&self, leaf: &str, value: &str, key: &str) {
-        let put = self.emulator.aws().ssm().put_parameter();
+        let put = self.emulator.ssm().put_parameter();
         put.name(format!("/my-erp/{leaf}"))
             .value(value)
             .r#type(ParameterType::SecureString)
@@ -240,7 +240,7 @@ impl System {
 
     async fn report_deadline(&self, at: &str) {
         let tag = Tag::builder().key("lwa:secret-expires-at").value(at);
-        let add = self.emulator.aws().ssm().add_tags_to_resource();
+        let add = self.emulator.ssm().add_tags_to_resource();
         add.resource_type(ResourceTypeForTagging::Parameter)
             .resource_id("/my-erp/lwa/clientsecret")
             .tags(tag.build().unwrap())
@@ -271,7 +271,7 @@ impl System {
     }
 
     async fn delete_parameter(&self, leaf: &str) {
-        let delete = self.emulator.aws().ssm().delete_parameter();
+        let delete = self.emulator.ssm().delete_parameter();
         let delete = delete.name(format!("/my-erp/{leaf}"));
         delete.send().await.unwrap();
     }
@@ -692,7 +692,7 @@ async fn credentials_in_secrets_manager_are_looked_at_with_the_rule_that_watches
         recognised(&checks, check, "good", found);
     }
 
-    let delete = system.emulator.aws().secrets_manager().delete_secret();
+    let delete = system.emulator.secrets_manager().delete_secret();
     let delete = delete.secret_id("my-erp");
     let delete = delete.force_delete_without_recovery(true);
     delete.send().await.unwrap();

@@ -20,7 +20,7 @@ use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, T
 use http::Method;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_tests::aws_call;
-use lwa_tests::emulator::{self, Emulator};
+use lwa_tests::emulator::{self, Emulator, VaultClients as _};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::recorder::Recorder;
 use lwa_tests::runtime_api::Function;

@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use auditor::Auditor;
 use clap::ValueEnum;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
-use lwa_core::audit::estate::{ParameterEstate, SecretEstate};
-use lwa_core::config::{ConfigError, Lookup};
+use lwa_aws::account::Account;
+use lwa_core::config::{AWS_REGION, Lookup};
+use lwa_core::error::{FunctionError, chain};
 use lwa_core::lwa::TokenEndpoint;
-use lwa_core::ports::{Clock, Metrics, Notifier, ParameterDirectory};
+use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::queue::Payload;
 use lwa_core::sp_api::SellingPartnerApi;
-use lwa_core::vault::CredentialVault;
+use lwa_core::vault::Vault;
+use lwa_core::vault::ports::{ReadMetadata, ReadValues};
 use lwa_local::World;
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
+use lwa_local::world::RECEIVER;
 use policy_formatter::PolicyFormatter;
 use rotation_requester::RotationRequester;
 use secret_receiver::SecretReceiver;
@@ -25,7 +24,6 @@ use token_exchanger::{Response, TokenExchanger, TokenResponse};
 
 use super::live::LiveRun;
 use super::outcome::Failed;
-use super::setting::AWS_REGION;
 use crate::account::{self, NoMetrics};
 use crate::boxed;
 
@@ -107,7 +105,7 @@ impl Function {
             Self::TokenExchanger => {
                 let settings = token_exchanger::Settings::from_lookup(lookup)?;
                 let ports = token_exchanger::Ports {
-                    vault: LocalVault::new(copy(), settings.vault, settings.layout.clone()),
+                    vault: Vault::new(copy(), settings.vault, settings.deployment.layout.clone()),
                     lwa: copy(),
                     sp_api: copy(),
                     clock: copy(),
@@ -117,18 +115,14 @@ impl Function {
             }
             Self::Auditor => {
                 let settings = auditor::Settings::from_lookup(lookup)?;
-                let auditor = Auditor::new(settings, copy(), copy(), copy(), copy(), copy());
+                let auditor = Auditor::new(settings, copy(), copy(), copy(), copy());
                 audit(event, auditor).await
             }
             Self::RotationRequester => {
-                let settings = rotation_requester::Settings {
-                    region: lookup.get(AWS_REGION),
-                    ..rotation_requester::Settings::from_lookup(lookup)?
-                };
-                let (vault, layout) = (settings.vault, settings.layout.clone());
+                let settings = rotation_requester::Settings::from_lookup(lookup)?;
+                let (vault, layout) = (settings.vault, settings.deployment.layout.clone());
                 let ports = rotation_requester::Ports {
-                    ledger: LocalRotation::new(copy(), vault, layout.clone()),
-                    vault: LocalVault::new(copy(), vault, layout),
+                    vault: Vault::new(copy(), vault, layout),
                     lwa: copy(),
                     sp_api: copy(),
                     notifier: copy(),
@@ -137,20 +131,13 @@ impl Function {
                 };
                 let requester = RotationRequester::new(settings, ports);
                 let payload = Payload::new(event.to_string());
-                match boxed(requester.handle(payload)).await {
-                    Ok(report) => Ok(report.to_json()),
-                    Err(error) => Err(Failed::new(error.error_type(), error)),
-                }
+                Ok(boxed(requester.handle(payload)).await?.to_json())
             }
             Self::SecretReceiver => {
-                let settings = secret_receiver::Settings {
-                    region: lookup.get(AWS_REGION),
-                    ..secret_receiver::Settings::from_lookup(lookup)?
-                };
-                let (vault, layout) = (settings.vault, settings.layout.clone());
+                let settings = secret_receiver::Settings::from_lookup(lookup)?;
+                let (vault, layout) = (settings.vault, settings.deployment.layout.clone());
                 let ports = secret_receiver::Ports {
-                    rotation: LocalRotation::new(copy(), vault, layout.clone()),
-                    vault: LocalVault::new(copy(), vault, layout),
+                    vault: Vault::new(world.acting_as(RECEIVER), vault, layout),
                     lwa: copy(),
                     queue: copy(),
                     notifier: copy(),
@@ -159,10 +146,7 @@ impl Function {
                 };
                 let receiver = SecretReceiver::new(settings, ports);
                 let payload = Payload::new(event.to_string());
-                match boxed(receiver.handle(payload, None)).await {
-                    Ok(report) => Ok(report.to_json()),
-                    Err(error) => Err(Failed::new(error.error_type(), error)),
-                }
+                Ok(boxed(receiver.handle(payload, None)).await?.to_json())
             }
         }
     }
@@ -179,9 +163,9 @@ impl Function {
         match self {
             Self::PolicyFormatter => {
                 let settings = policy_formatter::Settings::from_lookup(lookup)?;
-                let (directory, notifier) = (live.directory(), live.notifier());
+                let (account, notifier) = (live.account(), live.notifier());
                 let formatter =
-                    PolicyFormatter::new(settings, directory, notifier, live.clock(), NoMetrics);
+                    PolicyFormatter::new(settings, account, notifier, live.clock(), NoMetrics);
                 format(event, formatter).await
             }
             Self::TokenExchanger => {
@@ -193,14 +177,11 @@ impl Function {
                 .await
             }
             Self::Auditor => {
-                let settings = auditor::Settings {
-                    region: live.aws().region().unwrap_or_default().to_owned(),
-                    ..auditor::Settings::from_lookup(lookup)?
-                };
+                let region = live.aws().region().map(str::to_owned);
+                let settings = auditor::Settings::from_lookup(&lookup.with(AWS_REGION, region))?;
                 let auditor = Auditor::new(
                     settings,
-                    ParameterStoreEstate::from_aws(live.aws()),
-                    SecretsManagerEstate::from_aws(live.aws()),
+                    Account::patient(live.aws()),
                     live.notifier(),
                     live.clock(),
                     NoMetrics,
@@ -236,59 +217,50 @@ const AUDITOR_TIMEOUT: Duration = Duration::from_mins(5);
 /// What stands in the place of an access token.
 const HIDDEN: &str = "(hidden)";
 
-async fn format<D, N, C, M>(
+async fn format<A, N, C, M>(
     event: Value,
-    formatter: PolicyFormatter<D, N, C, M>,
+    formatter: PolicyFormatter<A, N, C, M>,
 ) -> Result<Value, Failed>
 where
-    D: ParameterDirectory,
+    A: ReadMetadata,
     N: Notifier,
     C: Clock,
     M: Metrics,
 {
-    match boxed(formatter.handle(event)).await {
-        Ok(response) => to_value(&response),
-        Err(error) => Err(Failed::new(error.error_type(), error)),
-    }
+    to_value(&boxed(formatter.handle(event)).await?)
 }
 
-async fn exchange<V, L, S, C, M>(
+async fn exchange<A, L, S, C, M>(
     event: Value,
-    exchanger: TokenExchanger<V, L, S, C, M>,
+    exchanger: TokenExchanger<A, L, S, C, M>,
 ) -> Result<Value, Failed>
 where
-    V: CredentialVault,
+    A: ReadMetadata + ReadValues,
     L: TokenEndpoint,
     S: SellingPartnerApi,
     C: Clock,
     M: Metrics,
 {
-    match boxed(exchanger.handle(event, EXCHANGER_TIMEOUT)).await {
-        Ok(Response::Token(token)) => Ok(Response::Token(TokenResponse {
-            access_token: HIDDEN.into(),
-            ..token
-        })
-        .to_json()),
-        Ok(check) => Ok(check.to_json()),
-        Err(error) => Err(Failed::new(error.error_type(), error)),
-    }
+    Ok(
+        match boxed(exchanger.handle(event, EXCHANGER_TIMEOUT)).await? {
+            Response::Token(token) => Response::Token(TokenResponse {
+                access_token: HIDDEN.into(),
+                ..token
+            })
+            .to_json(),
+            check @ Response::Check(_) => check.to_json(),
+        },
+    )
 }
 
-async fn audit<P, S, N, C, M>(
-    event: Value,
-    auditor: Auditor<P, S, N, C, M>,
-) -> Result<Value, Failed>
+async fn audit<A, N, C, M>(event: Value, auditor: Auditor<A, N, C, M>) -> Result<Value, Failed>
 where
-    P: ParameterEstate,
-    S: SecretEstate,
+    A: ReadMetadata,
     N: Notifier,
     C: Clock,
     M: Metrics,
 {
-    match boxed(auditor.handle(event, AUDITOR_TIMEOUT)).await {
-        Ok(response) => to_value(&response),
-        Err(error) => Err(Failed::new(error.error_type(), error)),
-    }
+    to_value(&boxed(auditor.handle(event, AUDITOR_TIMEOUT)).await?)
 }
 
 impl fmt::Display for Function {
@@ -297,9 +269,10 @@ impl fmt::Display for Function {
     }
 }
 
-impl From<ConfigError> for Failed {
-    fn from(error: ConfigError) -> Self {
-        Self::new("InvalidConfiguration", error)
+/// As the function's error response would put it.
+impl<E: FunctionError + 'static> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::new(error.error_type(), chain(&error))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use lwa_aws::account::Account;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::parameter_directory::SsmDirectory;
 use lwa_core::Timestamp;
 use lwa_core::message::Message;
 use lwa_core::ports::Clock;
@@ -63,8 +63,8 @@ impl LiveRun {
         &self.live.aws
     }
 
-    pub(super) fn directory(&self) -> SsmDirectory {
-        SsmDirectory::new(self.live.aws.ssm())
+    pub(super) fn account(&self) -> Account {
+        Account::new(&self.live.aws)
     }
 
     pub(super) fn notifier(&self) -> Recorder {

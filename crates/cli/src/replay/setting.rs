@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lwa_aws::clock::SystemClock;
 use lwa_core::Timestamp;
-use lwa_core::config::{Lookup, Variable};
+use lwa_core::config::{AWS_REGION, Lookup};
 use lwa_core::ports::Clock;
 use lwa_core::text::quotable;
 use lwa_local::World;
@@ -54,14 +54,6 @@ const TOPIC: (&str, &str) = (
 
 /// The region of an event that tells none: the topic's.
 const REGION: &str = "us-east-1";
-
-/// The platform sets it for every function.
-pub(super) const AWS_REGION: Variable = Variable {
-    name: "AWS_REGION",
-    used_by: "all",
-    default: None,
-    meaning: "The region.",
-};
 
 /// Replays one event. `environment` holds the functions' variables for an event that is no
 /// scenario; a scenario brings its own, so that it comes out the same everywhere.

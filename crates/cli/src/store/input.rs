@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use lwa_core::application::Role;
 use lwa_core::store::input::{MAX_INPUT, document, value};
-use lwa_core::store::{Credentials, Extent, Order};
+use lwa_core::store::{Extent, Order};
+use lwa_core::vault::CredentialValues;
 use lwa_core::{ExposeSecret, SecretString};
 use secrecy::zeroize::Zeroizing;
 
@@ -15,9 +16,9 @@ use crate::Failure;
 use crate::arguments::StoreOptions;
 
 /// Everything that was given; empty with `--keep`.
-pub(super) fn read(options: &StoreOptions, order: &Order) -> Result<Credentials, Failure> {
+pub(super) fn read(options: &StoreOptions, order: &Order) -> Result<CredentialValues, Failure> {
     if options.keep {
-        return Ok(Credentials::new());
+        return Ok(CredentialValues::new());
     }
     let role = match &order.extent {
         Extent::Application => None,
@@ -57,14 +58,14 @@ fn bounded(source: impl Read) -> io::Result<SecretString> {
 }
 
 /// Asks a person, who does not see what is typed.
-fn ask(order: &Order, role: Option<&Role>) -> Result<Credentials, Failure> {
+fn ask(order: &Order, role: Option<&Role>) -> Result<CredentialValues, Failure> {
     let name = &order.application;
     let all = [
         Role::ClientId,
         Role::ClientSecret,
         Role::RefreshToken { seller: None },
     ];
-    let mut credentials = Credentials::new();
+    let mut credentials = CredentialValues::new();
     if let Some(role) = role {
         let typed = prompt(&format!("{role} of {name} (not shown): "))?;
         credentials.insert(role.clone(), checked(role, &typed)?);

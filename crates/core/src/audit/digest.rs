@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use crate::audit::findings::{Code, Finding};
 use crate::audit::tally::{ApplicationDeadline, Tally, Top};
-use crate::audit::{Rules, Vault, utc_date};
+use crate::audit::{Rules, utc_date};
 use crate::link;
 use crate::message::{Fact, Line, Notice, Section, Step};
 use crate::policy_notice::deadline_severity;
 use crate::severity::Severity;
+use crate::vault::VaultKind;
 use crate::wording;
 
 /// Why a digest goes out.
@@ -50,7 +51,7 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The region that was audited.
     pub region: &'a str,
-    /// Where was looked: `Parameter Store below /my-erp`.
+    /// The scope of the audit: `Parameter Store below /my-erp`.
     pub scope: &'a str,
     /// The team's own page.
     pub runbook_url: Option<&'a str>,
@@ -408,8 +409,8 @@ fn by_owner(listed: &[&Finding]) -> Vec<Section> {
 
 fn finding_line(finding: &Finding) -> String {
     let vault = match finding.vault {
-        Vault::ParameterStore => "",
-        Vault::SecretsManager => " (Secrets Manager)",
+        VaultKind::ParameterStore => "",
+        VaultKind::SecretsManager => " (Secrets Manager)",
     };
     format!(
         "{} {} {}{vault}: {}",
@@ -501,7 +502,7 @@ fn steps(tally: &Tally, listed: &[&Finding], context: Context<'_>) -> Vec<Step> 
     // One application to rotate: every step with its link.
     if let [row] = tally.reminders.items()
         && tally.reminders.total() == 1
-        && row.vault == Vault::ParameterStore
+        && row.vault == VaultKind::ParameterStore
         && listed
             .iter()
             .all(|finding| finding.code.follows_reminder_days())
