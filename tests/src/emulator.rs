@@ -9,8 +9,7 @@ use std::time::Duration;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::environment;
 
-/// The region that all tests are in.
-pub const REGION: &str = "eu-west-1";
+pub use crate::runtime_api::protocol::REGION;
 
 /// Which program plays AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -181,11 +181,12 @@ impl Answer {
     }
 
     /// The status of what is sent.
-    pub(crate) const fn status(&self) -> StatusCode {
+    pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    pub(crate) fn reply(self) -> Reply {
+    /// What the server sends.
+    pub fn reply(self) -> Reply {
         let end = match self.cut {
             Cut::BeforeAnswer => return Reply::hang_up().after(self.delay),
             Cut::AfterBytes(bytes) => bytes,

@@ -20,6 +20,7 @@ use object::elf::FileHeader64;
 use object::read::elf::FileHeader;
 use serde::Deserialize;
 
+use crate::cargo::cargo;
 use crate::{dependencies, steps, tree};
 
 /// The glibc of `provided.al2023`, <https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html>.
@@ -182,7 +183,7 @@ pub(crate) fn release(
 ) -> Result<Vec<(String, PathBuf)>> {
     let target = architecture.target();
     require_standard_library(target)?;
-    let mut command = crate::verbs::cargo(&["build", "--release", "--locked", "--target", target]);
+    let mut command = cargo(&["build", "--release", "--locked", "--target", target]);
     for package in packages {
         command.args(["--package", package]);
     }

@@ -8,6 +8,7 @@
 
 mod bench;
 mod build;
+mod cargo;
 mod dependencies;
 mod emulators;
 mod fuzz;

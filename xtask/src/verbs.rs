@@ -1,14 +1,14 @@
 //! What each verb does, as a list of steps. A new verb is a function here and a line in `main.rs`.
 
-use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cargo::{cargo, in_workspace};
 use crate::emulators::Emulators;
-use crate::{build, dependencies, infra, python, screenshot, steps, tree};
+use crate::{build, dependencies, infra, python, screenshot, steps};
 
 /// `cargo xtask check`.
 pub(crate) fn check() -> Result<()> {
@@ -195,29 +195,6 @@ pub(crate) fn screenshot() -> Result<()> {
 fn build_binaries() -> Result<()> {
     let build = ["build", "--workspace", "--bins", "--locked"];
     steps::run("binaries", cargo(&build), &rerun(&build))
-}
-
-/// A Cargo command in the workspace's root, as if typed in a shell there.
-pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = in_workspace(cargo);
-    command.args(arguments);
-    command
-}
-
-/// A program in the workspace's root, as if typed in a shell there.
-fn in_workspace(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(tree::root());
-    // Set by the Cargo that runs this program. Build scripts that watch them (`ring`) would run
-    // again after each change between `cargo xtask` and `cargo`.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&name);
-        }
-    }
-    command
 }
 
 fn rerun(arguments: &[&str]) -> String {

@@ -32,6 +32,9 @@ pub(crate) struct Case {
     event: fn(u64) -> Result<Value>,
 }
 
+/// Pollers of the concurrent mode.
+pub(crate) const POLLERS: u32 = 8;
+
 /// The do-nothing function.
 pub(crate) const FLOOR: &str = "floor";
 /// The function that hands out tokens.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::story::{Entry, Kind};
 
 const WIDTH: f64 = 1180.0;
@@ -84,7 +84,7 @@ struct Scale {
 
 impl Scale {
     fn new(outcome: &Outcome) -> Self {
-        let start = crate::year::start();
+        let start = crate::time::start();
         let days = outcome.settings.days.max(1);
         let end = start
             .checked_add(SignedDuration::from_hours(24 * i64::from(days)))

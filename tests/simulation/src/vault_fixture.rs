@@ -1,4 +1,4 @@
-//! What lies in the vault, as the model looks at it and as people write it.
+//! The contents of the vault, as the model reads them and as people write them.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(crate) struct VaultFixture {
     pub(crate) kind: VaultKind,
 }
 
-/// What somebody stores of a new application.
+/// What a person stores for a new application.
 pub(crate) struct Contents {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
@@ -85,7 +85,7 @@ impl VaultFixture {
         }
     }
 
-    /// Somebody stores a client secret, with whatever else lies beside it as it is.
+    /// A person stores a client secret, and leaves everything beside it as it is.
     pub(crate) fn put(&self, application: &ApplicationName, value: &str) {
         let now = {
             let state = self.world.state();
