@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_answers_once_it_is_dropped() {
+    async fn a_dropped_server_no_longer_answers() {
         let stub = HttpStub::start();
         let url = stub.url();
         drop(stub);

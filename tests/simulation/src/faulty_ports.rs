@@ -1,5 +1,5 @@
-//! The ports that the handlers work with: the world's, with the functions' clock, with Amazon's
-//! habits, and with whatever is broken on purpose.
+//! The ports of the handlers: the world's, with a clock that may be wrong, with a new secret that
+//! propagates slowly, and with a defect if one is asked for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,7 @@ pub(crate) struct Traffic {
     pub(crate) rng: Rng,
     /// Requests for a rotation, since they were last looked at.
     pub(crate) requests: Vec<RotationRequest>,
-    /// Messages that are to come back, and when.
+    /// Messages whose visibility timeout was changed, and to what.
     pub(crate) visibility_changes: Vec<(String, Duration)>,
     /// How long the next new secret takes to be known to LWA.
     pub(crate) propagation: Duration,
@@ -63,7 +63,7 @@ pub(crate) struct FaultyPorts {
     pub(crate) skew: SignedDuration,
 }
 
-/// One traffic for everybody who needs it.
+/// One traffic, shared by all environments and the model.
 #[derive(Clone)]
 pub(crate) struct SharedTraffic(Arc<Mutex<Traffic>>);
 
