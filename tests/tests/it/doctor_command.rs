@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cli::{lwa, text};
+use crate::functions;
 
 const TOKEN_PATH: &str = "/auth/o2/token";
 /// What a check calls: the one with a seller's token, the other with the application's own.
@@ -41,14 +42,6 @@ const SECRETS_MANAGER: &str = "secrets-manager";
 
 /// The end-of-archive record of an empty ZIP file: code that nobody runs.
 const NO_CODE: &str = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
-
-const FUNCTIONS: [&str; 5] = [
-    "token-exchanger",
-    "policy-formatter",
-    "auditor",
-    "rotation-requester",
-    "secret-receiver",
-];
 
 /// The parts of a deployment that the doctor looks at.
 struct System {
@@ -142,7 +135,7 @@ impl System {
     }
 
     async fn make_functions(&self) {
-        for name in FUNCTIONS {
+        for name in functions() {
             let function = json!({
                 "FunctionName": format!("lwa-{name}"),
                 "Role": format!("arn:aws:iam::{}:role/lwa", self.emulator.account),
@@ -401,7 +394,7 @@ impl System {
                 self.aws.answer("sts:GetCallerIdentity", answer);
             }
             Fault::NothingDeployed => {
-                for name in FUNCTIONS {
+                for name in functions() {
                     self.delete_function(name).await;
                 }
                 self.tell_the_settings();
@@ -668,7 +661,7 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
     ] {
         recognised(&checks, check, "good", found);
     }
-    for name in FUNCTIONS {
+    for name in functions() {
         let line = checks.iter().find(|line| {
             line["check"] == "function" && line["found"].as_str().unwrap().contains(name)
         });
