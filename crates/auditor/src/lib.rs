@@ -108,8 +108,8 @@ where
         }
     }
 
-    /// Audits for as long as an invocation that ends after `remaining` allows, beginning anew
-    /// or, where the input has a `continuation`, going on. Anything else in the input is
+    /// Audits for as long as an invocation that ends after `remaining` allows, from the start
+    /// or, where the input has a `continuation`, from there. Anything else in the input is
     /// ignored: schedules and events start an audit alike.
     pub async fn handle(
         &self,
@@ -143,7 +143,7 @@ where
                     .await?;
                 tracing::info!(
                     credentials = state.tally.credentials,
-                    "{} credentials seen so far; the audit goes on in another invocation",
+                    "{} credentials seen so far; the audit continues in another invocation",
                     state.tally.credentials
                 );
                 return Ok(Response::to_be_continued(state));
@@ -197,7 +197,7 @@ where
         })
     }
 
-    /// The digest lists the nearest deadlines; the others are told here.
+    /// The digest lists the nearest deadlines; messages of their own list the others.
     async fn publish_reminders_beyond(
         &self,
         listed: usize,
@@ -273,7 +273,7 @@ where
 }
 
 /// Audits everything in one go and keeps everything it finds, for a report to a person at a
-/// terminal. Publishes nothing and writes no metrics; [`Response::report`] is it as JSON.
+/// terminal. Publishes nothing and writes no metrics; [`Response::report`] makes JSON of it.
 pub async fn survey<P: ParameterEstate, S: SecretEstate, C: Clock>(
     settings: &Settings,
     parameters: &P,

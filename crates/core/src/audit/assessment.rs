@@ -1,4 +1,4 @@
-//! What is to be said about one credential, from its metadata alone.
+//! What is known about one credential and wrong with it, from its metadata alone.
 
 use std::collections::BTreeMap;
 
@@ -144,7 +144,7 @@ pub fn needs_versions(metadata: &SecretMetadata) -> bool {
 
 /// Whether people are reminded of a deadline today: on the configured days before it, and on
 /// every day after it.
-pub fn is_reminder_day(deadline: &Deadline, rules: &Rules, now: Timestamp) -> bool {
+fn is_reminder_day(deadline: &Deadline, rules: &Rules, now: Timestamp) -> bool {
     deadline.has_passed(now)
         || u32::try_from(deadline.days_left(now))
             .is_ok_and(|days| rules.reminder_days.contains(&days))
