@@ -117,13 +117,9 @@ where
         remaining: Duration,
     ) -> Result<Response, AuditorError> {
         let now = self.clock.now();
-        let continuation = event
-            .get_mut("continuation")
-            .map(Value::take)
-            .unwrap_or_default();
-        let mut state = match continuation {
-            Value::Null => State::begin(&self.settings, Limits::FUNCTION, now),
-            continuation => Continuation::resume(continuation, &self.settings, now)?,
+        let mut state = match event.get_mut("continuation").map(Value::take) {
+            None | Some(Value::Null) => State::begin(&self.settings, Limits::FUNCTION, now),
+            Some(continuation) => Continuation::resume(continuation, &self.settings, now)?,
         };
         let scan = Scan {
             state: &mut state,
@@ -137,22 +133,19 @@ where
         };
         scan.run().await;
         state.count_invocation(now, self.clock.now());
-        if state.position.is_some() {
-            if state.invocations < MAX_INVOCATIONS {
-                self.publish_reminders_beyond(MAX_REMINDERS, &mut state)
-                    .await?;
-                tracing::info!(
-                    credentials = state.tally.credentials,
-                    "{} credentials seen so far; the audit continues in another invocation",
-                    state.tally.credentials
-                );
-                return Ok(Response::to_be_continued(state));
-            }
-            state.position = None;
-            state.tally.miss(
-                "the rest of the estate",
-                &format!("the audit did not end in {MAX_INVOCATIONS} invocations"),
+        if state.position.is_some() && state.invocations < MAX_INVOCATIONS {
+            self.publish_reminders_beyond(MAX_REMINDERS, &mut state)
+                .await?;
+            tracing::info!(
+                credentials = state.tally.credentials,
+                "{} credentials seen so far; the audit continues in another invocation",
+                state.tally.credentials
             );
+            return Ok(Response::to_be_continued(state));
+        }
+        if state.position.take().is_some() {
+            let why = format!("the audit did not end in {MAX_INVOCATIONS} invocations");
+            state.tally.miss("the rest of the estate", &why);
             state.tally.sort();
         }
         self.finish(state).await

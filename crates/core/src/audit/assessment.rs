@@ -77,7 +77,8 @@ pub fn client_secret(
         metadata.last_modified_user.as_deref(),
         rules,
     ));
-    let parameter = parameter(place, metadata);
+    let vault = VaultKind::ParameterStore;
+    let parameter = undated(&place.application, vault, &metadata.name);
     assess(
         parameter,
         Some(&place.role),
@@ -101,7 +102,8 @@ pub fn other_parameter(
     let policies = checks::policies(&metadata.policies, now);
     let writer = checks::writer(metadata.last_modified_user.as_deref(), rules);
     let problems = encryption.into_iter().chain(policies).chain(writer);
-    let parameter = parameter(place, metadata);
+    let vault = VaultKind::ParameterStore;
+    let parameter = undated(&place.application, vault, &metadata.name);
     findings(&parameter, Some(&place.role), problems)
 }
 
@@ -150,14 +152,6 @@ fn is_reminder_day(deadline: &Deadline, rules: &Rules, now: Timestamp) -> bool {
             .is_ok_and(|days| rules.reminder_days.contains(&days))
 }
 
-fn parameter(place: &Place, metadata: &ParameterMetadata) -> ApplicationDeadline {
-    undated(
-        &place.application,
-        VaultKind::ParameterStore,
-        &metadata.name,
-    )
-}
-
 /// A credential of which nothing is known but where it is.
 fn undated(application: &ApplicationName, vault: VaultKind, name: &str) -> ApplicationDeadline {
     ApplicationDeadline {
@@ -194,30 +188,23 @@ fn assess(
             None
         });
     let today = utc_date(now);
-    let ends = exemption.as_ref().map(|exemption| exemption.until);
-    let ended_yesterday = ends.and_then(|date| date.tomorrow().ok()) == Some(today);
-    let (holding, ended) = if ends.is_some_and(|date| today <= date) {
-        (exemption, None)
-    } else {
-        (
-            None,
-            exemption.filter(|_| ended_yesterday && !problems.is_empty()),
-        )
-    };
+    secret.exemption = exemption.clone().filter(|it| today <= it.until);
+    let ended_exemption = exemption
+        .filter(|it| it.until.tomorrow().ok() == Some(today))
+        .filter(|_| !problems.is_empty());
     let owner = known.tags.owner.as_deref();
     secret.owner = owner.map(|owner| elide_end(owner.trim(), TAG_LIMIT));
     secret.deadline = known.deadline;
     secret.days_left = known.deadline.map(|deadline| deadline.days_left(now));
-    if holding.is_none() {
+    if secret.exemption.is_none() {
         secret.severity = problems.iter().map(|(_, severity, _)| *severity).max();
     }
-    secret.exemption = holding;
     let is_due = known
         .deadline
         .is_some_and(|deadline| is_reminder_day(&deadline, rules, now));
     Assessment {
         findings: findings(&secret, role, problems),
-        ended_exemption: ended,
+        ended_exemption,
         reminder_due: is_due && secret.exemption.is_none(),
         notes,
         application: secret,

@@ -1,7 +1,7 @@
 //! The audit of a whole estate: what can be wrong, what is, and what people are told.
 //!
 //! Everything here is a decision over data. The auditor streams metadata past [`assessment`],
-//! which judges one credential at a time by its [`checks`](self); [`roster`] knows which
+//! which judges one credential at a time, check by check; [`roster`] knows which
 //! applications are complete; [`tally`] keeps counts and the worst of everything, in bounded
 //! memory; [`digest`] decides whether people hear about it and what they read.
 //!

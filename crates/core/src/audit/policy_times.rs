@@ -34,11 +34,8 @@ pub(super) fn first_reminder(policies: &[InlinePolicy], written: Timestamp) -> O
         }
     };
     let reminders = policies.iter().filter(|policy| is_reminder(policy));
-    reminders
-        .map(fires)
-        .collect::<Option<Vec<_>>>()?
-        .into_iter()
-        .min()
+    let all: Option<Vec<_>> = reminders.map(fires).collect();
+    all?.into_iter().min()
 }
 
 fn span(attributes: &Value, name: &str) -> Option<SignedDuration> {
