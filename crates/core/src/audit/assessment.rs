@@ -535,7 +535,7 @@ mod tests {
             "arn:aws:iam::111122223333:user/receiver",
             &["LWA012 warning"],
         );
-        // Emulators, and parameters older than the field, name nobody.
+        // Emulators, and parameters older than the field, name no writer.
         check(role, "N/A", &[]);
     }
 

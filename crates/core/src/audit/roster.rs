@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_order_a_complete_application_leaves_no_name_behind() {
+    fn a_complete_application_leaves_no_name_behind_in_any_order() {
         let seller = Role::RefreshToken {
             seller: Some(SellerId::parse("A1").unwrap()),
         };
