@@ -6,21 +6,16 @@ use std::collections::BTreeMap;
 
 use lwa_core::config::Lookup;
 use lwa_core::event::Event;
-use lwa_core::message::{EMAIL_COLUMNS, Message, SMS_LIMIT, SUBJECT_LIMIT};
+use lwa_core::message::Message;
 use lwa_core::policy_notice::{self, Context, Findings};
 use lwa_core::ports::{CallError, CallFailure, InlinePolicy, ParameterMetadata};
 use lwa_core::{Layout, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use textwrap::core::display_width;
 
-/// The size of a message that SNS takes, in bytes.
-const SNS_LIMIT: usize = 262_144;
+use crate::legal::check;
 
-/// The GSM 7-bit default alphabet, without the characters that take two units,
-/// <https://www.etsi.org/deliver/etsi_ts/123000_123099/123038/>.
-const GSM_7: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
-    ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+mod legal;
 
 fn layout() -> Layout {
     Lookup::new(|_| None).layout().unwrap()
@@ -35,42 +30,6 @@ fn render(event: &Value, findings: Option<&Findings>, now: Timestamp) -> Message
         now,
     };
     policy_notice::notice(&Event::parse(event), findings, context).render()
-}
-
-fn check(message: &Message) {
-    let subject = &message.subject;
-    assert!(subject.len() <= SUBJECT_LIMIT, "{subject}");
-    assert!(
-        subject.bytes().all(|b| (b' '..=b'~').contains(&b)),
-        "{subject:?}"
-    );
-    assert!(!subject.starts_with(' '), "{subject:?}");
-
-    let sms = &message.sms;
-    assert!(sms.chars().all(|c| GSM_7.contains(c)), "{sms:?}");
-    assert!(sms.chars().count() <= SMS_LIMIT, "{sms:?}");
-    assert!(sms.ends_with(['.', '?', '!']), "half a sentence: {sms:?}");
-
-    for line in message.email.lines() {
-        let is_link = line.trim_start().starts_with("https://");
-        assert!(display_width(line) <= EMAIL_COLUMNS || is_link, "{line:?}");
-        assert!(!line.chars().any(char::is_control), "{line:?}");
-    }
-
-    let chat: Value = serde_json::from_str(&message.https).unwrap();
-    assert_eq!(chat["source"], "custom");
-    assert!(
-        chat["content"]["title"]
-            .as_str()
-            .is_some_and(|title| title.len() <= 250)
-    );
-    let sizes = [
-        &message.default,
-        &message.email,
-        &message.sms,
-        &message.https,
-    ];
-    assert!(sizes.iter().map(|text| text.len()).sum::<usize>() < SNS_LIMIT / 2);
 }
 
 /// Any JSON at all.
