@@ -6,6 +6,36 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+/// A set of words that the service may extend.
+macro_rules! words {
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $meaning:literal])+ $word:ident,)+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[doc = $meaning])+ $word,)+
+            /// A word that this version does not know.
+            Other(String),
+        }
+
+        impl $name {
+            fn parse(text: &str) -> Self {
+                match text {
+                    $(stringify!($word) => Self::$word,)+
+                    other => Self::Other(other.to_owned()),
+                }
+            }
+
+            /// The word as the service spells it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$word => stringify!($word),)+
+                    Self::Other(other) => other,
+                }
+            }
+        }
+    };
+}
+
 /// One event, <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -48,8 +78,6 @@ pub enum EventKind {
 pub struct PolicyAction {
     /// The parameter's name, as it came.
     pub parameter_name: String,
-    /// The parameter's type, as it came.
-    pub parameter_type: Option<String>,
     /// Which policy acted.
     pub policy_type: PolicyType,
     /// Whether it succeeded.
@@ -62,45 +90,15 @@ pub struct PolicyAction {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The type of a parameter policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PolicyType {
-    /// The parameter was not changed for a while.
-    NoChangeNotification,
-    /// The parameter will be deleted soon.
-    ExpirationNotification,
-    /// The parameter was deleted.
-    Expiration,
-    /// In the published schema without an explanation.
-    Empty,
-    /// In the published schema without an explanation.
-    SettingValidation,
-    /// One we do not know.
-    Other(String),
-}
-
-impl PolicyType {
-    fn parse(text: &str) -> Self {
-        match text {
-            "NoChangeNotification" => Self::NoChangeNotification,
-            "ExpirationNotification" => Self::ExpirationNotification,
-            "Expiration" => Self::Expiration,
-            "Empty" => Self::Empty,
-            "SettingValidation" => Self::SettingValidation,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// The type as the service spells it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::NoChangeNotification => "NoChangeNotification",
-            Self::ExpirationNotification => "ExpirationNotification",
-            Self::Expiration => "Expiration",
-            Self::Empty => "Empty",
-            Self::SettingValidation => "SettingValidation",
-            Self::Other(other) => other,
-        }
+words! {
+    /// The type of a parameter policy.
+    PolicyType {
+        /// The parameter was not changed for a while.
+        NoChangeNotification,
+        /// The parameter will be deleted soon.
+        ExpirationNotification,
+        /// The parameter was deleted.
+        Expiration,
     }
 }
 
@@ -111,7 +109,7 @@ pub enum ActionStatus {
     Success,
     /// It did not.
     Failure,
-    /// The event does not say, or in a word we do not know.
+    /// The event gives no status, or a word that this version does not know.
     Unknown(String),
 }
 
@@ -141,49 +139,23 @@ pub struct PolicySpan {
 pub struct ParameterChange {
     /// The parameter's name, as it came.
     pub parameter_name: String,
-    /// The parameter's type, as it came.
-    pub parameter_type: Option<String>,
     /// What was done.
     pub operation: ChangeOperation,
     /// The parameter's description.
     pub description: Option<String>,
 }
 
-/// What was done to a parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChangeOperation {
-    /// It exists now.
-    Create,
-    /// It has a new version.
-    Update,
-    /// It is gone.
-    Delete,
-    /// A label moved.
-    LabelParameterVersion,
-    /// One we do not know.
-    Other(String),
-}
-
-impl ChangeOperation {
-    fn parse(text: &str) -> Self {
-        match text {
-            "Create" => Self::Create,
-            "Update" => Self::Update,
-            "Delete" => Self::Delete,
-            "LabelParameterVersion" => Self::LabelParameterVersion,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// The operation as the service spells it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Create => "Create",
-            Self::Update => "Update",
-            Self::Delete => "Delete",
-            Self::LabelParameterVersion => "LabelParameterVersion",
-            Self::Other(other) => other,
-        }
+words! {
+    /// What was done to a parameter.
+    ChangeOperation {
+        /// It exists now.
+        Create,
+        /// It has a new version.
+        Update,
+        /// It is gone.
+        Delete,
+        /// A label moved.
+        LabelParameterVersion,
     }
 }
 
@@ -220,7 +192,7 @@ pub enum RotationOutcome {
     Succeeded,
     /// A step failed.
     Failed,
-    /// Somebody wrote a version meanwhile.
+    /// Another writer stored a version meanwhile.
     Abandoned,
 }
 
@@ -228,16 +200,12 @@ impl Event {
     /// Reads any JSON value.
     pub fn parse(event: &Value) -> Self {
         let detail = event.get("detail").unwrap_or(event);
-        let resources: Vec<String> = event
-            .get("resources")
-            .and_then(Value::as_array)
-            .map(|all| {
-                all.iter()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned)
-                    .collect()
-            })
-            .unwrap_or_default();
+        let resources = event.get("resources").and_then(Value::as_array);
+        let resources: Vec<String> = resources
+            .into_iter()
+            .flatten()
+            .filter_map(|arn| Some(arn.as_str()?.to_owned()))
+            .collect();
         let source = text(event, "source");
         let detail_type = text(event, "detail-type");
         let kind = match (source.as_deref(), detail_type.as_deref()) {
@@ -274,7 +242,6 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
         .and_then(number_text);
     Some(EventKind::PolicyAction(PolicyAction {
         parameter_name: text(detail, "parameter-name").or_else(|| name_from_arn(resources))?,
-        parameter_type: text(detail, "parameter-type"),
         policy_type: PolicyType::parse(&policy_type.unwrap_or_default()),
         status: ActionStatus::parse(&text(detail, "action-status").unwrap_or_default()),
         reason: text(detail, "action-reason"),
@@ -303,7 +270,6 @@ fn policy_content(content: Option<&Value>) -> Value {
 fn parameter_change(detail: &Value, resources: &[String]) -> Option<EventKind> {
     Some(EventKind::ParameterChange(ParameterChange {
         parameter_name: text(detail, "name").or_else(|| name_from_arn(resources))?,
-        parameter_type: text(detail, "type"),
         operation: ChangeOperation::parse(&text(detail, "operation").unwrap_or_default()),
         description: text(detail, "description"),
     }))

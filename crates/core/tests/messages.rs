@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use lwa_core::config::Lookup;
 use lwa_core::event::Event;
 use lwa_core::message::Message;
-use lwa_core::policy_notice::{self, Context, Findings};
+use lwa_core::policy_notice::{self, Context, Lookups};
 use lwa_core::ports::{CallError, CallFailure, InlinePolicy, ParameterMetadata};
 use lwa_core::{Layout, Timestamp};
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn layout() -> Layout {
     Lookup::new(|_| None).layout().unwrap()
 }
 
-fn render(event: &Value, findings: Option<&Findings>, now: Timestamp) -> Message {
+fn render(event: &Value, lookups: Option<&Lookups>, now: Timestamp) -> Message {
     let layout = layout();
     let context = Context {
         layout: &layout,
@@ -29,7 +29,7 @@ fn render(event: &Value, findings: Option<&Findings>, now: Timestamp) -> Message
         runbook_url: Some("https://wiki.example/rotate"),
         now,
     };
-    policy_notice::notice(&Event::parse(event), findings, context).render()
+    policy_notice::notice(&Event::parse(event), lookups, context).render()
 }
 
 /// Any JSON at all.
@@ -160,7 +160,7 @@ fn instant() -> impl Strategy<Value = Timestamp> {
     .prop_map(|second| Timestamp::from_second(second).unwrap())
 }
 
-fn findings() -> impl Strategy<Value = Option<Findings>> {
+fn lookups() -> impl Strategy<Value = Option<Lookups>> {
     let error = Just(CallError {
         operation: "DescribeParameters",
         failure: CallFailure::Denied,
@@ -202,7 +202,7 @@ fn findings() -> impl Strategy<Value = Option<Findings>> {
     ];
     let tags =
         prop_oneof![3 => tags.prop_map(Ok::<BTreeMap<_, _>, CallError>), 1 => error.prop_map(Err)];
-    prop::option::of((metadata, tags).prop_map(|(metadata, tags)| Findings { metadata, tags }))
+    prop::option::of((metadata, tags).prop_map(|(metadata, tags)| Lookups { metadata, tags }))
 }
 
 proptest! {
@@ -215,9 +215,9 @@ proptest! {
 
     #[test]
     fn the_message_about_any_likely_event_is_legal(
-        event in likely_event(), findings in findings(), now in instant(),
+        event in likely_event(), lookups in lookups(), now in instant(),
     ) {
-        check(&render(&event, findings.as_ref(), now));
+        check(&render(&event, lookups.as_ref(), now));
     }
 
     #[test]
@@ -232,9 +232,9 @@ proptest! {
         });
         let deadline: Timestamp = "2026-06-30T12:00:00Z".parse().unwrap();
         let tags = [("lwa:secret-expires-at".to_owned(), deadline.to_string())];
-        let findings = Findings { metadata: Ok(None), tags: Ok(tags.into_iter().collect()) };
+        let lookups = Lookups { metadata: Ok(None), tags: Ok(tags.into_iter().collect()) };
         let now = deadline - lwa_core::deadline::days(days);
-        let message = render(&event, Some(&findings), now);
+        let message = render(&event, Some(&lookups), now);
         check(&message);
         let left = if days == 1 { "1 day left".to_owned() } else { format!("{days} days left") };
         for text in [&message.sms, &message.subject] {

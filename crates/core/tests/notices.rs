@@ -4,7 +4,7 @@
 
 use lwa_core::config::Lookup;
 use lwa_core::lwa::{LwaError, LwaFailure};
-use lwa_core::message::Notice;
+use lwa_core::notice::Notice;
 use lwa_core::rotation::notices::{self, Context, Obstacle, Rejection};
 use lwa_core::rotation::notification::{NewSecret, SecretExpiry, Unusable};
 use lwa_core::rotation::request::RefusalCause;

@@ -11,10 +11,10 @@ use crate::audit::estate::{LabelledVersion, SecretMetadata, is_current};
 use crate::audit::findings::{Code, Exemption, Finding};
 use crate::audit::{Rules, Vault, utc_date};
 use crate::deadline::{Basis, Deadline, SecretTags, Stored, tag};
-use crate::policy_notice::deadline_severity;
 use crate::ports::{InlinePolicy, ParameterMetadata};
 use crate::severity::Severity;
 use crate::text::{elide_end, quotable};
+use crate::urgency::deadline_severity;
 use crate::vault::SecretVersion;
 use crate::wording;
 

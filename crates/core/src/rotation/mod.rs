@@ -10,7 +10,6 @@
 
 pub mod client_ids;
 pub mod document;
-pub mod memory;
 pub mod notices;
 pub mod notification;
 pub mod ports;
