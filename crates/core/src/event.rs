@@ -174,10 +174,8 @@ pub struct SecretRotation {
 impl SecretRotation {
     /// The secret's name: its ARN without the six random characters at the end.
     pub fn secret_name(&self) -> &str {
-        let name = self
-            .secret_arn
-            .split_once(":secret:")
-            .map_or(&*self.secret_arn, |(_, n)| n);
+        let arn = &*self.secret_arn;
+        let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
         match name.rsplit_once('-') {
             Some((before, suffix)) if suffix.len() == 6 => before,
             _ => name,
@@ -200,10 +198,8 @@ impl Event {
     /// Reads any JSON value.
     pub fn parse(event: &Value) -> Self {
         let detail = event.get("detail").unwrap_or(event);
-        let resources = event.get("resources").and_then(Value::as_array);
+        let resources = event["resources"].as_array().into_iter().flatten();
         let resources: Vec<String> = resources
-            .into_iter()
-            .flatten()
             .filter_map(|arn| Some(arn.as_str()?.to_owned()))
             .collect();
         let source = text(event, "source");
@@ -234,12 +230,16 @@ impl Event {
 }
 
 fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
-    let content = policy_content(detail.get("policy-content"));
-    let attribute = |name: &str| content.get("Attributes").and_then(|all| all.get(name));
+    // The policy comes as an object, or as a string that holds one.
+    let content = match &detail["policy-content"] {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+        other => other.clone(),
+    };
+    let attributes = &content["Attributes"];
+    let amount = ["After", "Before"]
+        .into_iter()
+        .find_map(|key| number_text(&attributes[key]));
     let policy_type = text(detail, "policy-type").or_else(|| text(&content, "Type"));
-    let amount = attribute("After")
-        .or_else(|| attribute("Before"))
-        .and_then(number_text);
     Some(EventKind::PolicyAction(PolicyAction {
         parameter_name: text(detail, "parameter-name").or_else(|| name_from_arn(resources))?,
         policy_type: PolicyType::parse(&policy_type.unwrap_or_default()),
@@ -247,24 +247,10 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
         reason: text(detail, "action-reason"),
         span: amount.map(|amount| PolicySpan {
             amount,
-            unit: attribute("Unit")
-                .and_then(Value::as_str)
-                .unwrap_or("Days")
-                .to_owned(),
+            unit: text(attributes, "Unit").unwrap_or_else(|| "Days".to_owned()),
         }),
-        expires_at: attribute("Timestamp")
-            .and_then(Value::as_str)
-            .and_then(|timestamp| timestamp.parse().ok()),
+        expires_at: text(attributes, "Timestamp").and_then(|at| at.parse().ok()),
     }))
-}
-
-/// The policy as an object: it comes as one, or as a string that holds one.
-fn policy_content(content: Option<&Value>) -> Value {
-    match content {
-        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
-        Some(other) => other.clone(),
-        None => Value::Null,
-    }
 }
 
 fn parameter_change(detail: &Value, resources: &[String]) -> Option<EventKind> {
@@ -282,13 +268,10 @@ fn secret_rotation(detail: &Value, resources: &[String]) -> Option<EventKind> {
         "RotationAbandoned" => RotationOutcome::Abandoned,
         _ => return None,
     };
-    let additional = detail.get("additionalEventData").unwrap_or(&Value::Null);
-    let secret_arn = text(additional, "SecretId").or_else(|| {
-        resources
-            .iter()
-            .find(|arn| arn.contains(":secretsmanager:"))
-            .cloned()
-    })?;
+    let additional = &detail["additionalEventData"];
+    let mut arns = resources.iter();
+    let secret_arn = text(additional, "SecretId")
+        .or_else(|| arns.find(|arn| arn.contains(":secretsmanager:")).cloned())?;
     let error = text(detail, "errorMessage").or_else(|| text(additional, "errorMessage"));
     Some(EventKind::SecretRotation(SecretRotation {
         secret_arn,
@@ -299,11 +282,8 @@ fn secret_rotation(detail: &Value, resources: &[String]) -> Option<EventKind> {
 
 /// A string field that is not empty.
 fn text(object: &Value, key: &str) -> Option<String> {
-    object
-        .get(key)?
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+    let text = object[key].as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// A number that comes as a string, or as a number.

@@ -74,14 +74,13 @@ impl Notice {
 
     fn subject(&self) -> String {
         let opening = format!("[{}] ", self.severity.label());
-        self.headline.map(ascii).fit(&opening, "", SUBJECT_LIMIT)
+        self.headline.line(&opening, SUBJECT_LIMIT, ascii)
     }
 
     /// The headline, and as many whole sentences after it as fit.
     fn sms(&self) -> String {
         let opening = format!("LWA {}: ", self.severity.label());
-        let headline = self.headline.map(gsm7);
-        let mut text = headline.fit(&opening, headline.closing(), SMS_LIMIT);
+        let mut text = self.headline.sentence(&opening, SMS_LIMIT, gsm7);
         let is_urgent = self.severity > Severity::Info;
         let has_more = !self.steps.is_empty() || is_urgent && !self.sections.is_empty();
         let pointer = has_more.then_some("See the e-mail.");
@@ -236,7 +235,7 @@ mod tests {
 
     fn notice(name: &str) -> Notice {
         let headline = Headline::new("Secret of ", name, " stops in 30 days");
-        Notice::new(Severity::Warning, "test", headline, "Event 1.")
+        Notice::new(Severity::Warning, "test", headline, "Event 1.".into())
             .fact("Parameter", "/my-erp/x".to_owned())
     }
 
@@ -259,7 +258,7 @@ mod tests {
     #[test]
     fn a_question_keeps_its_mark() {
         let headline = Headline::new("Two secrets of ", "my-erp", ": which is newer?");
-        let message = Notice::new(Severity::Info, "test", headline, "").render();
+        let message = Notice::new(Severity::Info, "test", headline, String::new()).render();
         assert_eq!(
             message.sms,
             "LWA INFO: Two secrets of my-erp: which is newer?"

@@ -13,35 +13,22 @@ pub struct Notice {
     pub severity: Severity,
     /// What kind of message it is, a stable word such as `secret-unchanged`.
     pub kind: &'static str,
-    /// The application it is about, for the attribute; none when it is about several or none.
-    pub application: Option<String>,
-    /// What happened.
-    pub headline: Headline,
-    /// Sentences after the headline, the most important one first. The text message takes each
-    /// whole if it fits, and leaves it out otherwise.
-    pub lead: Vec<String>,
-    /// What is known, as label and value.
-    pub facts: Vec<(&'static str, String)>,
-    /// Titled paragraphs and lists.
-    pub sections: Vec<Section>,
-    /// What to do, in order; empty when there is nothing to do.
-    pub steps: Vec<Step>,
-    /// What could not be found out, one sentence each.
+    pub(crate) application: Option<String>,
+    pub(crate) headline: Headline,
+    pub(crate) lead: Vec<String>,
+    pub(crate) facts: Vec<(&'static str, String)>,
+    pub(crate) sections: Vec<Section>,
+    pub(crate) steps: Vec<Step>,
+    /// What could not be found out, one entry each.
     pub missing: Vec<String>,
     /// Where it comes from: the last line.
     pub origin: String,
-    /// Id that ties repeated messages together in a chat; the event's id, for example.
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
 }
 
 impl Notice {
-    /// A notice that says no more than its headline.
-    pub fn new(
-        severity: Severity,
-        kind: &'static str,
-        headline: Headline,
-        origin: impl Into<String>,
-    ) -> Self {
+    /// A notice that says no more than its headline and, in its last line, where it comes from.
+    pub fn new(severity: Severity, kind: &'static str, headline: Headline, origin: String) -> Self {
         Self {
             severity,
             kind,
@@ -52,12 +39,28 @@ impl Notice {
             sections: Vec::new(),
             steps: Vec::new(),
             missing: Vec::new(),
-            origin: origin.into(),
+            origin,
             id: None,
         }
     }
 
-    /// Adds sentences to the lead.
+    /// Names the one application that it is about, for subscription filters and chat threads.
+    #[must_use]
+    pub fn about(self, application: Option<String>) -> Self {
+        Self {
+            application,
+            ..self
+        }
+    }
+
+    /// Sets the id that ties repeated messages together in a chat; the event's, for example.
+    #[must_use]
+    pub fn id(self, id: Option<String>) -> Self {
+        Self { id, ..self }
+    }
+
+    /// Adds sentences after the headline, the most important one first. The text message takes
+    /// each whole if it fits, and leaves it out otherwise.
     #[must_use]
     pub fn say<S: Into<String>>(mut self, sentences: impl IntoIterator<Item = S>) -> Self {
         self.lead.extend(sentences.into_iter().map(Into::into));
@@ -73,25 +76,25 @@ impl Notice {
 
     /// Adds a titled paragraph.
     #[must_use]
-    pub fn paragraph(mut self, title: impl Into<String>, text: impl Into<String>) -> Self {
-        self.sections.push(Section {
-            title: title.into(),
-            lines: vec![text.into()],
-            is_list: false,
-        });
-        self
+    pub fn paragraph(self, title: impl Into<String>, text: impl Into<String>) -> Self {
+        self.section(title.into(), vec![text.into()], false)
     }
 
     /// Adds a titled list, if there is anything in it.
     #[must_use]
-    pub fn list(mut self, title: impl Into<String>, lines: Vec<String>) -> Self {
-        if !lines.is_empty() {
-            self.sections.push(Section {
-                title: title.into(),
-                lines,
-                is_list: true,
-            });
+    pub fn list(self, title: impl Into<String>, lines: Vec<String>) -> Self {
+        if lines.is_empty() {
+            return self;
         }
+        self.section(title.into(), lines, true)
+    }
+
+    fn section(mut self, title: String, lines: Vec<String>, is_list: bool) -> Self {
+        self.sections.push(Section {
+            title,
+            lines,
+            is_list,
+        });
         self
     }
 
@@ -104,12 +107,11 @@ impl Notice {
 
     /// The first paragraph: the headline and the sentences after it.
     pub fn opening(&self) -> String {
-        let headline = self
-            .headline
-            .fit("", self.headline.closing(), HEADLINE_LIMIT);
-        let lead = self.lead.iter().map(String::as_str);
-        let sentences: Vec<_> = std::iter::once(&*headline).chain(lead).collect();
-        sentences.join(" ")
+        let headline = self.headline.sentence("", HEADLINE_LIMIT, str::to_owned);
+        std::iter::once(headline)
+            .chain(self.lead.clone())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -120,12 +122,9 @@ const HEADLINE_LIMIT: usize = 250;
 /// name gives way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headline {
-    /// Text before the name.
-    pub before: String,
-    /// The name, shortened in its middle if need be.
-    pub name: String,
-    /// Text after the name.
-    pub after: String,
+    before: String,
+    name: String,
+    after: String,
 }
 
 impl Headline {
@@ -142,51 +141,38 @@ impl Headline {
         }
     }
 
-    /// The mark that makes a sentence of it.
-    pub(crate) fn closing(&self) -> &'static str {
-        if self.after.ends_with('?') { "" } else { "." }
+    /// The headline in other characters, at most `limit` of them, opening included.
+    pub(crate) fn line(&self, opening: &str, limit: usize, to: fn(&str) -> String) -> String {
+        self.fit(opening, "", limit, to)
     }
 
-    /// The headline in other characters.
-    pub(crate) fn map(&self, characters: fn(&str) -> String) -> Self {
-        Self {
-            before: characters(&self.before),
-            name: characters(&self.name),
-            after: characters(&self.after),
-        }
+    /// The same with its full stop.
+    pub(crate) fn sentence(&self, opening: &str, limit: usize, to: fn(&str) -> String) -> String {
+        let closing = if self.after.ends_with('?') { "" } else { "." };
+        self.fit(opening, closing, limit, to)
     }
 
-    /// The headline in at most `limit` characters, opening and closing included.
-    pub(crate) fn fit(&self, opening: &str, closing: &str, limit: usize) -> String {
-        let Self {
-            before,
-            name,
-            after,
-        } = self;
-        let fixed = [opening, before, after, closing].map(|part| part.chars().count());
-        let name = elide_middle(name, limit.saturating_sub(fixed.iter().sum()));
+    fn fit(&self, opening: &str, closing: &str, limit: usize, to: fn(&str) -> String) -> String {
+        let [before, name, after] = [&self.before, &self.name, &self.after].map(|part| to(part));
+        let fixed = [opening, &before, &after, closing].map(|part| part.chars().count());
+        let name = elide_middle(&name, limit.saturating_sub(fixed.iter().sum()));
         elide_end(&format!("{opening}{before}{name}{after}{closing}"), limit)
     }
 }
 
 /// A paragraph or list with a title.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    /// The title, without a colon.
-    pub title: String,
-    /// The paragraphs, or the entries of the list.
-    pub lines: Vec<String>,
-    /// Whether the lines are entries of a list.
-    pub is_list: bool,
+pub(crate) struct Section {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    pub(crate) is_list: bool,
 }
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What to do, as a sentence without a link.
-    pub text: String,
-    /// Where.
-    pub link: Option<String>,
+    pub(crate) text: String,
+    pub(crate) link: Option<String>,
 }
 
 impl Step {

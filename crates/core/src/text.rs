@@ -1,5 +1,7 @@
 //! Text for places that cannot hold every character: subjects, text messages, quotations.
 
+use std::fmt::Display;
+
 /// Longest quotation of text from outside in an error, in characters.
 const MAX_QUOTATION: usize = 80;
 
@@ -91,6 +93,16 @@ pub fn capital(text: &str) -> String {
         .flat_map(char::to_uppercase)
         .chain(characters)
         .collect()
+}
+
+/// The text where a condition holds, and nothing where it does not.
+pub const fn when(condition: bool, text: &str) -> &str {
+    if condition { text } else { "" }
+}
+
+/// A value after some words, and nothing where there is none.
+pub fn after(words: &str, value: Option<impl Display>) -> String {
+    value.map_or_else(String::new, |value| format!("{words}{value}"))
 }
 
 /// A text as one word of a tag's value, cut to `limit` characters: every character but letters,

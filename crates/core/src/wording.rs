@@ -30,6 +30,16 @@ pub fn count<N: Display + PartialEq + From<bool>>(number: N, noun: &str) -> Stri
     format!("{number} {noun}{plural}")
 }
 
+/// The first lines of a list, and how many of `total` are left out.
+pub fn first(lines: impl Iterator<Item = String>, limit: usize, total: u64) -> Vec<String> {
+    let mut lines: Vec<_> = lines.take(limit).collect();
+    match total.saturating_sub(lines.len() as u64) {
+        0 => {}
+        rest => lines.push(format!("and {rest} more")),
+    }
+    lines
+}
+
 /// Applications in a sentence: `my-erp, my-erp/eu`.
 pub fn names(applications: &[ApplicationName]) -> String {
     if applications.is_empty() {
@@ -47,6 +57,11 @@ pub fn remaining(deadline: &Deadline, now: Timestamp) -> String {
         (false, 0) => "ends today".to_owned(),
         (false, left) => format!("{} left", days(left)),
     }
+}
+
+/// The deadline's day and how far away it is: `2026-06-30, 30 days left`.
+pub fn day(deadline: &Deadline, now: Timestamp) -> String {
+    format!("{}, {}", date(deadline.at), remaining(deadline, now))
 }
 
 /// The deadline in a sentence about the secret: `stops working on 2026-06-30: 30 days left`,

@@ -11,7 +11,7 @@ use crate::event::{ActionStatus, Event, EventKind, PolicyAction, PolicySpan};
 use crate::notice::{Headline, Notice, Step};
 use crate::ports::{CallError, ParameterMetadata};
 use crate::severity::Severity;
-use crate::text::{elide_end, quotable};
+use crate::text::{after, elide_end, quotable, when};
 use crate::{link, wording};
 
 /// What was looked up about the parameter of an event, each part on its own.
@@ -40,9 +40,10 @@ pub struct Context<'a> {
 pub(super) struct Parameter<'a> {
     event: &'a Event,
     pub(super) context: Context<'a>,
-    pub(super) parameter_name: &'a str,
+    name: &'a str,
     pub(super) place: Option<Place>,
-    metadata: Option<&'a ParameterMetadata>,
+    /// Its metadata, as far as they are known and it exists.
+    pub(super) metadata: Option<&'a ParameterMetadata>,
     /// Whether it was looked for and does not exist.
     is_gone: bool,
     pub(super) tags: SecretTags,
@@ -55,66 +56,64 @@ pub(super) struct Parameter<'a> {
 impl<'a> Parameter<'a> {
     pub(super) fn new(
         event: &'a Event,
-        parameter_name: &'a str,
+        name: &'a str,
         lookups: Option<&'a Lookups>,
         context: Context<'a>,
     ) -> Self {
+        let place = context.layout.locate(name);
+        let metadata = lookups.map(|lookups| lookups.metadata.as_ref());
+        let tags = lookups.map(|lookups| lookups.tags.as_ref());
+        let is_gone = matches!(metadata, Some(Ok(None)));
+        let mut missing = Vec::new();
+        if let Some(Err(error)) = metadata {
+            missing.push(format!(
+                "who changed it last, when, and its policies, because {error}"
+            ));
+        }
+        if let Some(Err(error)) = tags {
+            missing.push(format!("the reported deadline, because {error}"));
+        }
+        let metadata = metadata.and_then(|found| found.ok()?.as_ref());
+        let tags = tags.and_then(Result::ok);
+        let tags = tags.map(SecretTags::from_map).unwrap_or_default();
+        for tag in &tags.unreadable {
+            missing.push(format!(
+                "the tag {tag}, because it is not an RFC 3339 instant"
+            ));
+        }
         let mut parameter = Self {
             event,
             context,
-            parameter_name,
-            place: context.layout.locate(parameter_name),
-            metadata: None,
-            is_gone: false,
-            tags: SecretTags::default(),
+            name,
+            place,
+            metadata,
+            is_gone,
+            tags,
             deadline: None,
-            missing: Vec::new(),
+            missing,
         };
-        if let Some(lookups) = lookups {
-            parameter.learn(lookups);
-        }
-        parameter
-    }
-
-    fn learn(&mut self, lookups: &'a Lookups) {
-        match &lookups.metadata {
-            Ok(found) => (self.metadata, self.is_gone) = (found.as_ref(), found.is_none()),
-            Err(error) => self.missing.push(format!(
-                "who changed it last, when, and its policies, because {error}"
-            )),
-        }
-        match &lookups.tags {
-            Ok(tags) => self.tags = SecretTags::from_map(tags),
-            Err(error) => self
-                .missing
-                .push(format!("the reported deadline, because {error}")),
-        }
-        for name in &self.tags.unreadable {
-            self.missing.push(format!(
-                "the tag {name}, because it is not an RFC 3339 instant"
-            ));
-        }
-        if self.is_client_secret() {
-            let version = self.metadata.and_then(ParameterMetadata::secret_version);
+        if parameter.is_client_secret() {
+            let version = metadata.and_then(ParameterMetadata::secret_version);
             let stored = Stored {
                 version: version.as_ref(),
-                written_at: self.metadata.and_then(|metadata| metadata.last_modified),
+                written_at: metadata.and_then(|metadata| metadata.last_modified),
             };
-            self.deadline = Deadline::of(&self.tags, &stored, self.context.secret_lifetime_days);
+            let lifetime_days = context.secret_lifetime_days;
+            parameter.deadline = Deadline::of(&parameter.tags, &stored, lifetime_days);
         }
+        parameter
     }
 
     /// Takes the deadline from the event where nothing else tells it: when the policy acted, the
     /// secret had been unchanged for at least the policy's span.
     pub(super) fn assume_deadline(&mut self, action: &PolicyAction) {
-        let written = self.event.time.zip(action.span.as_ref());
-        let written = written.and_then(|(time, span)| time.checked_sub(duration(span)?).ok());
         let lifetime = days(self.context.secret_lifetime_days.into());
+        let span = action.span.as_ref().and_then(duration);
+        let written = self.event.time.zip(span);
+        let written = written.and_then(|(time, span)| time.checked_sub(span).ok());
         let at = written.and_then(|written| written.checked_add(lifetime).ok());
-        self.deadline = self.deadline.or(at.map(|at| Deadline {
-            at,
-            basis: Basis::Estimated,
-        }));
+        let basis = Basis::Estimated;
+        self.deadline = self.deadline.or(at.map(|at| Deadline { at, basis }));
     }
 
     pub(super) fn is_client_secret(&self) -> bool {
@@ -125,28 +124,31 @@ impl<'a> Parameter<'a> {
         self.place.as_ref().map(|place| &place.role)
     }
 
-    pub(super) const fn exists(&self) -> bool {
-        self.metadata.is_some()
-    }
-
     /// The application's name, or the parameter's where it belongs to none.
     pub(super) fn name(&self) -> String {
         match &self.place {
             Some(place) => place.application.to_string(),
-            None => quotable(self.parameter_name),
+            None => quotable(self.name),
         }
     }
 
-    /// The words before the name: `client secret of`, or `parameter`.
+    /// The words before the name: `client secret of `, or `parameter `.
     pub(super) fn what(&self) -> String {
-        self.role()
-            .map_or_else(|| "parameter ".to_owned(), |role| format!("{role} of "))
+        match &self.place {
+            Some(place) => format!("{} of ", place.role),
+            None => "parameter ".to_owned(),
+        }
     }
 
     /// The parameter's page in the console.
     pub(super) fn link(&self) -> String {
         let region = self.event.region.as_deref().unwrap_or_default();
-        link::parameter(region, self.parameter_name)
+        link::parameter(region, self.name)
+    }
+
+    /// A step on the parameter's page in the console.
+    pub(super) fn step(&self, text: &str) -> Step {
+        Step::at(text, self.link())
     }
 
     pub(super) fn runbook(&self) -> Option<Step> {
@@ -161,44 +163,29 @@ impl<'a> Parameter<'a> {
         before: impl Into<String>,
         after: impl Into<String>,
     ) -> Notice {
-        let now = self.context.now;
+        let (now, lifetime_days) = (self.context.now, self.context.secret_lifetime_days);
         let place = self.place.as_ref();
         let application = place.map(|place| place.application.to_string());
+        let credential = place.map(|place| place.role.to_string());
+        let credential = credential.unwrap_or("none of the configured applications'".into());
+        let deadline = self.deadline;
+        let deadline = deadline.map(|known| wording::deadline(&known, now, lifetime_days));
+        let state = "the parameter does not exist any more";
+        let last_change = self.metadata.map(|metadata| last_change(metadata, now));
+        let requested = self.tags.rotation_requested_at;
+        let requested = requested.map(|at| format!("requested on {}", wording::minute(at)));
         let headline = Headline::new(before, self.name(), after);
-        let mut notice = event_notice(self.event, severity, kind, headline)
+        let notice = event_notice(self.event, severity, kind, headline)
             .fact("Application", application.clone())
-            .fact("Parameter", self.parameter_name.to_owned())
-            .fact(
-                "Credential",
-                place.map_or_else(
-                    || "none of the configured applications'".into(),
-                    |place| place.role.to_string(),
-                ),
-            )
-            .fact(
-                "Deadline",
-                self.deadline.map(|deadline| {
-                    wording::deadline(&deadline, now, self.context.secret_lifetime_days)
-                }),
-            )
-            .fact(
-                "State",
-                self.is_gone
-                    .then(|| "the parameter does not exist any more".into()),
-            )
-            .fact(
-                "Last change",
-                self.metadata.map(|metadata| last_change(metadata, now)),
-            )
+            .fact("Parameter", self.name.to_owned())
+            .fact("Credential", credential)
+            .fact("Deadline", deadline)
+            .fact("State", self.is_gone.then(|| state.to_owned()))
+            .fact("Last change", last_change)
             .fact("Policies", self.metadata.and_then(policies))
             .fact("Owner", self.tags.owner.clone())
-            .fact(
-                "Rotation",
-                self.tags
-                    .rotation_requested_at
-                    .map(|at| format!("requested on {}", wording::minute(at))),
-            );
-        notice = match &self.event.kind {
+            .fact("Rotation", requested);
+        let notice = match &self.event.kind {
             EventKind::PolicyAction(action) => notice
                 .fact("Policy", acted(action))
                 .fact("Reason", action.reason.clone()),
@@ -207,9 +194,10 @@ impl<'a> Parameter<'a> {
             }
             EventKind::SecretRotation(_) | EventKind::Other => notice,
         };
-        notice.application = application;
-        notice.missing.clone_from(&self.missing);
-        notice
+        Notice {
+            missing: self.missing.clone(),
+            ..notice.about(application)
+        }
     }
 }
 
@@ -221,25 +209,17 @@ pub(super) fn event_notice(
     headline: Headline,
 ) -> Notice {
     let id = quotable(event.id.as_deref().unwrap_or("without an id"));
-    let time = event
-        .time
-        .map(|time| format!(" of {}", wording::minute(time)));
-    let mut origin = vec![format!("Event {id}{}", time.unwrap_or_default())];
-    let account = event.account.as_deref();
-    origin.extend(account.map(|account| format!("account {}", quotable(account))));
-    origin.extend(event.region.as_deref().map(quotable));
-    let mut notice = Notice::new(severity, kind, headline, format!("{}.", origin.join(", ")));
-    notice.id.clone_from(&event.id);
-    notice
+    let time = after(" of ", event.time.map(wording::minute));
+    let account = after(", account ", event.account.as_deref().map(quotable));
+    let region = after(", ", event.region.as_deref().map(quotable));
+    let origin = format!("Event {id}{time}{account}{region}.");
+    Notice::new(severity, kind, headline, origin).id(event.id.clone())
 }
 
 /// `150 days`.
 pub(super) fn span(span: &PolicySpan) -> String {
-    format!(
-        "{} {}",
-        short(&span.amount),
-        short(&span.unit.to_lowercase())
-    )
+    let unit = span.unit.to_lowercase();
+    format!("{} {}", short(&span.amount), short(&unit))
 }
 
 /// A word from outside, short enough for a text message.
@@ -248,15 +228,16 @@ pub(super) fn short(text: &str) -> String {
 }
 
 fn duration(span: &PolicySpan) -> Option<SignedDuration> {
-    let amount: i64 = span.amount.parse().ok()?;
-    let hours = if span.unit.eq_ignore_ascii_case("hours") {
-        amount
+    let amount = span
+        .amount
+        .parse()
+        .ok()
+        .filter(|amount| (0..=100_000).contains(amount));
+    if span.unit.eq_ignore_ascii_case("hours") {
+        amount.map(SignedDuration::from_hours)
     } else {
-        amount.checked_mul(24)?
-    };
-    (0..=2_400_000)
-        .contains(&hours)
-        .then(|| SignedDuration::from_hours(hours))
+        amount.map(days)
+    }
 }
 
 /// Which policy acted, its span or instant, and how that ended.
@@ -282,50 +263,34 @@ fn acted(action: &PolicyAction) -> String {
 
 /// Who wrote the parameter last, when, and which version that made.
 fn last_change(metadata: &ParameterMetadata, now: Timestamp) -> String {
-    let when = metadata.last_modified.map_or_else(
-        || "at an unknown time".to_owned(),
-        |at| {
-            let age = match now.duration_since(at).as_hours() / 24 {
-                ..1 => "today".to_owned(),
-                age => format!("{} ago", wording::days(age)),
-            };
-            format!("{} ({age})", wording::minute(at))
+    let at = match metadata.last_modified {
+        None => "at an unknown time".to_owned(),
+        Some(at) => match now.duration_since(at).as_hours() / 24 {
+            ..1 => format!("{} (today)", wording::minute(at)),
+            age => format!("{} ({} ago)", wording::minute(at), wording::days(age)),
         },
-    );
+    };
     let who = metadata.last_modified_user.as_deref();
     let who = who.filter(|user| user.starts_with("arn:"));
     let who = who.unwrap_or("an unknown principal");
-    let version = metadata
-        .version
-        .map(|version| format!(", version {version}"));
-    format!("{when} by {who}{}", version.unwrap_or_default())
+    let version = after(", version ", metadata.version);
+    format!("{at} by {who}{version}")
 }
 
 /// `NoChangeNotification 90, 150 days; Expiration 2026-12-31T00:00:00Z (failed)`.
 fn policies(metadata: &ParameterMetadata) -> Option<String> {
-    let mut groups: Vec<(&str, String, Vec<String>)> = Vec::new();
+    let mut groups: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for policy in &metadata.policies {
         let content: Value = serde_json::from_str(&policy.text).unwrap_or_default();
         let attribute = |name: &str| content["Attributes"][name].as_str();
-        let amount = ["After", "Before", "Timestamp"]
-            .into_iter()
-            .find_map(attribute);
+        let mut amounts = ["After", "Before", "Timestamp"].into_iter();
+        let amount = amounts.find_map(attribute).unwrap_or_default();
         let unit = attribute("Unit").unwrap_or_default().to_lowercase();
-        let failed = if policy.status == "Failed" {
-            " (failed)"
-        } else {
-            ""
-        };
-        let amount = format!("{}{failed}", amount.unwrap_or_default());
-        match groups
-            .iter_mut()
-            .find(|(name, its_unit, _)| *name == policy.policy_type && *its_unit == unit)
-        {
-            Some((_, _, amounts)) => amounts.push(amount),
-            None => groups.push((&policy.policy_type, unit, vec![amount])),
-        }
+        let failed = when(policy.status == "Failed", " (failed)");
+        let group = groups.entry((&policy.policy_type, unit)).or_default();
+        group.push(format!("{amount}{failed}"));
     }
-    let groups = groups.iter().map(|(name, unit, amounts)| {
+    let groups = groups.iter().map(|((name, unit), amounts)| {
         let group = format!("{name} {} {unit}", amounts.join(", "));
         group.trim_end().to_owned()
     });

@@ -8,7 +8,7 @@ use crate::event::{
 };
 use crate::notice::{Headline, Notice, Step};
 use crate::redaction::without_credentials;
-use crate::severity::Severity;
+use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::text::{capital, quotable};
 use crate::{link, wording};
 
@@ -30,22 +30,16 @@ pub(super) fn secret_unchanged(
         || "needs to be rotated; its deadline is unknown".to_owned(),
         |deadline| wording::stops_working(deadline, now),
     );
+    let ending = format!(" {ending}");
     let unchanged = action.span.as_ref().map(span);
     let stored = [(&*name, parameter.link())];
+    let steps = wording::steps_to_rotate(&stored, parameter.context.runbook_url);
     parameter
-        .notice(
-            severity,
-            "secret-unchanged",
-            "Client secret of ",
-            format!(" {ending}"),
-        )
+        .notice(severity, "secret-unchanged", "Client secret of ", ending)
         .say([wording::ROTATE])
         .say(unchanged.map(|span| format!("It has not been changed for {span}.")))
         .consequence(&name, deadline, now)
-        .steps(wording::steps_to_rotate(
-            &stored,
-            parameter.context.runbook_url,
-        ))
+        .steps(steps)
 }
 
 pub(super) fn needs_no_rotation(parameter: &Parameter<'_>, is_client_id: bool) -> Notice {
@@ -57,16 +51,10 @@ pub(super) fn needs_no_rotation(parameter: &Parameter<'_>, is_client_id: bool) -
     };
     let what = capital(&parameter.what());
     parameter
-        .notice(
-            Severity::Info,
-            "no-rotation-needed",
-            what,
-            " needs no rotation",
-        )
+        .notice(Info, "no-rotation-needed", what, " needs no rotation")
         .say([why])
-        .steps([Step::at(
+        .steps([parameter.step(
             "To silence this reminder, remove the NoChangeNotification policy from the parameter:",
-            parameter.link(),
         )])
 }
 
@@ -74,22 +62,23 @@ pub(super) fn expiration_announced(parameter: &Parameter<'_>, action: &PolicyAct
     let when = action
         .span
         .as_ref()
-        .map(|left| format!("within {}", span(left)));
+        .map(|left| format!(" within {}", span(left)));
     let before = format!("Parameter Store will delete the {}", parameter.what());
-    let after = format!(" {}", when.as_deref().unwrap_or("soon"));
+    let then = format!(
+        "The value is gone for good, and {} gets no more access tokens. Writing a new value does \
+         not move the date: an Expiration policy is never right on a credential in use.",
+        parameter.name()
+    );
     parameter
-        .notice(Severity::Critical, "expiration-announced", before, after)
-        .say(["Remove its Expiration policy."])
-        .paragraph(
-            "What happens then",
-            format!(
-                "The value is gone for good, and {} gets no more access tokens. Writing a new \
-                 value does not move the date: an Expiration policy is never right on a \
-                 credential in use.",
-                parameter.name()
-            ),
+        .notice(
+            Critical,
+            "expiration-announced",
+            before,
+            when.unwrap_or(" soon".into()),
         )
-        .steps([Step::at(REMOVE_EXPIRATION, parameter.link())])
+        .say(["Remove its Expiration policy."])
+        .paragraph("What happens then", then)
+        .steps([parameter.step(REMOVE_EXPIRATION)])
         .steps(parameter.runbook())
 }
 
@@ -109,7 +98,7 @@ pub(super) fn gone(parameter: &Parameter<'_>, severity: Severity, is_expired: bo
             "Find out who deleted it: CloudTrail, event name DeleteParameter or DeleteParameters.",
         )
     };
-    let again = parameter.exists().then_some("It exists again.");
+    let again = parameter.metadata.map(|_| "It exists again.");
     let notice = parameter
         .notice(severity, kind, capital(&parameter.what()), how)
         .say(again);
@@ -122,16 +111,14 @@ pub(super) fn gone(parameter: &Parameter<'_>, severity: Severity, is_expired: bo
     } else {
         "Store the value again, as a SecureString under the customer key:"
     };
+    let meaning = format!(
+        "Services that ask for a token of {} get an error as soon as the cached one ends, at the \
+         latest in one hour.",
+        parameter.name()
+    );
     notice
-        .paragraph(
-            "What that means",
-            format!(
-                "Services that ask for a token of {} get an error as soon as the cached one \
-                 ends, at the latest in one hour.",
-                parameter.name()
-            ),
-        )
-        .steps([Step::at(again, parameter.link()), Step::new(who)])
+        .paragraph("What that means", meaning)
+        .steps([parameter.step(again), Step::new(who)])
         .steps(parameter.runbook())
 }
 
@@ -141,14 +128,8 @@ pub(super) fn policy_failed(
     action: &PolicyAction,
 ) -> Notice {
     let policy = short(action.policy_type.as_str());
-    let now = parameter.context.now;
-    let deadline = parameter.deadline.map(|deadline| {
-        let (day, left) = (
-            wording::date(deadline.at),
-            wording::remaining(&deadline, now),
-        );
-        format!("Deadline {day}: {left}.")
-    });
+    let deadline = parameter.deadline.as_ref();
+    let day = deadline.map(|deadline| wording::day(deadline, parameter.context.now));
     let (consequence, step) = if action.policy_type == PolicyType::Expiration {
         (
             "It would have deleted a credential in use.",
@@ -163,9 +144,9 @@ pub(super) fn policy_failed(
     let before = format!("{policy} policy of the {}", parameter.what());
     parameter
         .notice(severity, "policy-failed", before, " failed")
-        .say(deadline)
+        .say(day.map(|day| format!("Deadline {day}.")))
         .say([consequence])
-        .steps([Step::at(step, parameter.link())])
+        .steps([parameter.step(step)])
         .steps(parameter.runbook())
 }
 
@@ -176,11 +157,8 @@ pub(super) fn policy_acted(parameter: &Parameter<'_>, action: &PolicyAction) -> 
     };
     let before = format!("{policy} policy acted on the {}", parameter.what());
     parameter
-        .notice(Severity::Warning, "policy-action", before, "")
-        .steps([Step::at(
-            "Look at the parameter and its policies:",
-            parameter.link(),
-        )])
+        .notice(Warning, "policy-action", before, "")
+        .steps([parameter.step("Look at the parameter and its policies:")])
 }
 
 pub(super) fn parameter_changed(parameter: &Parameter<'_>, operation: &ChangeOperation) -> Notice {
@@ -191,31 +169,26 @@ pub(super) fn parameter_changed(parameter: &Parameter<'_>, operation: &ChangeOpe
         other => format!(" was changed ({})", short(other.as_str())),
     };
     let what = capital(&parameter.what());
-    parameter.notice(Severity::Info, "parameter-changed", what, done)
+    parameter.notice(Info, "parameter-changed", what, done)
 }
 
 /// A new version of a client secret. A severity above info means that the reported deadline is
 /// near although a new version was stored.
 pub(super) fn secret_updated(parameter: &Parameter<'_>, severity: Severity) -> Notice {
-    let now = parameter.context.now;
-    let deadline = parameter.deadline.map_or_else(
-        || "unknown".to_owned(),
-        |deadline| {
-            let left = wording::remaining(&deadline, now);
-            format!("{}, {left}", wording::date(deadline.at))
-        },
+    let deadline = parameter.deadline.as_ref();
+    let day = deadline.map(|deadline| wording::day(deadline, parameter.context.now));
+    let after = format!(
+        " was updated; deadline {}",
+        day.as_deref().unwrap_or("unknown")
     );
-    let after = format!(" was updated; deadline {deadline}");
     let notice = parameter.notice(severity, "secret-updated", "Client secret of ", after);
-    if severity == Severity::Info {
+    if severity == Info {
         return notice;
     }
     notice
         .say(["If this was a rotation, the reported deadline is still that of the old secret."])
-        .steps([Step::at(
-            "If this was a rotation, set the tag lwa:secret-expires-at to the new date:",
-            parameter.link(),
-        )])
+        .steps([parameter
+            .step("If this was a rotation, set the tag lwa:secret-expires-at to the new date:")])
 }
 
 pub(super) fn secret_rotation(
@@ -231,10 +204,10 @@ pub(super) fn secret_rotation(
         RotationOutcome::Abandoned => ("rotation-abandoned", " was abandoned"),
     };
     let headline = Headline::new("Rotation in Secrets Manager of ", quotable(name), how);
-    let mut notice = event_notice(event, severity, kind, headline)
+    let notice = event_notice(event, severity, kind, headline)
+        .about(context.layout.contains(name).then(|| name.to_owned()))
         .fact("Secret", rotation.secret_arn.clone())
         .fact("Error", rotation.error.clone());
-    notice.application = context.layout.contains(name).then(|| name.to_owned());
     if rotation.outcome == RotationOutcome::Succeeded {
         return notice;
     }
@@ -253,7 +226,7 @@ pub(super) fn unrecognised(event: &Event) -> Notice {
     let source = event.source.as_deref().unwrap_or("no source");
     let resources = (!event.resources.is_empty()).then(|| event.resources.join(", "));
     let headline = Headline::new("Unrecognised event: ", quotable(detail_type), "");
-    event_notice(event, Severity::Warning, "unrecognised-event", headline)
+    event_notice(event, Warning, "unrecognised-event", headline)
         .say(["This version does not understand it."])
         .fact("Source", source.to_owned())
         .fact("Type", detail_type.to_owned())
@@ -272,12 +245,7 @@ fn fields(detail: &Value) -> Vec<String> {
         Value::String(text) => format!("{key}: {text}"),
         other => format!("{key}: {other}"),
     };
-    let mut lines: Vec<String> = object.iter().take(MAX_FIELDS).map(line).collect();
-    if object.len() > MAX_FIELDS {
-        lines.push(format!("and {} more", object.len() - MAX_FIELDS));
-    }
-    if lines.is_empty() {
-        lines.push("none".into());
-    }
-    lines
+    let none = object.is_empty().then(|| "none".to_owned());
+    let lines = object.iter().map(line).chain(none);
+    wording::first(lines, MAX_FIELDS, object.len() as u64)
 }

@@ -8,6 +8,7 @@ mod wording;
 use jiff::Timestamp;
 
 pub use self::reason::{Reason, reasons};
+pub use self::wording::LISTED;
 use crate::audit::findings::{Code, Finding};
 use crate::audit::tally::{ApplicationDeadline, Tally};
 use crate::audit::{Rules, Vault, utc_date};
@@ -32,81 +33,58 @@ pub struct Context<'a> {
     pub runbook_url: Option<&'a str>,
 }
 
-/// Most findings that a digest lists; the report has all. Of client secrets to rotate it lists as
-/// many, and [`further_reminders`] the others.
-pub const LISTED: usize = 40;
-
 /// Most bytes of lines in one message of further reminders. E-mail and default carry them both,
 /// and SNS takes 256 KiB in all, <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
 const FURTHER_BYTES: usize = 60_000;
-
-/// Most applications that a digest lists with their deadlines, and most exempt findings.
-const NEXT: usize = 10;
 
 /// Most kinds of findings whose remedy a digest tells.
 const REMEDIES: usize = 5;
 
 /// The digest of a finished audit.
 pub fn notice(tally: &Tally, reasons: &[Reason], context: Context<'_>) -> Notice {
-    let now = context.now;
     let kind = if reasons == [Reason::Heartbeat] {
         "audit-heartbeat"
     } else {
         "audit-digest"
     };
-    // The findings that need action.
-    let listed: Vec<&Finding> = tally
-        .findings
-        .items()
-        .iter()
-        .filter(|finding| finding.severity > Severity::Info)
-        .take(LISTED)
-        .collect();
-    let headline = wording::headline(tally, now);
-    let mut notice = audit_notice(severity(tally, now), kind, headline, context)
+    let findings = tally.findings.items().iter();
+    let needs_action = findings.filter(|finding| finding.severity > Severity::Info);
+    let listed: Vec<&Finding> = needs_action.take(LISTED).collect();
+    let (severity, headline) = (
+        severity(tally, context.now),
+        wording::headline(tally, context.now),
+    );
+    let exempt = tally.exempt.total();
+    let notice = audit_notice(severity, kind, headline, context)
+        .about(only_application(tally, &listed))
         .say(wording::lead(tally, reasons))
         .fact("Applications", tally.applications.to_string())
         .fact("Credentials", tally.credentials.to_string())
         .fact("Findings", wording::all_counts(tally))
-        .fact("Exempt", wording::exempt_count(tally))
-        .list(wording::TO_ROTATE, wording::reminders(tally, LISTED, now))
-        .list(
-            "Exemptions that ended yesterday",
-            wording::ended_exemptions(tally, LISTED),
-        );
-    for (title, lines) in wording::by_owner(&listed) {
-        notice = notice.list(title, lines);
+        .fact("Exempt", (exempt > 0).then(|| count(exempt, "finding")))
+        .steps(steps(tally, &listed, context));
+    let lists = wording::lists(tally, &listed, context.now).into_iter();
+    Notice {
+        missing: wording::missing(tally),
+        ..lists.fold(notice, |notice, (title, lines)| notice.list(title, lines))
     }
-    notice.application = only_application(tally, &listed);
-    notice.missing = wording::missing(tally);
-    notice
-        .list(
-            if listed.is_empty() {
-                "Worth knowing"
-            } else {
-                "Not listed here"
-            },
-            wording::remainder(tally, &listed),
-        )
-        .list("Exempt", wording::exempt(tally, NEXT))
-        .list("Next deadlines", wording::next_deadlines(tally, NEXT, now))
-        .steps(steps(tally, &listed, context))
 }
 
 /// The reminders that a digest has no room for, in as many messages as it takes.
 pub fn further_reminders(rows: &[ApplicationDeadline], context: Context<'_>) -> Vec<Notice> {
     let mut notices = Vec::new();
-    let (mut lines, mut bytes, mut gravest) = (Vec::new(), 0, Severity::Info);
     let mut rows = rows.iter().peekable();
-    while let Some(row) = rows.next() {
-        let line = wording::deadline_line(row, context.now, true);
-        bytes += line.len();
-        lines.push(line);
-        gravest = gravest.max(urgency(row, context.now).unwrap_or(gravest));
-        if rows.peek().is_none() || bytes > FURTHER_BYTES {
-            notices.push(further(std::mem::take(&mut lines), gravest, context));
-            (bytes, gravest) = (0, Severity::Info);
+    while rows.peek().is_some() {
+        let (mut lines, mut bytes, mut gravest) = (Vec::new(), 0, Severity::Info);
+        while bytes <= FURTHER_BYTES
+            && let Some(row) = rows.next()
+        {
+            let line = wording::deadline_line(row, context.now, true);
+            bytes += line.len();
+            lines.push(line);
+            gravest = gravest.max(urgency(row, context.now).unwrap_or(Severity::Info));
         }
+        notices.push(further(lines, gravest, context));
     }
     notices
 }
@@ -134,9 +112,8 @@ fn audit_notice(
         context.region,
         context.scope
     );
-    let mut notice = Notice::new(severity, kind, headline, origin);
-    notice.id = Some(format!("lwa-audit-{}", utc_date(context.now)));
-    notice
+    let id = format!("lwa-audit-{}", utc_date(context.now));
+    Notice::new(severity, kind, headline, origin).id(Some(id))
 }
 
 /// The gravest of what the digest tells. An audit that saw nothing is the gravest of all.

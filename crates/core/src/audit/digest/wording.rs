@@ -6,12 +6,20 @@ use jiff::Timestamp;
 
 use super::reason::Reason;
 use crate::audit::Vault;
-use crate::audit::findings::{Code, Finding};
+use crate::audit::findings::{Code, Exemption, Finding};
 use crate::audit::tally::{ApplicationDeadline, NotSeen, Tally, Top};
 use crate::link;
 use crate::notice::{Headline, Step};
 use crate::severity::Severity;
-use crate::wording::{count, date, days, remaining};
+use crate::text::{after, when};
+use crate::wording::{count, day, days, first, remaining};
+
+/// Most findings that a digest lists; the report has all. Of client secrets to rotate it lists as
+/// many, and [`further_reminders`](super::further_reminders) the others.
+pub const LISTED: usize = 40;
+
+/// Most applications that a digest lists with their deadlines, and most exempt findings.
+const NEXT: usize = 10;
 
 /// The title of the list of reminders.
 pub(super) const TO_ROTATE: &str = "Client secrets to rotate";
@@ -19,15 +27,11 @@ pub(super) const TO_ROTATE: &str = "Client secrets to rotate";
 /// The most urgent thing.
 pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
     let missed = tally.not_seen.items().first();
-    let missed = missed.map(|missed| missed.what.clone()).unwrap_or_default();
+    let missed = missed.map_or("", |missed| &missed.what);
     if tally.is_partial() && tally.credentials == 0 {
         return Headline::new("Audit saw nothing: ", missed, "");
     }
-    let partial = if tally.is_partial() {
-        "Audit incomplete; "
-    } else {
-        ""
-    };
+    let partial = when(tally.is_partial(), "Audit incomplete; ");
     if let Some(row) = tally.reminders.items().first()
         && let Some(deadline) = row.deadline
     {
@@ -35,15 +39,13 @@ pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
             0 => String::new(),
             others => format!(", and {others} more to rotate"),
         };
-        let verb = match (deadline.has_passed(now), deadline.days_left(now)) {
-            (true, _) => "deadline ",
-            (false, 0) => "",
-            (false, _) => "has ",
+        let verb = match deadline.days_left(now) {
+            _ if deadline.has_passed(now) => "deadline ",
+            0 => "",
+            _ => "has ",
         };
-        let after = format!(
-            ": client secret {verb}{}{others}",
-            remaining(&deadline, now)
-        );
+        let left = remaining(&deadline, now);
+        let after = format!(": client secret {verb}{left}{others}");
         return Headline::new(partial, row.application.as_str(), after);
     }
     if tally.worst() > Some(Severity::Info) {
@@ -78,36 +80,28 @@ pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
 pub(super) fn lead(tally: &Tally, reasons: &[Reason]) -> Vec<String> {
     let is_well = tally.worst() <= Some(Severity::Info);
     if reasons == [Reason::Heartbeat] && is_well {
-        let lead = if tally.applications == 0 {
-            [
+        let (action, why) = match tally.applications {
+            0 => (
                 "Check LWA_PARAMETER_PREFIX and LWA_VAULT.",
                 "The audit runs and reaches you.",
-            ]
-        } else {
-            [
+            ),
+            _ => (
                 "There is nothing to do.",
                 "This message comes once a week, so that you notice when the audit stops.",
-            ]
+            ),
         };
-        return lead.map(str::to_owned).to_vec();
+        return vec![action.to_owned(), why.to_owned()];
     }
+    let (reminders, ended) = (tally.reminders.total(), tally.ended_exemptions.total());
     let because = reasons.iter().map(|reason| match reason {
-        Reason::ReminderDay => match tally.reminders.total() {
-            1 => "one client secret is due for a reminder".to_owned(),
-            rows => format!("{rows} client secrets are due for a reminder"),
-        },
+        Reason::ReminderDay => format!("{} due for a reminder", count(reminders, "client secret")),
         Reason::Finding => format!("{} to look into", count(tally.alarming, "finding")),
-        Reason::ExemptionEnded => {
-            format!(
-                "{} ended yesterday",
-                count(tally.ended_exemptions.total(), "exemption")
-            )
-        }
+        Reason::ExemptionEnded => format!("{} ended yesterday", count(ended, "exemption")),
         Reason::Partial => "part of the estate was not seen".to_owned(),
         Reason::Heartbeat => "the weekly sign of life is due".to_owned(),
     });
     let because = because.collect::<Vec<_>>().join("; ");
-    let findings = (tally.reminders.total() > 0 && !is_well).then(|| {
+    let findings = (reminders > 0 && !is_well).then(|| {
         let applications = count(tally.applications, "application");
         format!("Findings: {} in {applications}.", counts(tally))
     });
@@ -135,29 +129,56 @@ pub(super) fn all_counts(tally: &Tally) -> String {
     }
 }
 
-pub(super) fn exempt_count(tally: &Tally) -> Option<String> {
-    let exempt = tally.exempt.total();
-    (exempt > 0).then(|| count(exempt, "finding"))
+/// The lists of a digest with their titles; empty ones are left out later.
+pub(super) fn lists(
+    tally: &Tally,
+    listed: &[&Finding],
+    now: Timestamp,
+) -> Vec<(String, Vec<String>)> {
+    let mut reminders = lines(&tally.reminders, LISTED, |row| {
+        deadline_line(row, now, true)
+    });
+    if tally.reminders.total() > LISTED as u64
+        && let Some(rest) = reminders.last_mut()
+    {
+        rest.push_str(", in messages of their own");
+    }
+    let ended = lines(&tally.ended_exemptions, LISTED, |ended| {
+        format!("{}: {}", ended.credential, until(&ended.exemption))
+    });
+    let exempt = lines(&tally.exempt, NEXT, |finding| {
+        let until = after(": ", finding.exemption.as_ref().map(until));
+        format!("{} {}{until}", finding.code, finding.credential)
+    });
+    let is_ahead = |row: &&ApplicationDeadline| row.deadline.is_some_and(|d| !d.has_passed(now));
+    let next = tally.deadlines.items().iter().filter(is_ahead).take(NEXT);
+    let next = next.map(|row| deadline_line(row, now, false)).collect();
+    let rest = if listed.is_empty() {
+        "Worth knowing"
+    } else {
+        "Not listed here"
+    };
+    let mut lists = vec![
+        (TO_ROTATE.to_owned(), reminders),
+        ("Exemptions that ended yesterday".to_owned(), ended),
+    ];
+    lists.extend(by_owner(listed));
+    lists.extend([
+        (rest.to_owned(), remainder(tally, listed)),
+        ("Exempt".to_owned(), exempt),
+        ("Next deadlines".to_owned(), next),
+    ]);
+    lists
 }
 
-pub(super) fn reminders(tally: &Tally, limit: usize, now: Timestamp) -> Vec<String> {
-    let line = |row: &_| deadline_line(row, now, true);
-    lines(&tally.reminders, limit, ", in messages of their own", line)
-}
-
-pub(super) fn ended_exemptions(tally: &Tally, limit: usize) -> Vec<String> {
-    lines(&tally.ended_exemptions, limit, "", |ended| {
-        let exemption = &ended.exemption;
-        format!(
-            "{}: until {} ({})",
-            ended.credential, exemption.until, exemption.reason
-        )
-    })
+/// `until 2026-12-31 (moves to another account)`.
+fn until(exemption: &Exemption) -> String {
+    format!("until {} ({})", exemption.until, exemption.reason)
 }
 
 /// The findings under their owners, in the order of their worst finding; those without an owner
 /// come last.
-pub(super) fn by_owner(listed: &[&Finding]) -> Vec<(String, Vec<String>)> {
+fn by_owner(listed: &[&Finding]) -> Vec<(String, Vec<String>)> {
     let mut owners: Vec<Option<&str>> = Vec::new();
     for finding in listed {
         let owner = finding.owner.as_deref();
@@ -181,10 +202,7 @@ pub(super) fn by_owner(listed: &[&Finding]) -> Vec<(String, Vec<String>)> {
 }
 
 fn finding_line(finding: &Finding) -> String {
-    let vault = match finding.vault {
-        Vault::ParameterStore => "",
-        Vault::SecretsManager => " (Secrets Manager)",
-    };
+    let vault = when(finding.vault == Vault::SecretsManager, " (Secrets Manager)");
     let (severity, code) = (finding.severity.label(), finding.code);
     format!(
         "{severity} {code} {}{vault}: {}",
@@ -193,7 +211,7 @@ fn finding_line(finding: &Finding) -> String {
 }
 
 /// What the lists leave out, by code.
-pub(super) fn remainder(tally: &Tally, listed: &[&Finding]) -> Vec<String> {
+fn remainder(tally: &Tally, listed: &[&Finding]) -> Vec<String> {
     let mut left: BTreeMap<Code, u64> = tally.by_code.clone();
     for finding in listed {
         if let Some(count) = left.get_mut(&finding.code) {
@@ -206,51 +224,16 @@ pub(super) fn remainder(tally: &Tally, listed: &[&Finding]) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn exempt(tally: &Tally, limit: usize) -> Vec<String> {
-    lines(&tally.exempt, limit, "", |finding| {
-        let until = finding
-            .exemption
-            .as_ref()
-            .map(|exemption| format!(": until {} ({})", exemption.until, exemption.reason));
-        format!(
-            "{} {}{}",
-            finding.code,
-            finding.credential,
-            until.unwrap_or_default()
-        )
-    })
-}
-
-pub(super) fn next_deadlines(tally: &Tally, limit: usize, now: Timestamp) -> Vec<String> {
-    let is_ahead = |row: &&ApplicationDeadline| row.deadline.is_some_and(|d| !d.has_passed(now));
-    let rows = tally.deadlines.items().iter().filter(is_ahead).take(limit);
-    rows.map(|row| deadline_line(row, now, false)).collect()
-}
-
 /// `my-erp: 2026-10-28, 7 days left, owner team-b`.
 pub(super) fn deadline_line(row: &ApplicationDeadline, now: Timestamp, with_owner: bool) -> String {
     let Some(deadline) = row.deadline else {
         return format!("{}: unknown", row.application);
     };
-    let (day, left) = (date(deadline.at), remaining(&deadline, now));
-    let estimated = if deadline.basis.is_estimate() {
-        " (estimated)"
-    } else {
-        ""
-    };
-    let exempt = if row.exemption.is_some() {
-        " (exempt)"
-    } else {
-        ""
-    };
-    let owner = row.owner.as_ref().filter(|_| with_owner);
-    let owner = owner
-        .map(|owner| format!(", owner {owner}"))
-        .unwrap_or_default();
-    format!(
-        "{}: {day}, {left}{estimated}{exempt}{owner}",
-        row.application
-    )
+    let day = day(&deadline, now);
+    let estimated = when(deadline.basis.is_estimate(), " (estimated)");
+    let exempt = when(row.exemption.is_some(), " (exempt)");
+    let owner = after(", owner ", row.owner.as_ref().filter(|_| with_owner));
+    format!("{}: {day}{estimated}{exempt}{owner}", row.application)
 }
 
 pub(super) fn remedy(code: Code) -> Step {
@@ -264,17 +247,12 @@ pub(super) fn remedy(code: Code) -> Step {
 /// What was not seen, and tags that could not be used.
 pub(super) fn missing(tally: &Tally) -> Vec<String> {
     let not_seen = |missed: &NotSeen| format!("{}: {}", missed.what, missed.why);
-    let mut missing = lines(&tally.not_seen, usize::MAX, "", not_seen);
-    missing.extend(lines(&tally.notes, usize::MAX, "", Clone::clone));
+    let mut missing = lines(&tally.not_seen, usize::MAX, not_seen);
+    missing.extend(lines(&tally.notes, usize::MAX, Clone::clone));
     missing
 }
 
-/// The first lines, and how many are left out.
-fn lines<T>(top: &Top<T>, limit: usize, place: &str, line: impl Fn(&T) -> String) -> Vec<String> {
-    let mut lines: Vec<_> = top.items().iter().take(limit).map(line).collect();
-    let rest = top.total().saturating_sub(lines.len() as u64);
-    if rest > 0 {
-        lines.push(format!("and {rest} more{place}"));
-    }
-    lines
+/// A line for each of the first, and how many are left out.
+fn lines<T>(top: &Top<T>, limit: usize, line: impl Fn(&T) -> String) -> Vec<String> {
+    first(top.items().iter().map(line), limit, top.total())
 }

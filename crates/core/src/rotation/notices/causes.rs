@@ -17,6 +17,16 @@ pub enum Obstacle {
     Vault(String),
 }
 
+impl Obstacle {
+    /// What was answered, or found.
+    pub fn answer(&self) -> String {
+        match self {
+            Self::SpApi(_, answer) | Self::Vault(answer) => answer.clone(),
+            Self::Lwa(error) => error.to_string(),
+        }
+    }
+}
+
 /// Why a message can never be processed as it is.
 #[derive(Debug, Clone)]
 pub enum Rejection<'a> {

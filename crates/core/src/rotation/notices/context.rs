@@ -51,10 +51,11 @@ impl Context<'_> {
         applications: &[ApplicationName],
         headline: Headline,
     ) -> Notice {
-        let mut notice = Notice::new(severity, kind, headline, self.origin);
-        if let [application] = applications {
-            notice.application = Some(application.to_string());
-        }
+        let single = match applications {
+            [application] => Some(application.to_string()),
+            _ => None,
+        };
+        let notice = Notice::new(severity, kind, headline, self.origin.to_owned()).about(single);
         let place = |name| self.vault.place(self.layout, name, &Role::ClientSecret);
         let places = applications.iter().map(place);
         places.fold(notice, |notice, place| notice.fact("Stored in", place))

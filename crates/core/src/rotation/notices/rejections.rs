@@ -39,77 +39,68 @@ pub fn message_rejected(
     if !rejection.may_hold_secret(is_secret_queue) {
         return notice;
     }
-    notice.paragraph(
-        "What that means",
-        format!(
-            "The message may hold a live client secret, and the secret before it dies within \
-             {OVERLAP_DAYS} days. The dead-letter queue has the only copy, until 14 days after \
-             the message was sent."
-        ),
-    )
+    let meaning = format!(
+        "The message may hold a live client secret, and the secret before it dies within \
+         {OVERLAP_DAYS} days. The dead-letter queue has the only copy, until 14 days after the \
+         message was sent."
+    );
+    notice.paragraph("What that means", meaning)
 }
 
 /// The kind, what happened, what is wrong and what to do.
 fn explain(rejection: &Rejection<'_>) -> (&'static str, Headline, String, Vec<Step>) {
-    let plain = |text: &str| Headline::new(text, "", "");
-    let swapped = || {
+    let plain = |text| Headline::new(text, "", "");
+    let swapped = |headline| {
+        let problem = "the two queues are registered the wrong way round";
         let register = format!(
             "Register the queues the right way round under Notification Preferences: one for \
              {SECRET_EXPIRY}, the other for {NEW_SECRET}:"
         );
         let redrive = "Move the message from the dead-letter queue to the right queue, as the \
                        operations guide shows under Redrive.";
-        let problem = "the two queues are registered the wrong way round".to_owned();
-        let register = Step::at(register, link::DEVELOPER_CONSOLE);
-        (problem, vec![register, Step::new(redrive)])
+        let steps = vec![
+            Step::at(register, link::DEVELOPER_CONSOLE),
+            Step::new(redrive),
+        ];
+        ("wrong-queue", plain(headline), problem.to_owned(), steps)
     };
     match rejection {
-        Rejection::Unusable(problem) => (
-            "message-unusable",
-            plain("Message is not a notification that this system can read"),
-            problem.to_string(),
-            vec![
-                Step::new("Find out who sent it: only Amazon's account should be able to."),
-                Step::new(
-                    "If it is a notification of a new shape, keep it: a later version may read \
-                     it. Otherwise delete it from the dead-letter queue.",
-                ),
-            ],
-        ),
         Rejection::ExpiryInWrongQueue(_) => {
-            let (problem, steps) = swapped();
-            let headline = plain("Expiry notice arrived in the queue for new secrets");
-            ("wrong-queue", headline, problem, steps)
+            swapped("Expiry notice arrived in the queue for new secrets")
         }
         Rejection::NewSecretInWrongQueue(_) => {
-            let (problem, steps) = swapped();
-            let headline = plain("New client secret arrived in the queue for expiry notices");
-            ("wrong-queue", headline, problem, steps)
+            swapped("New client secret arrived in the queue for expiry notices")
         }
-        Rejection::UnknownClientId(client_id) => (
-            "client-id-unknown",
-            plain("Notification names a client id that no stored application has"),
-            format!("client id {}", quotable(client_id)),
-            vec![
-                Step::new(
-                    "If it is one of yours, store the application with lwa store, and check that \
-                     LWA_PARAMETER_PREFIX covers it.",
-                ),
-                Step::new(REDRIVE),
-            ],
-        ),
-        Rejection::Unstorable(applications, problem) => (
-            "secret-unstorable",
-            Headline::new(
-                "New client secret of ",
-                wording::names(applications),
-                " cannot be stored where it belongs",
-            ),
-            (*problem).to_owned(),
-            vec![
-                Step::new("Make room for it, or rotate again for another one."),
-                Step::new(REDRIVE),
-            ],
-        ),
+        Rejection::Unusable(problem) => {
+            let sender = "Find out who sent it: only Amazon's account should be able to.";
+            let keep = "If it is a notification of a new shape, keep it: a later version may read \
+                        it. Otherwise delete it from the dead-letter queue.";
+            (
+                "message-unusable",
+                plain("Message is not a notification that this system can read"),
+                problem.to_string(),
+                vec![Step::new(sender), Step::new(keep)],
+            )
+        }
+        Rejection::UnknownClientId(client_id) => {
+            let store = "If it is one of yours, store the application with lwa store, and check \
+                         that LWA_PARAMETER_PREFIX covers it.";
+            (
+                "client-id-unknown",
+                plain("Notification names a client id that no stored application has"),
+                format!("client id {}", quotable(client_id)),
+                vec![Step::new(store), Step::new(REDRIVE)],
+            )
+        }
+        Rejection::Unstorable(names, problem) => {
+            let after = " cannot be stored where it belongs";
+            let room = "Make room for it, or rotate again for another one.";
+            (
+                "secret-unstorable",
+                Headline::new("New client secret of ", wording::names(names), after),
+                (*problem).to_owned(),
+                vec![Step::new(room), Step::new(REDRIVE)],
+            )
+        }
     }
 }

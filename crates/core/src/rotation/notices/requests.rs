@@ -9,13 +9,13 @@ use crate::deadline::{Deadline, OVERLAP_DAYS};
 use crate::notice::{Notice, Step};
 use crate::rotation::notification::{NEW_SECRET, SECRET_EXPIRY};
 use crate::rotation::request::RefusalCause;
-use crate::severity::Severity;
+use crate::severity::Severity::{self, Info, Warning};
 use crate::{link, wording};
 
 /// Amazon reports a deadline that is not near enough to do anything.
 pub fn expiry_reported(
     context: Context<'_>,
-    applications: &[ApplicationName],
+    names: &[ApplicationName],
     deadline: &Deadline,
     rotate_within_days: u32,
     auto_rotate: bool,
@@ -26,129 +26,111 @@ pub fn expiry_reported(
     } else {
         "AUTO_ROTATE is false: you rotate it, and reminders will follow.".to_owned()
     };
-    ending(
-        context,
-        Severity::Info,
-        "secret-expiry-reported",
-        applications,
-        deadline,
-    )
-    .say([&*next, "Amazon reported the date."])
+    ending(context, Info, "secret-expiry-reported", names, deadline)
+        .say([&*next, "Amazon reported the date."])
 }
 
 /// A rotation is due and `AUTO_ROTATE` leaves it to people.
 pub fn rotation_due(
     context: Context<'_>,
-    applications: &[ApplicationName],
+    names: &[ApplicationName],
     deadline: &Deadline,
 ) -> Notice {
     let severity = context.urgency(Some(deadline));
-    ending(context, severity, "rotation-due", applications, deadline)
-        .say([
-            wording::ROTATE,
-            "AUTO_ROTATE is false, so nothing was requested.",
-        ])
-        .consequence(&wording::names(applications), Some(deadline), context.now)
-        .steps(context.steps_to_rotate(applications))
+    ending(context, severity, "rotation-due", names, deadline)
+        .say([wording::ROTATE])
+        .say(["AUTO_ROTATE is false, so nothing was requested."])
+        .consequence(&wording::names(names), Some(deadline), context.now)
+        .steps(context.steps_to_rotate(names))
 }
 
 /// Amazon accepted a request for a new secret.
 pub fn rotation_requested(
     context: Context<'_>,
-    applications: &[ApplicationName],
+    names: &[ApplicationName],
     deadline: Option<&Deadline>,
     requested_at: Timestamp,
     unanswered: Option<Timestamp>,
 ) -> Notice {
-    let severity = unanswered.map_or(Severity::Info, |_| Severity::Warning);
+    let severity = unanswered.map_or(Info, |_| Warning);
     let before = "New client secret requested for ";
+    let overlap = format!("The present one works for {OVERLAP_DAYS} more days.");
     let earlier = unanswered.map(|at| format!("{}, and no secret came", wording::minute(at)));
-    let check = earlier.as_ref().map(|_| {
-        Step::at(
-            "If none comes this time either, check that the queue for new secrets is the one \
-             registered under Notification Preferences:",
-            link::DEVELOPER_CONSOLE,
-        )
-    });
+    let check = "If none comes this time either, check that the queue for new secrets is the one \
+                 registered under Notification Preferences:";
     context
-        .notice(severity, "rotation-requested", applications, before, "")
+        .notice(severity, "rotation-requested", names, before, "")
         .say(["secret-receiver stores it when it arrives and Login with Amazon accepts it."])
-        .say([format!(
-            "The present one works for {OVERLAP_DAYS} more days."
-        )])
+        .say([overlap])
         .fact("Requested", wording::minute(requested_at))
         .fact("Deadline", context.deadline(deadline))
         .fact("Earlier request", earlier)
-        .steps(check)
+        .steps(unanswered.map(|_| Step::at(check, link::DEVELOPER_CONSOLE)))
 }
 
 /// Amazon did not make a new secret, and a person has to act.
 pub fn rotation_refused(
     context: Context<'_>,
-    applications: &[ApplicationName],
+    names: &[ApplicationName],
     deadline: Option<&Deadline>,
     obstacle: &Obstacle,
 ) -> Notice {
-    let by_hand = || context.steps_to_rotate(applications);
-    let (cause, action, answer, steps) = match obstacle {
-        Obstacle::SpApi(RefusalCause::NoQueueRegistered, answer) => (
-            "no queue is registered for it",
-            "Register the queue in the developer console.",
-            answer.clone(),
-            vec![
-                Step::at(
-                    format!(
-                        "As the account's primary user, open the developer console, choose \
-                         Notification Preferences and register the queue for {NEW_SECRET}, and \
-                         the other one for {SECRET_EXPIRY}:"
-                    ),
-                    link::DEVELOPER_CONSOLE,
-                ),
-                Step::new("The daily schedule then asks again; lwa rotate does at once."),
-            ],
-        ),
-        Obstacle::SpApi(RefusalCause::SecretExpired, answer) => (
-            "the stored one has expired",
-            "Only a working one can request its successor, so rotate in the developer console.",
-            answer.clone(),
-            by_hand(),
-        ),
-        Obstacle::SpApi(RefusalCause::Other, answer) => (
-            "Amazon refused the request",
-            wording::ROTATE,
-            answer.clone(),
-            by_hand(),
-        ),
-        Obstacle::Lwa(error) => (
-            "Login with Amazon gave no token to request it with",
-            wording::ROTATE,
-            error.to_string(),
-            by_hand(),
-        ),
-        Obstacle::Vault(problem) => {
-            let pages = applications.first().map(|first| context.page(first));
-            let look = pages.map(|page| Step::at("Look at what is stored:", page));
-            let mend = "Put it right with lwa store; the daily schedule then asks again.";
+    let by_hand = |cause| {
+        let action = "Rotate by hand in the SP-API developer console.";
+        (cause, action, context.steps_to_rotate(names))
+    };
+    let (cause, action, steps) = match obstacle {
+        Obstacle::SpApi(RefusalCause::NoQueueRegistered, _) => {
+            let register = format!(
+                "As the account's primary user, open the developer console, choose Notification \
+                 Preferences and register the queue for {NEW_SECRET}, and the other one for \
+                 {SECRET_EXPIRY}:"
+            );
+            let again = "The daily schedule then asks again; lwa rotate does at once.";
+            (
+                "no queue is registered for it",
+                "Register the queue in the developer console.",
+                vec![
+                    Step::at(register, link::DEVELOPER_CONSOLE),
+                    Step::new(again),
+                ],
+            )
+        }
+        Obstacle::SpApi(RefusalCause::SecretExpired, _) => by_hand("the stored one has expired"),
+        Obstacle::SpApi(RefusalCause::Other, _) => by_hand("Amazon refused the request"),
+        Obstacle::Lwa(_) => by_hand("Login with Amazon gave no token"),
+        Obstacle::Vault(_) => {
+            let look = |name| Step::at("Look at what is stored:", context.page(name));
+            let correct = "Correct it with lwa store; the daily schedule then asks again.";
             (
                 "the stored credentials cannot be used",
-                "Put them right with lwa store.",
-                problem.clone(),
-                look.into_iter().chain([Step::new(mend)]).collect(),
+                "Correct them with lwa store.",
+                names
+                    .iter()
+                    .take(1)
+                    .map(look)
+                    .chain([Step::new(correct)])
+                    .collect(),
             )
         }
     };
     let ending = deadline.map(|deadline| wording::stops_working(deadline, context.now));
-    let severity = context.urgency(deadline);
-    let (before, after) = ("No new client secret for ", format!(": {cause}"));
+    let (severity, before) = (context.urgency(deadline), "No new client secret for ");
     let notice = context
-        .notice(severity, "rotation-refused", applications, before, &after)
+        .notice(
+            severity,
+            "rotation-refused",
+            names,
+            before,
+            &format!(": {cause}"),
+        )
         .say([action])
         .say(ending.map(|ending| format!("The present one {ending}.")))
         .fact("Deadline", context.deadline(deadline))
-        .fact("Answer", answer)
+        .fact("Answer", obstacle.answer())
         .steps(steps);
     match deadline {
-        Some(_) => notice.consequence(&wording::names(applications), deadline, context.now),
+        Some(_) => notice.consequence(&wording::names(names), deadline, context.now),
         None => notice,
     }
 }
@@ -156,19 +138,13 @@ pub fn rotation_refused(
 /// A request whose outcome is unknown.
 pub fn rotation_unclear(
     context: Context<'_>,
-    applications: &[ApplicationName],
+    names: &[ApplicationName],
     deadline: Option<&Deadline>,
     answer: &str,
 ) -> Notice {
     let (before, after) = ("Rotation of ", ": no clear answer from Amazon");
     context
-        .notice(
-            Severity::Warning,
-            "rotation-unclear",
-            applications,
-            before,
-            after,
-        )
+        .notice(Warning, "rotation-unclear", names, before, after)
         .say([
             "The new secret may be on its way, so nothing is requested again for 24 hours.",
             "After that the daily schedule asks again if none has come.",
@@ -180,22 +156,17 @@ pub fn rotation_unclear(
 /// A request that could not be made for now.
 pub fn rotation_postponed(
     context: Context<'_>,
-    applications: &[ApplicationName],
+    names: &[ApplicationName],
     deadline: Option<&Deadline>,
     cause: &str,
 ) -> Notice {
+    let severity = context.urgency(deadline);
     let (before, after) = (
         "New client secret of ",
         " is due and could not be requested",
     );
     context
-        .notice(
-            context.urgency(deadline),
-            "rotation-postponed",
-            applications,
-            before,
-            after,
-        )
+        .notice(severity, "rotation-postponed", names, before, after)
         .say(["The daily schedule tries again."])
         .fact("Deadline", context.deadline(deadline))
         .fact("Cause", cause.to_owned())
@@ -207,11 +178,11 @@ fn ending(
     context: Context<'_>,
     severity: Severity,
     kind: &'static str,
-    applications: &[ApplicationName],
+    names: &[ApplicationName],
     deadline: &Deadline,
 ) -> Notice {
     let after = format!(" {}", wording::stops_working(deadline, context.now));
     context
-        .notice(severity, kind, applications, "Client secret of ", &after)
+        .notice(severity, kind, names, "Client secret of ", &after)
         .fact("Deadline", context.deadline(Some(deadline)))
 }
