@@ -292,7 +292,6 @@ where
 
     fn context<'a>(&'a self, state: &State, scope: &'a str) -> Context<'a> {
         Context {
-            rules: &self.settings.rules,
             now: state.started_at,
             region: &self.settings.region,
             scope,

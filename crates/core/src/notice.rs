@@ -8,6 +8,7 @@ use crate::text::{elide_end, elide_middle};
 
 /// What people are to read. Each kind of notice has one function that builds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct Notice {
     /// How urgent it is.
     pub severity: Severity,
@@ -45,7 +46,6 @@ impl Notice {
     }
 
     /// Names the one application that it is about, for subscription filters and chat threads.
-    #[must_use]
     pub fn about(self, application: Option<String>) -> Self {
         Self {
             application,
@@ -54,34 +54,29 @@ impl Notice {
     }
 
     /// Sets the id that ties repeated messages together in a chat; the event's, for example.
-    #[must_use]
     pub fn id(self, id: Option<String>) -> Self {
         Self { id, ..self }
     }
 
     /// Adds sentences after the headline, the most important one first. The text message takes
     /// each whole if it fits, and leaves it out otherwise.
-    #[must_use]
     pub fn say<S: Into<String>>(mut self, sentences: impl IntoIterator<Item = S>) -> Self {
         self.lead.extend(sentences.into_iter().map(Into::into));
         self
     }
 
     /// Adds a fact, if its value is known.
-    #[must_use]
     pub fn fact(mut self, label: &'static str, value: impl Into<Option<String>>) -> Self {
         self.facts.extend(value.into().map(|value| (label, value)));
         self
     }
 
     /// Adds a titled paragraph.
-    #[must_use]
     pub fn paragraph(self, title: impl Into<String>, text: impl Into<String>) -> Self {
         self.section(title.into(), vec![text.into()], false)
     }
 
     /// Adds a titled list, if there is anything in it.
-    #[must_use]
     pub fn list(self, title: impl Into<String>, lines: Vec<String>) -> Self {
         if lines.is_empty() {
             return self;
@@ -99,7 +94,6 @@ impl Notice {
     }
 
     /// Adds steps.
-    #[must_use]
     pub fn steps(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
         self.steps.extend(steps);
         self

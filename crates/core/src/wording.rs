@@ -95,7 +95,6 @@ pub fn deadline(deadline: &Deadline, now: Timestamp, lifetime_days: u32) -> Stri
 
 impl Notice {
     /// Adds what a deadline means, for a person who does not know LWA.
-    #[must_use]
     pub(crate) fn consequence(
         self,
         application: &str,
@@ -119,26 +118,29 @@ impl Notice {
 /// The first thing to do about a client secret that ends, short enough for a text message.
 pub const ROTATE: &str = "Rotate it in the SP-API developer console.";
 
-/// How a person rotates a client secret. Each application that has it comes with the page of
-/// what is stored.
-pub fn steps_to_rotate(stored: &[(&str, String)], runbook_url: Option<&str>) -> Vec<Step> {
-    let names: Vec<_> = stored.iter().map(|(application, _)| *application).collect();
+/// How a person rotates the client secret that applications share; `page` is where an
+/// application's is stored.
+pub fn steps_to_rotate(
+    applications: &[ApplicationName],
+    page: impl Fn(&ApplicationName) -> String,
+    runbook_url: Option<&str>,
+) -> Vec<Step> {
     let rotate = format!(
         "As the account's primary user, open the developer console, find {}, view its LWA \
          credentials and rotate the secret:",
-        names.join(", ")
+        names(applications)
     );
-    let store = stored.iter().map(|(application, page)| {
+    let store = applications.iter().map(|name| {
         let text = format!(
             "If secret-receiver does not store the new secret within minutes, store it with lwa \
-             store --application {application}, or here, with its tag lwa:secret-expires-at set \
-             to the new date:"
+             store --application {name}, or here, and set its tag lwa:secret-expires-at to the \
+             new date:"
         );
-        Step::at(text, page)
+        Step::at(text, page(name))
     });
-    let check = names.first().map(|application| {
+    let check = applications.iter().take(1).map(|name| {
         Step::new(format!(
-            "Check that Amazon accepts it: lwa token --application {application}"
+            "Check that Amazon accepts it: lwa token --application {name}"
         ))
     });
     std::iter::once(Step::at(rotate, link::DEVELOPER_CONSOLE))

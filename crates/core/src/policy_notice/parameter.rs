@@ -1,6 +1,7 @@
 //! What is known about the parameter of an event, and the facts that people read of it.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -149,6 +150,12 @@ impl<'a> Parameter<'a> {
     /// A step on the parameter's page in the console.
     pub(super) fn step(&self, text: &str) -> Step {
         Step::at(text, self.link())
+    }
+
+    pub(super) fn steps_to_rotate(&self) -> Vec<Step> {
+        let place = self.place.as_ref();
+        let applications = place.map_or(&[][..], |place| slice::from_ref(&place.application));
+        wording::steps_to_rotate(applications, |_| self.link(), self.context.runbook_url)
     }
 
     pub(super) fn runbook(&self) -> Option<Step> {

@@ -32,14 +32,12 @@ pub(super) fn secret_unchanged(
     );
     let ending = format!(" {ending}");
     let unchanged = action.span.as_ref().map(span);
-    let stored = [(&*name, parameter.link())];
-    let steps = wording::steps_to_rotate(&stored, parameter.context.runbook_url);
     parameter
         .notice(severity, "secret-unchanged", "Client secret of ", ending)
         .say([wording::ROTATE])
         .say(unchanged.map(|span| format!("It has not been changed for {span}.")))
         .consequence(&name, deadline, now)
-        .steps(steps)
+        .steps(parameter.steps_to_rotate())
 }
 
 pub(super) fn needs_no_rotation(parameter: &Parameter<'_>, is_client_id: bool) -> Notice {

@@ -5,13 +5,15 @@
 mod reason;
 mod wording;
 
+use std::slice;
+
 use jiff::Timestamp;
 
 pub use self::reason::{Reason, reasons};
 pub use self::wording::LISTED;
 use crate::audit::findings::{Code, Finding};
 use crate::audit::tally::{ApplicationDeadline, Tally};
-use crate::audit::{Rules, Vault, utc_date};
+use crate::audit::{Vault, utc_date};
 use crate::link;
 use crate::notice::{Headline, Notice, Step};
 use crate::severity::Severity;
@@ -21,8 +23,6 @@ use crate::wording::{count, minute, runbook_step, steps_to_rotate};
 /// What a digest says besides what was found.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// What the audit measures by.
-    pub rules: &'a Rules,
     /// When the audit began.
     pub now: Timestamp,
     /// The region that was audited.
@@ -141,8 +141,8 @@ fn steps(tally: &Tally, listed: &[&Finding], context: Context<'_>) -> Vec<Step> 
         && row.vault == Vault::ParameterStore
         && listed.iter().all(is_about_deadlines)
     {
-        let page = link::parameter(context.region, &row.credential);
-        return steps_to_rotate(&[(row.application.as_str(), page)], context.runbook_url);
+        let page = |_: &_| link::parameter(context.region, &row.credential);
+        return steps_to_rotate(slice::from_ref(&row.application), page, context.runbook_url);
     }
     let mut codes: Vec<Code> = Vec::new();
     let reminders = (tally.reminders.total() > 0).then_some(Code::Lwa002);

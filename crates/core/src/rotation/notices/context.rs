@@ -87,11 +87,7 @@ impl Context<'_> {
 
     /// How a person rotates the secret that applications share.
     pub(super) fn steps_to_rotate(&self, applications: &[ApplicationName]) -> Vec<Step> {
-        let stored: Vec<_> = applications
-            .iter()
-            .map(|application| (application.as_str(), self.page(application)))
-            .collect();
-        wording::steps_to_rotate(&stored, self.runbook_url)
+        wording::steps_to_rotate(applications, |name| self.page(name), self.runbook_url)
     }
 
     pub(super) fn runbook(&self) -> Option<Step> {
