@@ -130,12 +130,12 @@ pub(super) fn policy_failed(
     let day = deadline.map(|deadline| wording::day(deadline, parameter.context.now));
     let (consequence, step) = if action.policy_type == PolicyType::Expiration {
         (
-            "It would have deleted a credential in use.",
+            "The policy would have deleted a credential in use.",
             REMOVE_EXPIRATION,
         )
     } else {
         (
-            "Its reminders may not come; the daily audit does not depend on it.",
+            "Its reminders may not come; the daily audit does not depend on them.",
             "Open the parameter, read the policy's status, and save its policies again:",
         )
     };
@@ -197,11 +197,12 @@ pub(super) fn secret_rotation(
 ) -> Notice {
     let name = rotation.secret_name();
     let (kind, how) = match rotation.outcome {
-        RotationOutcome::Succeeded => ("rotation-succeeded", " succeeded"),
-        RotationOutcome::Failed => ("rotation-failed", " failed"),
-        RotationOutcome::Abandoned => ("rotation-abandoned", " was abandoned"),
+        RotationOutcome::Succeeded => ("rotation-succeeded", "succeeded"),
+        RotationOutcome::Failed => ("rotation-failed", "failed"),
+        RotationOutcome::Abandoned => ("rotation-abandoned", "was abandoned"),
     };
-    let headline = Headline::new("Rotation in Secrets Manager of ", quotable(name), how);
+    let after = format!(" in Secrets Manager {how}");
+    let headline = Headline::new("Rotation of ", quotable(name), after);
     let notice = event_notice(event, severity, kind, headline)
         .about(context.layout.contains(name).then(|| name.to_owned()))
         .fact("Secret", rotation.secret_arn.clone())

@@ -57,7 +57,7 @@ pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
         return Headline::new(partial, ended, " ended yesterday");
     }
     if tally.is_partial() {
-        return Headline::new("Audit incomplete: ", missed, " was not seen");
+        return Headline::new("Audit incomplete; not seen: ", missed, "");
     }
     let well = match tally.applications {
         0 => return Headline::new("The audit found no application", "", ""),

@@ -148,7 +148,7 @@ pub fn secret_not_stored(
     context
         .notice(Critical, "secret-not-stored", names, NEW, after)
         .say(old_ends.map(|ends| works_until("old", ends)))
-        .say(["It is safe in its queue, and secret-receiver tries again every 15 minutes."])
+        .say(["The message is safe in its queue; secret-receiver tries again every 15 minutes."])
         .fact("Cause", cause.to_owned())
         .fact("Old one ends", old_ends.map(wording::minute))
         .steps([Step::new(remove)])
