@@ -25,7 +25,8 @@ use lwa_core::Severity;
 use lwa_core::audit::digest::{self, Context};
 use lwa_core::audit::tally::Limits;
 use lwa_core::error::FunctionError;
-use lwa_core::message::{Message, Notice};
+use lwa_core::message::Message;
+use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::vault::ports::ReadMetadata;
 use serde_json::Value;
@@ -230,7 +231,6 @@ where
 
     fn context<'a>(&'a self, state: &State, scope: &'a str) -> Context<'a> {
         Context {
-            rules: &self.settings.rules,
             now: state.started_at,
             region: self
                 .settings

@@ -623,7 +623,7 @@ async fn a_prefix_that_is_denied_is_told_and_the_others_are_audited() {
     assert_eq!(response.summary.applications, 1);
     assert_eq!(
         world.published()[0].subject,
-        "[WARNING] audit incomplete: parameters below /my-erp, all or some was not seen"
+        "[WARNING] Audit incomplete; not seen: parameters below /my-erp, all or some"
     );
 }
 
@@ -642,7 +642,7 @@ async fn an_audit_that_sees_nothing_at_all_is_critical() {
     assert!(
         world.published()[0]
             .subject
-            .starts_with("[CRITICAL] audit saw nothing: ")
+            .starts_with("[CRITICAL] Audit saw nothing: ")
     );
 }
 

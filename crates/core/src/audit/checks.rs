@@ -8,9 +8,9 @@ use crate::application::Role;
 use crate::audit::findings::Code;
 use crate::audit::{Rules, policy_times, sentences};
 use crate::deadline::{Basis, Deadline, OVERLAP_DAYS, SecretTags, Stored, days};
-use crate::policy_notice::deadline_severity;
 use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::text::quotable;
+use crate::urgency::deadline_severity;
 use crate::vault::ports::{InlinePolicy, ParameterMetadata, SecretVersionEntry, has_stage, stage};
 
 /// How long a rotation request may stay unanswered.
