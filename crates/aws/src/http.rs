@@ -411,7 +411,7 @@ pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// An error with its causes. Those of hyper, rustls and the system name no URL and no data.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for error in std::iter::successors(Some(error), |&error| error.source()) {
         let part = error.to_string();

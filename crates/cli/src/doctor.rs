@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::Duration;
 
+use clap::Args;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::parameter_store_estate::ParameterStoreEstate;
@@ -32,10 +33,47 @@ use self::aws_api::AwsApi;
 use self::checks::{Function, Identity, QueueRole};
 pub use self::fault::Fault;
 use self::line::{Line, Mark};
-use crate::account::{self, NoMetrics, PROMPT};
-use crate::arguments::DoctorOptions;
-use crate::terminal::{BAD, BOLD, GOOD, Progress, WARNING, patiently};
-use crate::{Failure, boxed, runtime, settings};
+use crate::account::{self, AwsOptions, NoMetrics, PROMPT};
+use crate::failure::Failure;
+use crate::runtime::{block_on, boxed};
+use crate::settings::{self, SettingsOptions};
+use crate::terminal::{BAD, BOLD, GOOD, Progress, WARNING};
+
+/// Check a deployed system end to end, and say what to do about each fault
+///
+/// Looks at who asks, the functions and their last errors, credentials and their keys, rules,
+/// schedules, the topic, queues, Login with Amazon (LWA) and the Selling Partner API. It changes
+/// nothing: every call only reads, and the one access token that it asks for is thrown away.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+What to look for is taken from the deployed functions' variables; settings of
+this command, such as LWA_PARAMETER_PREFIX, come first. A check that needs a
+permission which is missing says which, and the others go on.
+
+Examples:
+  lwa doctor
+      the stack lwa, in the configured account and region
+  lwa doctor --stack lwa-eu --profile production --region eu-west-1
+      another one
+  lwa doctor --json | jq -r '.checks[] | select(.mark == \"bad\") | .found'
+      for a program to read
+
+Exit code: 0 nothing is broken, 1 something is, 2 wrong usage.")]
+pub(crate) struct DoctorOptions {
+    /// The name of the deployed stack, with which the names of its parts begin
+    #[arg(long, value_name = "NAME", default_value = "lwa", value_parser = stack_name)]
+    stack: String,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+
+    #[command(flatten)]
+    aws: AwsOptions,
+}
 
 /// The functions, by the last part of their names.
 const FUNCTIONS: [&str; 5] = [
@@ -70,7 +108,8 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Runs the subcommand; whether nothing is broken.
 pub(crate) fn main(options: &DoctorOptions) -> Result<bool, Failure> {
-    runtime()?.block_on(async {
+    options.settings.load()?;
+    block_on(async {
         let aws = account::connect(&options.aws, PROMPT).await?;
         let mut report = Report {
             is_json: options.json,
@@ -411,7 +450,9 @@ struct Report {
 impl Report {
     /// Waits, and says for what if it takes long.
     async fn over<T>(&mut self, what: &str, work: impl Future<Output = T>) -> T {
-        patiently(work, &mut self.progress, &format!("Looking at {what}")).await
+        self.progress
+            .over(&format!("Looking at {what}"), work)
+            .await
     }
 
     fn show(&mut self, lines: impl IntoIterator<Item = Line>) -> Result<(), Failure> {
@@ -461,5 +502,17 @@ impl Report {
             }
         }
         Ok(bad == 0)
+    }
+}
+
+/// What `CloudFormation` allows; nothing else belongs into the path of a request.
+fn stack_name(text: &str) -> Result<String, &'static str> {
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("a stack's name has letters, digits and hyphens, and begins with a letter")
     }
 }

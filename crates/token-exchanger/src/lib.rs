@@ -75,6 +75,11 @@ impl Settings {
     }
 }
 
+/// Whether a request makes sense, so that a caller can find out before it connects to anything.
+pub fn validate(request: &Value, layout: &Layout) -> Result<(), ExchangerError> {
+    Request::parse(request, layout).map(drop)
+}
+
 /// The outside, as far as the exchanger needs it.
 #[derive(Debug, Clone)]
 pub struct Ports<V, L, S, C, M> {
