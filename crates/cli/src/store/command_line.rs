@@ -92,15 +92,19 @@ mod tests {
     use super::*;
     use crate::store::StoreOptions;
 
-    /// What is said of a command line that is refused, unparsed or by clap.
+    fn store() -> clap::Command {
+        StoreOptions::augment_args(clap::Command::new("store"))
+    }
+
+    fn of_clap(arguments: &[&str]) -> Option<clap::Error> {
+        let words = [&["store"], arguments].concat();
+        store().try_get_matches_from(words).err()
+    }
+
+    /// What is said of a command line in our own words, unparsed or after clap.
     fn refuse(arguments: &[&str]) -> Option<String> {
         let words: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        let store = StoreOptions::augment_args(clap::Command::new("store"));
-        refusal(&words).or_else(|| {
-            let words = [&["store".into()], words.as_slice()].concat();
-            let error = store.clone().try_get_matches_from(words).err()?;
-            without_values(&store, &error)
-        })
+        refusal(&words).or_else(|| without_values(&store(), &of_clap(arguments)?))
     }
 
     #[test]
@@ -160,7 +164,9 @@ mod tests {
             &["--planted=planted"],
             &["--application", "a", "--application", "planted"],
         ] {
-            let problem = refuse(arguments).unwrap_or_else(|| panic!("{arguments:?}"));
+            let problem = refuse(arguments)
+                .or_else(|| Some(of_clap(arguments)?.to_string()))
+                .unwrap_or_else(|| panic!("{arguments:?}"));
             assert!(!problem.contains("planted"), "{arguments:?}: {problem}");
         }
     }
