@@ -120,6 +120,13 @@ pub enum Observation<'a> {
         /// Credentials seen so far.
         credentials: u64,
     },
+    /// A call failed, so that something is not seen.
+    Missed {
+        /// What is not seen, as the tally names it.
+        what: &'a str,
+        /// Why.
+        error: &'a CallError,
+    },
 }
 
 /// Listens to a scan.
@@ -531,6 +538,7 @@ impl<P: ParameterEstate, S: SecretEstate, C: Clock> Scan<'_, P, S, C> {
             operation = error.operation,
             "the audit did not see {what}: {error}"
         );
+        (self.observer)(Observation::Missed { what: &what, error });
         self.state.tally.miss(what, &error.to_string());
     }
 }

@@ -8,6 +8,8 @@ pub mod credential_store;
 pub mod environment;
 pub mod http;
 pub mod init_error;
+#[cfg(feature = "inspection")]
+pub mod inspection;
 pub mod logging;
 pub mod lwa_client;
 pub mod message_queue;
@@ -28,3 +30,5 @@ pub mod vault;
 
 #[cfg(test)]
 mod canned;
+#[cfg(feature = "inspection")]
+mod signed_call;

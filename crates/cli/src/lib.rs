@@ -10,6 +10,7 @@ mod audit;
 mod clock;
 mod completions;
 mod doctor;
+mod event_rule;
 mod explain;
 mod failure;
 mod function;

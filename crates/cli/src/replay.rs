@@ -2,7 +2,6 @@
 
 mod arrival;
 mod changes;
-mod event_rule;
 mod expectation;
 mod function;
 mod input;
@@ -22,9 +21,9 @@ use lwa_aws::http::chain;
 use lwa_core::Timestamp;
 use lwa_core::ports::Clock;
 
+pub use crate::event_rule::{Mismatch, RuleSet};
 pub use crate::function::Function;
 pub use arrival::Arrival;
-pub use event_rule::{Mismatch, RuleSet};
 pub use expectation::Expectation;
 pub use input::{Input, find};
 pub use live::Live;

@@ -9,7 +9,7 @@ use lwa_core::message::Message;
 use serde_json::{Value, json};
 
 use super::arrival::Arrival;
-use super::event_rule::Mismatch;
+use crate::event_rule::Mismatch;
 use crate::function::Function;
 
 /// What came out of replaying one event.

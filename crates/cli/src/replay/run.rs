@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::arrival::{self, Arrival};
 use super::changes::Snapshot;
-use super::event_rule::RuleSet;
 use super::expectation::Expectation;
 use super::function::{self, AWS_REGION};
 use super::input::Input;
@@ -20,6 +19,7 @@ use super::live::Live;
 use super::outcome::{Failed, Outcome, Verdict};
 use super::reading;
 use crate::clock::ShiftedClock;
+use crate::event_rule::RuleSet;
 use crate::function::Function;
 
 /// What holds for all events of one run.
