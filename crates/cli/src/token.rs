@@ -56,7 +56,7 @@ pub(crate) struct TokenOptions {
     #[arg(long, value_name = "ID", conflicts_with = "scope")]
     seller: Option<String>,
 
-    /// The OAuth grant; the other options imply it by default
+    /// The OAuth grant; by default the one that the other options imply
     #[arg(long, value_name = "GRANT",
         value_parser = PossibleValuesParser::new(["refresh_token", "client_credentials"]))]
     grant: Option<String>,
