@@ -48,6 +48,13 @@ pub enum Observation<'a> {
         /// Credentials seen so far.
         credentials: u64,
     },
+    /// A call failed, so that something is not seen.
+    Missed {
+        /// What is not seen, as the tally names it.
+        what: &'a str,
+        /// Why.
+        error: &'a CallError,
+    },
 }
 
 /// Listens to a scan.
@@ -423,6 +430,7 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
 
     fn miss(&mut self, what: String, error: &CallError) {
         tracing::warn!(operation = error.operation, "not seen: {what}: {error}");
+        (self.observer)(Observation::Missed { what: &what, error });
         self.state.tally.miss(what, &error.to_string());
     }
 }
