@@ -31,13 +31,13 @@ use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::deadline::{Deadline, SecretTags, tag};
 use lwa_core::exchange::pause;
 use lwa_core::lwa::{AccessToken, Grant, LwaError, Scope, TokenEndpoint, TokenRequest};
-use lwa_core::message::Notice;
+use lwa_core::memory::{HOPELESS_FOR, Memory};
+use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::provenance::{
     Look, Question, Value, correct, is_predecessor_wanted, is_predecessors, is_too_early, question,
 };
 use lwa_core::rotation::client_ids::ClientIds;
-use lwa_core::rotation::memory::{HOPELESS_FOR, Memory};
 use lwa_core::rotation::notices::{self, Context, Obstacle, Rejection};
 use lwa_core::rotation::notification::{Notification, SecretExpiry};
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger, is_failure_told};

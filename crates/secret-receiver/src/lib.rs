@@ -43,10 +43,10 @@ use lwa_core::application::ApplicationName;
 use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::deadline::tag;
 use lwa_core::lwa::{Grant, LwaError, Scope, TokenEndpoint, TokenRequest};
-use lwa_core::message::Notice;
+use lwa_core::memory::{HOPELESS_FOR, Memory};
+use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::client_ids::ClientIds;
-use lwa_core::rotation::memory::{HOPELESS_FOR, Memory};
 use lwa_core::rotation::notices::{self, Context, Rejection};
 use lwa_core::rotation::notification::{NewSecret, Notification, Unusable};
 use lwa_core::rotation::ports::MessageQueue;
@@ -684,7 +684,7 @@ where
             Ok(()) => {
                 self.hopeless.insert(id.clone(), now);
                 self.come_back(message, Duration::ZERO).await;
-                report.because(notice.headline)
+                report.because(notice.opening())
             }
             Err(error) => {
                 if let Some(delay) = retry_after(message.receive_count()) {

@@ -642,7 +642,10 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
         ("settings", "below /my-erp"),
         ("source", "a queue feeds lwa-secret-receiver"),
         ("source", "a queue feeds lwa-rotation-requester"),
-        ("credential", "/my-erp/lwa/clientsecret ends on 2099-01-01"),
+        (
+            "credential",
+            "/my-erp/lwa/clientsecret expires on 2099-01-01",
+        ),
         ("key", "is enabled"),
         (
             "rule",
@@ -656,8 +659,8 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
         ("queue", "lwa-new-secret lets Amazon in"),
         ("queue", "lwa-new-secret-dead-letters is empty"),
         ("queue", "lwa-undelivered is empty"),
-        ("lwa", "my-erp: LWA gives a token"),
-        ("sp-api", "my-erp: SP-API takes it"),
+        ("lwa", "my-erp: LWA issues a token"),
+        ("sp-api", "my-erp: SP-API accepts the token"),
     ] {
         recognised(&checks, check, "good", found);
     }
@@ -684,10 +687,10 @@ async fn credentials_in_secrets_manager_are_looked_at_with_the_rule_that_watches
     let checks = system.checks().await;
     assert_healthy(&checks);
     for (check, found) in [
-        ("credential", "my-erp ends on "),
+        ("credential", "my-erp expires on "),
         ("rule", "lwa-secret-rotations matches events of my-erp"),
-        ("lwa", "my-erp: LWA gives a token"),
-        ("sp-api", "my-erp: SP-API takes it"),
+        ("lwa", "my-erp: LWA issues a token"),
+        ("sp-api", "my-erp: SP-API accepts the token"),
     ] {
         recognised(&checks, check, "good", found);
     }

@@ -1,20 +1,19 @@
-//! What one execution environment remembers of the messages it has seen.
+//! What one execution environment remembers of what it has told people.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How many messages are remembered. A queue that holds more hopeless ones at a time tells
-/// people twice about some.
-const CAPACITY: usize = 256;
+/// How many ids are remembered. If more are live at a time, people read some messages twice.
+const CAPACITY: usize = 512;
 
-/// How long a hopeless message is remembered. It is on its way to the dead-letter queue within
-/// minutes; one that is brought back from there deserves to be looked at again.
+/// How long a message that cannot be processed is remembered. It reaches the dead-letter queue
+/// within minutes; one that an operator brings back from there is judged again.
 pub const HOPELESS_FOR: SignedDuration = SignedDuration::from_mins(30);
 
-/// What people have been told about, oldest first: ids of messages, or whatever else names it.
-/// It only saves work and repetition: nothing depends on it.
+/// Ids of messages and events, or other keys, oldest first. It saves work and repetition;
+/// nothing depends on it.
 #[derive(Debug)]
 pub struct Memory {
     kept_for: SignedDuration,
@@ -22,7 +21,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An empty one, which forgets after some time.
+    /// An empty memory that keeps each id for a time.
     pub const fn new(kept_for: SignedDuration) -> Self {
         Self {
             kept_for,
@@ -60,6 +59,7 @@ mod tests {
         }
         assert!(!memory.contains("0", at(1)));
         assert!(memory.contains("1", at(1_799)));
+        assert!(memory.contains(&CAPACITY.to_string(), at(1_799)));
         assert!(!memory.contains("1", at(1_800)));
     }
 }

@@ -77,7 +77,7 @@ impl RuleSet {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRules {
     /// The list is not in the form of `infra/event-rules.json`.
-    #[error("the rules cannot be read: {0}")]
+    #[error("the rules cannot be read")]
     Form(#[from] serde_json::Error),
     /// A pattern is not one of EventBridge.
     #[error("the pattern of rule `{rule}` cannot be used: {problem}")]
