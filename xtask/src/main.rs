@@ -8,6 +8,8 @@
 
 mod bench;
 mod build;
+#[cfg(test)]
+mod cycles;
 mod dependencies;
 mod emulators;
 mod fuzz;

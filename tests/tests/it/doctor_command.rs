@@ -649,7 +649,10 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
         ("settings", "below /my-erp"),
         ("source", "a queue feeds lwa-secret-receiver"),
         ("source", "a queue feeds lwa-rotation-requester"),
-        ("credential", "/my-erp/lwa/clientsecret expires on 2099-01-01"),
+        (
+            "credential",
+            "/my-erp/lwa/clientsecret expires on 2099-01-01",
+        ),
         ("key", "is enabled"),
         (
             "rule",
