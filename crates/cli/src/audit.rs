@@ -15,7 +15,6 @@ use lwa_aws::parameter_store_estate::ParameterStoreEstate;
 use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
 use lwa_core::{ApplicationName, Severity, Timestamp, wording};
-use lwa_report::table::Look;
 use lwa_report::{Report, csv, html, table};
 
 use crate::account::{self, AwsOptions};
@@ -244,19 +243,18 @@ fn table(report: &Report<'_>, into_file: bool) -> String {
         Some((width, _)) if !into_file && std::io::stdout().is_terminal() => usize::from(width.0),
         _ => COLUMNS,
     };
-    let look = Look {
-        width,
-        // Taken out again where there is no terminal.
-        color: !into_file,
-    };
-    let table = table::render(report, look);
-    format!(
+    let table = table::render(report, width);
+    let text = format!(
         "Audit of {}, {}, {}\n\n{}",
         report.scope,
         report.region,
         wording::minute(report.now),
         table.trim_start_matches('\n')
-    )
+    );
+    if into_file {
+        return anstream::adapter::strip_str(&text).to_string();
+    }
+    text
 }
 
 /// Says on standard error what the report may hide, and judges.
