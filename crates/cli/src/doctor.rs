@@ -1,8 +1,7 @@
 //! `lwa doctor`: a deployed system, end to end, with what to do about what is wrong.
 //!
-//! [`inspection`] asks AWS, [`checks`] and [`credentials`] judge the answers, and [`words`] says
-//! what came of it. Every call only reads; the one exchange at LWA makes a token that is thrown
-//! away.
+//! [`inspection`] asks AWS, [`checks`] and [`credentials`] judge the answers, and [`fault`] has the
+//! words. Every call only reads; the one exchange at LWA makes a token that is thrown away.
 
 mod checks;
 mod credentials;
@@ -10,7 +9,6 @@ mod fault;
 mod report;
 mod settings;
 mod verdict;
-mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -257,7 +255,7 @@ impl Doctor<'_> {
             }))?;
         if deadlines.is_empty() && !tally.is_partial() {
             let scope = audit.scope();
-            report.show([Verdict::fault(Fault::ClientSecretMissing, scope, "")])?;
+            report.show([Verdict::fault(Fault::ClientSecretMissing, &scope, "")])?;
         }
         let keys = self.keys_of(report, settings, deadlines, &parameters, &secrets);
         for id in keys.await {
@@ -410,7 +408,7 @@ impl Doctor<'_> {
 
 /// A variable that the functions, or this shell, have a wrong value for.
 fn unusable(error: &ConfigError) -> Verdict {
-    Verdict::fault(Fault::SettingsUnusable, error.to_string(), "")
+    Verdict::fault(Fault::SettingsUnusable, &error.to_string(), "")
 }
 
 /// What `CloudFormation` allows; nothing else belongs in the path of a request.
