@@ -186,36 +186,29 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
 }
 
 fn format(options: &AuditOptions) -> ReportFormat {
-    let by_ending = || {
-        let ending = options.output.as_ref()?.extension()?.to_str()?;
-        match ending.to_ascii_lowercase().as_str() {
-            "json" => Some(ReportFormat::Json),
-            "csv" => Some(ReportFormat::Csv),
-            "html" | "htm" => Some(ReportFormat::Html),
-            _ => None,
-        }
-    };
     if options.json {
         return ReportFormat::Json;
     }
-    options
-        .format
-        .or_else(by_ending)
-        .unwrap_or(ReportFormat::Table)
+    let by_ending = || {
+        let ending = options.output.as_ref()?.extension()?.to_str()?;
+        let ending = if ending == "htm" { "html" } else { ending };
+        ReportFormat::from_str(ending, true).ok()
+    };
+    let format = options.format.or_else(by_ending);
+    format.unwrap_or(ReportFormat::Table)
 }
 
 /// Finds out before a long audit what would spoil its end.
 fn check_writable(file: &Path) -> Result<(), Failure> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let problem = if file.is_dir() {
         "it is a folder"
-    } else if folder.is_dir() {
-        return Ok(());
-    } else {
+    } else if folder.is_some_and(|folder| !folder.is_dir()) {
         "its folder does not exist"
+    } else {
+        return Ok(());
     };
     Err(Failure::Usage(format!(
         "`{}` cannot be written: {problem}\n\n  tip: `--output` takes the name of a file, such as \

@@ -179,7 +179,7 @@ pub(super) fn rule(
                     continue;
                 }
                 let mismatch = deployed.closest(&event);
-                let why = mismatch.and_then(|found| found.fields.first().map(ToString::to_string));
+                let why = mismatch.and_then(|found| found.fields.into_iter().next());
                 let detail = format!("{application}: {}", why.unwrap_or_default());
                 return Verdict::fault(Fault::RuleMatchesNothing, name, detail);
             }
