@@ -375,7 +375,10 @@ impl Stage {
         let event = self.delivered(&notification).await;
         let answer = self.invoke(&event).await?;
         require!(answer["batchItemFailures"] == json!([]), "{answer}");
-        require!(self.told().await.is_empty(), "people were told of a duplicate");
+        require!(
+            self.told().await.is_empty(),
+            "people were told of a duplicate"
+        );
         Ok(())
     }
 
