@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::application::{Layout, Place, Role};
-use crate::deadline::{Deadline, SecretTags, Stored};
+use crate::deadline::Deadline;
 use crate::event::{
     ActionStatus, ChangeOperation, Event, EventKind, ParameterChange, PolicyAction, PolicyType,
     RotationOutcome, SecretRotation,
@@ -14,7 +14,9 @@ use crate::event::{
 use crate::message::{Fact, Line, Notice, Section, Step};
 use crate::ports::CallError;
 use crate::redaction::without_credentials;
+use crate::secret::SecretRecord;
 use crate::severity::Severity;
+use crate::tags::SecretTags;
 use crate::text::quotable;
 use crate::vault::ports::ParameterMetadata;
 use crate::{link, wording};
@@ -131,16 +133,15 @@ impl<'a> Subject<'a> {
         for name in &tags.unreadable {
             missing.push(format!("the tag {name}, because it is no RFC 3339 instant"));
         }
-        let version = metadata.and_then(ParameterMetadata::secret_version);
-        let stored = Stored {
-            version: version.as_ref(),
-            written_at: metadata.and_then(|metadata| metadata.last_modified),
-        };
-        let deadline = if is_secret {
-            Deadline::of(&tags, &stored, context.secret_lifetime_days)
-        } else {
-            None
-        };
+        let deadline = place.as_ref().filter(|_| is_secret).and_then(|place| {
+            let record = SecretRecord {
+                application: place.application.clone(),
+                version: metadata.and_then(ParameterMetadata::secret_version),
+                written_at: metadata.and_then(|metadata| metadata.last_modified),
+                tags: tags.clone(),
+            };
+            record.deadline(context.secret_lifetime_days)
+        });
         Self {
             event,
             context,
@@ -280,15 +281,7 @@ impl<'a> Subject<'a> {
             .time?
             .checked_sub(SignedDuration::from_hours(hours))
             .ok()?;
-        let stored = Stored {
-            version: None,
-            written_at: Some(written),
-        };
-        Deadline::of(
-            &SecretTags::default(),
-            &stored,
-            self.context.secret_lifetime_days,
-        )
+        Deadline::estimated(written, self.context.secret_lifetime_days)
     }
 
     fn needs_no_rotation(self, action: &PolicyAction) -> Notice {

@@ -1,8 +1,8 @@
-//! What the function did, for its answer, its metrics and whoever calls it as a library.
+//! What the function did, for its answer, its metrics and callers of the library.
 
 use jiff::Timestamp;
 use lwa_core::error::FunctionError;
-use lwa_core::metrics::{Metric, MetricSet};
+use lwa_core::metrics::MetricSet;
 use lwa_core::ports::CallError;
 use lwa_core::rotation::queue::{BatchResponse, InvalidPayload};
 use lwa_core::vault::VaultError;
@@ -23,11 +23,11 @@ pub enum Report {
 pub struct MessageReport {
     /// Its id.
     pub message_id: String,
-    /// The applications it is about; none where nobody knows.
+    /// The applications it is about; none where no application matches.
     pub applications: Vec<String>,
     /// What came of it.
     pub outcome: Outcome,
-    /// Why, where that is not plain.
+    /// Why, where the outcome does not say it.
     pub detail: Option<String>,
     /// Whether it stays in the queue.
     pub returned: bool,
@@ -53,7 +53,7 @@ pub struct ApplicationReport {
     pub deadline: Option<Timestamp>,
     /// What came of it.
     pub outcome: Outcome,
-    /// Why, where that is not plain.
+    /// Why, where the outcome does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -68,13 +68,13 @@ pub enum Outcome {
     Outdated,
     /// Amazon will send a new secret.
     Requested,
-    /// Amazon refused, and people were told why.
+    /// Amazon refused, and a notification says why.
     Refused,
     /// Amazon may send a new secret.
     Unclear,
     /// Nothing could be requested for now.
     Postponed,
-    /// People were told to rotate.
+    /// People were reminded to rotate.
     Reminded,
     /// A message that can never be handled.
     Rejected,
@@ -119,8 +119,8 @@ pub enum RequesterError {
     /// The vault could not be read.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// Some applications could not be looked at or told about. Invoking again is no harm:
-    /// what was requested is not requested again.
+    /// Some applications could not be checked, or no notification about them published. Invoking
+    /// again is safe: what was requested is not requested again.
     #[error("{failed} of {all} applications failed; the first: {first}")]
     Incomplete {
         /// How many failed.
@@ -148,6 +148,19 @@ impl FunctionError for RequesterError {
 impl From<CallError> for RequesterError {
     fn from(error: CallError) -> Self {
         Self::Vault(error.into())
+    }
+}
+
+impl MessageReport {
+    /// A message that goes back to its queue.
+    pub(crate) fn returned(message_id: &str, outcome: Outcome) -> Self {
+        Self {
+            message_id: message_id.to_owned(),
+            applications: Vec::new(),
+            outcome,
+            detail: None,
+            returned: true,
+        }
     }
 }
 
@@ -179,19 +192,7 @@ impl Report {
             Self::Messages(messages) => messages.iter().map(|report| report.outcome).collect(),
             Self::Schedule(report) => report.applications.iter().map(|one| one.outcome).collect(),
         };
-        let counts = NAMES.iter().filter_map(|(counted, name)| {
-            let count = outcomes
-                .iter()
-                .filter(|outcome| *outcome == counted)
-                .count();
-            (count > 0).then(|| Metric::count(name, count))
-        });
-        let metrics: Vec<Metric> = counts.collect();
-        (!metrics.is_empty()).then(|| MetricSet {
-            namespace: namespace.to_owned(),
-            dimensions: vec![],
-            metrics,
-        })
+        MetricSet::of_outcomes(namespace, &NAMES, &outcomes)
     }
 
     /// Fails a scheduled invocation that could not do all: the platform then invokes it again,

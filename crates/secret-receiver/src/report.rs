@@ -1,8 +1,8 @@
-//! What the function did, for its answer, its metrics and whoever calls it as a library.
+//! What the function did, for its answer, its metrics and callers of the library.
 
 use lwa_core::application::ApplicationName;
 use lwa_core::error::FunctionError;
-use lwa_core::metrics::{Metric, MetricSet};
+use lwa_core::metrics::MetricSet;
 use lwa_core::rotation::queue::{BatchResponse, InvalidPayload, QueueMessage};
 use serde_json::Value;
 
@@ -18,11 +18,11 @@ pub struct Report {
 pub struct MessageReport {
     /// Its id.
     pub message_id: String,
-    /// The applications it is about; none where nobody knows.
+    /// The applications it is about; none where no application matches.
     pub applications: Vec<String>,
     /// What came of it.
     pub outcome: Outcome,
-    /// Why, where that is not plain.
+    /// Why, where the outcome does not say it.
     pub detail: Option<String>,
 }
 
@@ -135,16 +135,7 @@ impl Report {
             (Outcome::Failed, "SecretsNotStored"),
             (Outcome::Rejected, "SecretMessagesRejected"),
         ];
-        let counts = NAMES.iter().filter_map(|(counted, name)| {
-            let outcomes = self.messages.iter().map(|message| message.outcome);
-            let count = outcomes.filter(|outcome| outcome == counted).count();
-            (count > 0).then(|| Metric::count(name, count))
-        });
-        let metrics: Vec<Metric> = counts.collect();
-        (!metrics.is_empty()).then(|| MetricSet {
-            namespace: namespace.to_owned(),
-            dimensions: vec![],
-            metrics,
-        })
+        let outcomes: Vec<_> = self.messages.iter().map(|it| it.outcome).collect();
+        MetricSet::of_outcomes(namespace, &NAMES, &outcomes)
     }
 }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::audit::checks::Known;
-use crate::deadline::{Basis, Deadline, tag};
+use crate::deadline::{Basis, Deadline};
+use crate::tags;
 use crate::text::quotable;
 use crate::wording::{date, days, minute, remaining};
 
@@ -43,7 +44,7 @@ pub(super) fn estimated(deadline: &Deadline, basis: &str) -> String {
 /// How a deadline is known, as the end of a sentence. `written` is when a value was written
 /// that the reported date may not be about.
 pub(super) fn basis(
-    known: &Known<'_>,
+    known: &Known,
     deadline: &Deadline,
     written: Option<Timestamp>,
     lifetime: u32,
@@ -55,7 +56,7 @@ pub(super) fn basis(
             "as reported; it was written on {}, and if that was a rotation, its tag {} is out of \
              date",
             date(written),
-            tag::SECRET_EXPIRES_AT
+            tags::SECRET_EXPIRES_AT
         ),
         (Basis::Doubtful, _) => "an estimate, because another value may have been stored since \
                                  that date was reported"
@@ -63,8 +64,8 @@ pub(super) fn basis(
         (Basis::Estimated, _) if !known.is_complete => {
             since("its last write, because its tags could not be read")
         }
-        (Basis::Estimated, _) if known.tags.issued_at.is_some() => since("its issue"),
-        (Basis::Estimated, _) if known.tags.first_stored().is_some() => {
+        (Basis::Estimated, _) if known.record.tags.issued_at.is_some() => since("its issue"),
+        (Basis::Estimated, _) if known.record.tags.first_stored().is_some() => {
             since("when it was first stored")
         }
         (Basis::Estimated, _) => since("its last write"),
@@ -140,6 +141,6 @@ pub(super) fn unreadable_tag(name: &str, credential: &str) -> String {
 pub(super) fn unusable_exemption(credential: &str, problem: &str) -> String {
     format!(
         "{} of {credential} mutes nothing: {problem}",
-        tag::EXEMPT_UNTIL
+        tags::EXEMPT_UNTIL
     )
 }

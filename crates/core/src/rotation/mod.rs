@@ -9,6 +9,8 @@
 //! Everything here is a decision over data. The notices that people get are in [`notices`].
 
 pub mod client_ids;
+pub mod expiry;
+pub mod handling;
 pub mod memory;
 pub mod notices;
 pub mod notification;
@@ -16,4 +18,3 @@ pub mod ports;
 pub mod queue;
 pub mod receive;
 pub mod request;
-pub mod tags;

@@ -1,8 +1,8 @@
 //! What people do by hand, with more or less care.
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::deadline::tag;
 use lwa_core::ports::Clock;
+use lwa_core::tags;
 use lwa_core::vault::VaultKind;
 
 use super::Year;
@@ -48,7 +48,7 @@ impl Year {
             _ => {
                 let name = &self.applications[number].name;
                 self.vault.tags(name, |tags| {
-                    tags.insert(tag::OWNER.into(), "Team ERP".into());
+                    tags.insert(tags::OWNER.into(), "Team ERP".into());
                 });
             }
         }
@@ -62,9 +62,9 @@ impl Year {
         // version does, in Parameter Store. Otherwise only a notice of Amazon's can tell, and it
         // may be lost.
         let is_known = self.vault.tags(&application.name, |tags| {
-            tags.contains_key(tag::SECRET_EXPIRES_AT)
-                || tags.contains_key(tag::SECRET_ISSUED_AT)
-                || tags.contains_key(tag::SECRET_VERSION)
+            tags.contains_key(tags::SECRET_EXPIRES_AT)
+                || tags.contains_key(tags::SECRET_ISSUED_AT)
+                || tags.contains_key(tags::SECRET_VERSION)
         });
         self.applications[number].is_irreparable |=
             is_known == Some(false) && self.settings.vault == VaultKind::SecretsManager;
@@ -130,8 +130,8 @@ impl Year {
         self.vault.put(&application.name, &issued.value);
         if with_tags {
             self.vault.tags(&application.name, |tags| {
-                tags.insert(tag::SECRET_ISSUED_AT.into(), issued_at.to_string());
-                tags.insert(tag::SECRET_EXPIRES_AT.into(), expires_at.to_string());
+                tags.insert(tags::SECRET_ISSUED_AT.into(), issued_at.to_string());
+                tags.insert(tags::SECRET_EXPIRES_AT.into(), expires_at.to_string());
             });
         }
         self.tell_until(
