@@ -1,4 +1,4 @@
-//! What one invocation hands to the next, as JSON: where to go on, and what the one digest at
+//! What one invocation hands to the next, as JSON: where to continue, and what the one digest at
 //! the end needs. It holds names, dates and counts, and never a value of a credential.
 //!
 //! Step Functions, which carries it, takes at most 256 KiB of state,
@@ -25,7 +25,7 @@ use crate::state::{Position, State};
 pub const MAX_BYTES: usize = 200_000;
 
 /// Most completed applications that are carried along, in eleven bytes each. A refresh token
-/// of a forgotten one costs a share of a look-up, and nothing else.
+/// of a forgotten one makes it pending again, which costs a share of a look-up.
 const MAX_SETTLED: usize = 8_000;
 
 /// Most reminders that are carried along, for the first lines of the digest. The others have to
@@ -36,8 +36,8 @@ pub const MAX_REMINDERS: usize = 10;
 /// A change of one of those types is a new version.
 const VERSION: u64 = 2;
 
-/// How old a continuation may be, in hours: Parameter Store's page tokens are not for keeps,
-/// and tomorrow has an audit of its own.
+/// How old a continuation may be, in hours: Parameter Store's page tokens expire, and tomorrow
+/// has an audit of its own.
 const MAX_AGE_HOURS: i64 = 24;
 
 /// Longest account of what is wrong with a continuation, in characters: it may quote anything.
@@ -66,9 +66,8 @@ pub struct InvalidContinuation(String);
 impl Continuation {
     /// What the next invocation needs of a state that is not at its end. The lists are
     /// shortened until it fits; the counts stay exact.
-    pub fn of(mut state: State) -> Option<Self> {
-        state.roster.forget_settled_beyond(MAX_SETTLED);
-        let settled = state.roster.settled.into_iter();
+    pub fn of(state: State) -> Option<Self> {
+        let settled = state.roster.settled.into_iter().take(MAX_SETTLED);
         let settled: Vec<u8> = settled.flat_map(u64::to_be_bytes).collect();
         let mut continuation = Self {
             version: VERSION,
@@ -120,7 +119,7 @@ impl Continuation {
                 minute(found.started_at)
             ));
         }
-        if !found.position.is_in(settings) {
+        if found.position.target(settings).is_none() {
             return invalid("is at a vault or prefix that is not configured".to_owned());
         }
         let mut tally = found.tally;

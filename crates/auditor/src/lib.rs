@@ -25,7 +25,8 @@ use lwa_core::Severity;
 use lwa_core::audit::digest::{self, Context};
 use lwa_core::audit::tally::Limits;
 use lwa_core::error::FunctionError;
-use lwa_core::message::{Message, Notice};
+use lwa_core::message::Message;
+use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::vault::ports::ReadMetadata;
 use serde_json::Value;
@@ -98,8 +99,8 @@ where
         }
     }
 
-    /// Audits for as long as an invocation that ends after `remaining` allows, beginning anew
-    /// or, where the input has a `continuation`, going on. Anything else in the input is
+    /// Audits for as long as an invocation that ends after `remaining` allows, from the start
+    /// or, where the input has a `continuation`, from there. Anything else in the input is
     /// ignored: schedules and events start an audit alike.
     pub async fn handle(
         &self,
@@ -107,13 +108,9 @@ where
         remaining: Duration,
     ) -> Result<Response, AuditorError> {
         let now = self.clock.now();
-        let continuation = event
-            .get_mut("continuation")
-            .map(Value::take)
-            .unwrap_or_default();
-        let mut state = match continuation {
-            Value::Null => State::begin(&self.settings, Limits::FUNCTION, now),
-            continuation => Continuation::resume(continuation, &self.settings, now)?,
+        let mut state = match event.get_mut("continuation").map(Value::take) {
+            None | Some(Value::Null) => State::begin(&self.settings, Limits::FUNCTION, now),
+            Some(continuation) => Continuation::resume(continuation, &self.settings, now)?,
         };
         let scan = Scan {
             state: &mut state,
@@ -126,22 +123,19 @@ where
         };
         scan.run().await;
         state.count_invocation(now, self.clock.now());
-        if state.position.is_some() {
-            if state.invocations < MAX_INVOCATIONS {
-                self.publish_reminders_beyond(MAX_REMINDERS, &mut state)
-                    .await?;
-                tracing::info!(
-                    credentials = state.tally.credentials,
-                    "{} credentials seen so far; the audit goes on in another invocation",
-                    state.tally.credentials
-                );
-                return Ok(Response::to_be_continued(state));
-            }
-            state.position = None;
-            state.tally.miss(
-                "the rest of the estate",
-                &format!("the audit did not end in {MAX_INVOCATIONS} invocations"),
+        if state.position.is_some() && state.invocations < MAX_INVOCATIONS {
+            self.publish_reminders_beyond(MAX_REMINDERS, &mut state)
+                .await?;
+            tracing::info!(
+                credentials = state.tally.credentials,
+                "{} credentials seen so far; the audit continues in another invocation",
+                state.tally.credentials
             );
+            return Ok(Response::to_be_continued(state));
+        }
+        if state.position.take().is_some() {
+            let why = format!("the audit did not end in {MAX_INVOCATIONS} invocations");
+            state.tally.miss("the rest of the estate", &why);
             state.tally.sort();
         }
         self.finish(state).await
@@ -186,7 +180,7 @@ where
         })
     }
 
-    /// The digest lists the nearest deadlines; the others are told here.
+    /// The digest lists the nearest deadlines; messages of their own list the others.
     async fn publish_reminders_beyond(
         &self,
         listed: usize,
@@ -237,7 +231,6 @@ where
 
     fn context<'a>(&'a self, state: &State, scope: &'a str) -> Context<'a> {
         Context {
-            rules: &self.settings.rules,
             now: state.started_at,
             region: self
                 .settings
@@ -268,7 +261,7 @@ where
 }
 
 /// Audits everything in one go and keeps everything it finds, for a report to a person at a
-/// terminal. Publishes nothing and writes no metrics; [`Response::report`] is it as JSON.
+/// terminal. Publishes nothing and writes no metrics; [`Response::report`] makes JSON of it.
 pub async fn survey<A: ReadMetadata, C: Clock>(
     settings: &Settings,
     account: &A,

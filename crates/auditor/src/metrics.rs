@@ -39,14 +39,11 @@ pub(crate) fn totals(tally: &Tally, elapsed_ms: u64, namespace: &str) -> Vec<Met
     [vec![set(Vec::new(), all)], findings.into()].concat()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a number of days is far below 2^53"
-)]
-const fn days(days: i64) -> Metric {
+fn days(days: i64) -> Metric {
     Metric {
         name: "DaysToDeadline",
         unit: Unit::None,
-        value: days as f64,
+        // The calendar has fewer days than an `i32` holds.
+        value: i32::try_from(days).map_or(f64::INFINITY, f64::from),
     }
 }

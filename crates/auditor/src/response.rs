@@ -18,10 +18,10 @@ const MAX_FINDING_BYTES: usize = 120_000;
 /// What one invocation answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Response {
-    /// Whether the whole estate has been gone through. If not, invoke the function again with
+    /// Whether the whole estate has been audited. If not, invoke the function again with
     /// the continuation, unchanged: `{"continuation": …}`.
     pub complete: bool,
-    /// Where to go on; only while there is something left.
+    /// Where to continue; only while something is left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continuation: Option<Continuation>,
     /// Whether something could not be seen; [`Self::not_seen`] tells what.
@@ -40,11 +40,11 @@ pub struct Response {
     pub next_deadlines: Vec<Value>,
     /// What could not be seen, and why.
     pub not_seen: Vec<NotSeen>,
-    /// How much more there is of that.
+    /// How much more was not seen.
     pub not_seen_omitted: u64,
     /// Tags that could not be used.
     pub notes: Vec<String>,
-    /// What became of the digest. None before the end.
+    /// What happened to the digest. None before the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<DigestOutcome>,
 }
@@ -75,15 +75,15 @@ pub struct Counts {
     pub exempt: u64,
 }
 
-/// What became of the digest.
+/// What happened to the digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DigestOutcome {
     /// Whether one was published.
     pub sent: bool,
-    /// Whether it was not because this environment had published the same one today.
+    /// Whether it was left out because this environment has published the same one today.
     pub duplicate: bool,
-    /// Why: `reminder-day`, `finding`, `exemption-ended`, `partial`, `heartbeat`. Empty on a
-    /// day without anything to say.
+    /// Why: `reminder-day`, `finding`, `exemption-ended`, `partial`, `heartbeat`. Empty when
+    /// there is nothing to say.
     pub reasons: Vec<&'static str>,
     /// Its subject.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,15 +1,12 @@
 //! The scan: pages in, a tally out, interruptible between any two pages.
 //!
 //! Memory does not grow with the estate: a page is judged and dropped, an application that is
-//! complete leaves eight bytes behind ([`Roster`]), and the tally keeps the worst of everything
-//! up to a limit ([`Tally`]).
+//! complete leaves eight bytes behind ([roster](lwa_core::audit::roster)), and the tally keeps the worst of everything
+//! up to a limit ([tally](lwa_core::audit::tally)).
 //!
-//! Calls are the pages, and one look-up of tags for each client secret. Parameter Store has no
-//! call that returns the tags of several parameters. The Resource Groups Tagging API would
-//! return those of 100 at once, 50 calls instead of 5,000 for the largest estate; but it leaves
-//! out what never had a tag, answers from an index that may lag behind a rotation, and costs
-//! another SDK and a permission on everything. The look-ups cost a daily audit of 5,000
-//! applications some minutes and no money, so they stay.
+//! Calls are the pages, and one look-up of tags for each client secret, because Parameter Store
+//! has no call that returns the tags of several. They cost a daily audit of 5,000 applications
+//! some minutes and no money.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +14,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use lwa_core::audit::assessment::{self, Assessment};
-use lwa_core::audit::roster::{PENDING_LIMIT, Roster};
+use lwa_core::audit::roster::PENDING_LIMIT;
 use lwa_core::audit::tally::ApplicationDeadline;
 use lwa_core::ports::{CallError, CallFailure, Clock};
 use lwa_core::vault::ports::{
@@ -37,7 +34,7 @@ const CONCURRENCY: usize = 5;
 /// How many bytes of applications that were seen in part one invocation hands to the next.
 const CARRIED_BYTES: usize = 40_000;
 
-/// What a scan tells while it runs.
+/// What a scan reports while it runs.
 #[derive(Debug, Clone, Copy)]
 pub enum Observation<'a> {
     /// An application was judged.
@@ -51,6 +48,13 @@ pub enum Observation<'a> {
         /// Credentials seen so far.
         credentials: u64,
     },
+    /// A call failed, so that something is not seen.
+    Missed {
+        /// What is not seen, as the tally names it.
+        what: &'a str,
+        /// Why.
+        error: &'a CallError,
+    },
 }
 
 /// Listens to a scan.
@@ -59,10 +63,10 @@ pub type Observer<'a> = &'a (dyn Fn(Observation<'_>) + Send + Sync);
 /// The answers to a call that was made for several names.
 type ByName<T> = BTreeMap<String, Result<T, CallError>>;
 
-/// The budget ended in the middle of a step; nothing of the step has happened.
+/// The budget ended in the middle of a step; nothing of the step has been counted.
 struct OutOfTime;
 
-/// What a scan works on, and with.
+/// A scan of the estate, from the state's position on.
 pub(crate) struct Scan<'a, A, C> {
     pub(crate) state: &'a mut State,
     pub(crate) settings: &'a Settings,
@@ -115,30 +119,36 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
         Ok(())
     }
 
-    /// Names a step that cannot be done, and goes on behind it.
+    /// Reports a step that cannot be done, and continues after it.
     fn give_up(&mut self, position: &Position) {
-        let what = match (&position.stage, position.vault) {
-            (Stage::Page(_), vault) => rest(vault, &position.prefix),
-            (Stage::Settle, _) => incomplete(&self.state.roster, &position.prefix),
-        };
-        self.state
-            .tally
-            .miss(what, "it did not answer within a whole invocation");
-        self.state.roster.settle_all();
+        let why = "it did not answer within a whole invocation";
+        if let Stage::Page(_) = position.stage {
+            let what = rest(position.vault, &position.prefix);
+            self.state.tally.miss(what, why);
+            self.state.roster.settle_all();
+        } else {
+            self.give_up_pending(&position.prefix, why);
+        }
         self.state.position = position.following(self.settings);
     }
 
     /// Makes a state that is handed over light enough: an order of listing that keeps many
     /// applications waiting costs look-ups now instead of names to carry.
     async fn lighten(&mut self, position: &Position) {
-        let settled = self.settle_pending(&position.prefix, CARRIED_BYTES).await;
+        let prefix = position.prefix.as_str();
+        let settled = self.settle_pending(prefix, CARRIED_BYTES).await;
         if settled.is_err() {
-            let what = incomplete(&self.state.roster, &position.prefix);
-            self.state
-                .tally
-                .miss(what, "there was no time left to look them up");
-            self.state.roster.settle_all();
+            self.give_up_pending(prefix, "there was no time left to look them up");
         }
+    }
+
+    /// Claims nothing about applications that have been seen in part only.
+    fn give_up_pending(&mut self, prefix: &str, why: &str) {
+        let pending = self.state.roster.pending.len();
+        let what = format!("whether {pending} applications below {prefix} are complete");
+        tracing::warn!("not seen: {what}: {why}");
+        self.state.tally.miss(what, why);
+        self.state.roster.settle_all();
     }
 
     async fn parameter_page(
@@ -235,7 +245,7 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
             return Ok(None);
         };
         // The service's filter takes any name that only begins alike, and that may lie below
-        // another prefix. A name that Parameter Store could not hold is nobody's application.
+        // another prefix. A name that Parameter Store could not hold belongs to no application.
         let is_below = |name: &str| {
             name.strip_prefix(name_prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -310,8 +320,7 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
             {
                 Ok(found) => found,
                 Err(error) => {
-                    self.miss(incomplete(&self.state.roster, prefix), &error);
-                    self.state.roster.settle_all();
+                    self.give_up_pending(prefix, &error.to_string());
                     return Ok(());
                 }
             };
@@ -335,12 +344,8 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
                 }
             }
             for application in batch {
-                let finding = self
-                    .state
-                    .roster
-                    .settle(&application)
-                    .and_then(|parts| parts.finding(&application, layout));
-                if let Some(finding) = finding {
+                let parts = self.state.roster.settle(&application);
+                if let Some(finding) = parts.and_then(|it| it.finding(&application, layout)) {
                     self.state.tally.add_finding(finding, &self.settings.rules);
                 }
             }
@@ -419,16 +424,13 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
 
     fn vanished(&mut self, what: &str) {
         tracing::warn!(credential = what, "{what} was deleted during the audit");
-        self.state
-            .tally
-            .miss(what, "it was deleted while the audit ran");
+        let why = "it was deleted while the audit ran";
+        self.state.tally.miss(what, why);
     }
 
     fn miss(&mut self, what: String, error: &CallError) {
-        tracing::warn!(
-            operation = error.operation,
-            "the audit did not see {what}: {error}"
-        );
+        tracing::warn!(operation = error.operation, "not seen: {what}: {error}");
+        (self.observer)(Observation::Missed { what: &what, error });
         self.state.tally.miss(what, &error.to_string());
     }
 }
@@ -438,11 +440,4 @@ fn rest(vault: VaultKind, prefix: &str) -> String {
         VaultKind::ParameterStore => format!("parameters below {prefix}, all or some"),
         VaultKind::SecretsManager => format!("secrets below {}, all or some", &prefix[1..]),
     }
-}
-
-fn incomplete(roster: &Roster, prefix: &str) -> String {
-    format!(
-        "whether {} applications below {prefix} are complete",
-        roster.pending.len()
-    )
 }

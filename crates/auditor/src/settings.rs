@@ -1,4 +1,4 @@
-//! What the auditor is told by its environment.
+//! The auditor's settings, from its environment.
 
 use jiff::civil::Weekday;
 use lwa_core::Severity;
@@ -44,32 +44,29 @@ impl Settings {
         })
     }
 
-    /// Each place to look into, in the order in which it is done. A prefix that lies below
-    /// another is part of it.
+    /// Each vault and prefix to scan, in order. A prefix that lies below another is part of it.
     pub fn targets(&self) -> Vec<(VaultKind, &str)> {
-        let prefixes = &self.deployment.layout.prefixes;
-        let is_inner = |prefix: &str| {
-            prefixes.iter().any(|outer| {
-                prefix
-                    .strip_prefix(outer.as_str())
-                    .is_some_and(|rest| rest.starts_with('/'))
-            })
+        let prefixes = self.deployment.layout.prefixes.iter().map(String::as_str);
+        let is_below = |inner: &str, outer: &str| {
+            let rest = inner.strip_prefix(outer);
+            rest.is_some_and(|rest| rest.starts_with('/'))
         };
-        self.vaults
-            .iter()
-            .flat_map(|vault| prefixes.iter().map(|prefix| (*vault, prefix.as_str())))
-            .filter(|(_, prefix)| !is_inner(prefix))
+        let is_outermost = |prefix: &&str| !prefixes.clone().any(|outer| is_below(prefix, outer));
+        let outermost: Vec<_> = prefixes.clone().filter(is_outermost).collect();
+        let vaults = self.vaults.iter();
+        vaults
+            .flat_map(|vault| outermost.iter().map(|prefix| (*vault, *prefix)))
             .collect()
     }
 
     /// The scope of the audit, in words.
     pub fn scope(&self) -> String {
         let vaults: Vec<_> = self.vaults.iter().map(|vault| vault.name()).collect();
-        format!(
-            "{} below {}",
+        let (vaults, prefixes) = (
             vaults.join(" and "),
-            self.deployment.layout.prefixes.join(", ")
-        )
+            self.deployment.layout.prefixes.join(", "),
+        );
+        format!("{vaults} below {prefixes}")
     }
 }
 
@@ -89,11 +86,8 @@ fn reminder_days<F: Fn(&str) -> Option<String>>(
 ) -> Result<Vec<u32>, ConfigError> {
     let allowed = format!("whole numbers from 0 to {MAX_REMINDER}, comma-separated");
     lookup.parsed(config::REMIND_AT_DAYS, &allowed, |text| {
-        let days: Option<Vec<u32>> = text
-            .split(',')
-            .map(|day| day.trim().parse().ok().filter(|day| *day <= MAX_REMINDER))
-            .collect();
-        days
+        let day = |text: &str| text.trim().parse().ok().filter(|day| *day <= MAX_REMINDER);
+        text.split(',').map(day).collect()
     })
 }
 

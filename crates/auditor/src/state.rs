@@ -33,7 +33,7 @@ pub struct Position {
     pub vault: VaultKind,
     /// The prefix, with its slash.
     pub prefix: String,
-    /// What of it.
+    /// Which part of it.
     pub stage: Stage,
 }
 
@@ -80,19 +80,14 @@ impl Position {
     }
 
     /// Which of the settings' targets it is in; none where they have changed.
-    fn index(&self, settings: &Settings) -> Option<usize> {
-        let targets = settings.targets();
+    pub(crate) fn target(&self, settings: &Settings) -> Option<usize> {
         let here = (self.vault, self.prefix.as_str());
-        targets.iter().position(|target| *target == here)
-    }
-
-    /// Whether it is in one of the settings' targets.
-    pub(crate) fn is_in(&self, settings: &Settings) -> bool {
-        self.index(settings).is_some()
+        let mut targets = settings.targets().into_iter();
+        targets.position(|target| target == here)
     }
 
     /// What comes after this prefix.
     pub(crate) fn following(&self, settings: &Settings) -> Option<Self> {
-        Self::nth(settings, self.index(settings)? + 1)
+        Self::nth(settings, self.target(settings)? + 1)
     }
 }

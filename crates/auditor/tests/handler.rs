@@ -623,7 +623,7 @@ async fn a_prefix_that_is_denied_is_told_and_the_others_are_audited() {
     assert_eq!(response.summary.applications, 1);
     assert_eq!(
         world.published()[0].subject,
-        "[WARNING] audit incomplete: parameters below /my-erp, all or some was not seen"
+        "[WARNING] Audit incomplete; not seen: parameters below /my-erp, all or some"
     );
 }
 
@@ -642,7 +642,7 @@ async fn an_audit_that_sees_nothing_at_all_is_critical() {
     assert!(
         world.published()[0]
             .subject
-            .starts_with("[CRITICAL] audit saw nothing: ")
+            .starts_with("[CRITICAL] Audit saw nothing: ")
     );
 }
 
@@ -914,7 +914,7 @@ async fn a_page_that_hangs_is_tried_again_and_then_told_instead_of_looping() {
 }
 
 #[tokio::test]
-async fn whatever_wakes_it_starts_an_audit() {
+async fn every_trigger_starts_an_audit() {
     let event = json!({
         "version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events",
         "account": "111122223333", "time": NOW, "region": "us-east-2", "resources": [], "detail": {},
@@ -968,7 +968,7 @@ async fn a_continuation_that_does_not_fit_is_refused_and_nothing_is_done() {
     )
     .await;
     check(
-        // As a deployment before wrote it, whatever else was in it.
+        // As an earlier deployment wrote it, with its own fields.
         &|c| *c = json!({"version": 1, "vault": "parameter-store"}),
         "has version 1, and this function reads 2",
     )

@@ -45,25 +45,14 @@ where
     let (failure, detail) = match error {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
-            let code = context.err().code();
-            let message = context
-                .err()
-                .message()
-                .filter(|message| quote == Quote::Message && !message.is_empty());
-            (
-                classify(code, status),
-                said(code, status, message, error.request_id()),
-            )
+            let meta = context.err();
+            let message = meta.message().filter(|_| quote == Quote::Message);
+            return service_error(operation, meta.code(), status, message, error.request_id());
         }
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
-            let detail = said(
-                None,
-                status,
-                Some("an answer nobody can read"),
-                error.request_id(),
-            );
-            (classify(None, status), detail)
+            let message = Some("an unreadable answer");
+            return service_error(operation, None, status, message, error.request_id());
         }
         SdkError::TimeoutError(_) => (CallFailure::TimedOut, causes(error)),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
@@ -81,9 +70,25 @@ where
     }
 }
 
-/// What a service's error code means, by what somebody would do about it; the status decides
+/// What a service answered instead of what was asked for.
+pub(crate) fn service_error(
+    operation: &'static str,
+    code: Option<&str>,
+    status: u16,
+    message: Option<&str>,
+    request_id: Option<&str>,
+) -> CallError {
+    let detail = said(code, status, message, request_id);
+    CallError {
+        operation,
+        failure: classify(code, status),
+        detail: elide_end(&printable(&detail), MAX_DETAIL),
+    }
+}
+
+/// What a service's error code means, by what a caller would do about it; the status decides
 /// where the code does not.
-pub fn classify(code: Option<&str>, status: u16) -> CallFailure {
+fn classify(code: Option<&str>, status: u16) -> CallFailure {
     let code = code.unwrap_or_default();
     // `KMSAccessDeniedException` and `KMSAccessDenied`, `ThrottlingException` and `Throttling`
     // are the same thing in different protocols.
@@ -110,10 +115,12 @@ pub fn classify(code: Option<&str>, status: u16) -> CallFailure {
         | "SlowDown"
         | "TooManyRequests"
         | "TooManyUpdates" => CallFailure::Throttled,
-        "InvalidResourceId"
+        "AWS.SimpleQueueService.NonExistentQueue"
+        | "InvalidResourceId"
         | "NotFound"
         | "ParameterNotFound"
         | "ParameterVersionNotFound"
+        | "QueueDoesNotExist"
         | "ResourceNotFound" => CallFailure::NotFound,
         "RequestTimeout" => CallFailure::TimedOut,
         _ if name.contains("Throttl") => CallFailure::Throttled,
@@ -133,6 +140,7 @@ fn said(
     request_id: Option<&str>,
 ) -> String {
     let code = code.map_or_else(|| format!("HTTP {status}"), str::to_owned);
+    let message = message.filter(|message| !message.is_empty());
     let message = message.map_or_else(String::new, |message| {
         format!(": {}", elide_end(&without_values(message), MAX_DETAIL / 2))
     });
@@ -304,6 +312,7 @@ mod tests {
             ("ResourceNotFoundException", 400, CallFailure::NotFound),
             ("NotFound", 404, CallFailure::NotFound),
             ("InvalidResourceId", 400, CallFailure::NotFound),
+            ("QueueDoesNotExist", 400, CallFailure::NotFound),
             ("InvalidParameter", 400, CallFailure::Refused),
             ("InternalError", 500, CallFailure::Unavailable),
             ("ExpiredTokenException", 400, CallFailure::Denied),

@@ -7,6 +7,8 @@ pub mod clients;
 pub mod clock;
 pub mod environment;
 pub mod http;
+#[cfg(feature = "inspection")]
+pub mod inspection;
 pub mod logging;
 pub mod lwa_client;
 pub mod message_queue;
@@ -16,3 +18,5 @@ pub mod sp_api_client;
 
 #[cfg(test)]
 mod canned;
+#[cfg(feature = "inspection")]
+mod signed_call;

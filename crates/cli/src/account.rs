@@ -1,26 +1,40 @@
 //! A real AWS account, and Amazon behind it, as the subcommands reach them.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
+use clap::Args;
 use lwa_aws::account::Account;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
 use lwa_aws::lwa_client::{LWA_TIMEOUT, LwaClient};
-use lwa_aws::notifier::SnsTopic;
 use lwa_aws::sp_api_client::{SP_API_TIMEOUT, SpApiClient};
 use lwa_aws::{environment, http};
+use lwa_core::Timestamp;
 use lwa_core::config::ConfigError;
-use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
-use lwa_core::ports::{CallError, Metrics, Notifier};
+use lwa_core::ports::Metrics;
 use lwa_core::vault::Vault;
-use lwa_core::{ApplicationName, Layout, Timestamp};
 use token_exchanger::{Ports, Settings, TokenExchanger};
 
-use crate::arguments::AwsOptions;
 use crate::settings;
+
+/// The options that every AWS tool has.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "AWS")]
+pub(crate) struct AwsOptions {
+    /// The profile of the AWS configuration to use
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// The region to call instead of the configured one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+
+    /// The URL to call instead of AWS's, such as an emulator's
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+}
 
 /// As long as a person likes to wait for one call.
 pub(crate) const PROMPT: Timeouts = Timeouts {
@@ -29,8 +43,7 @@ pub(crate) const PROMPT: Timeouts = Timeouts {
 };
 
 /// Finds region and credentials as every AWS tool does: environment, profiles, single sign-on.
-/// What is given as an option beats all of them, and what is in the settings file all but the
-/// environment.
+/// An option overrides all of them; the settings file overrides all but the environment.
 pub(crate) async fn connect(options: &AwsOptions, timeouts: Timeouts) -> anyhow::Result<Aws> {
     let client = http::Client::new(environment::ca_bundle(environment::variable));
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(client.clone());
@@ -47,7 +60,7 @@ pub(crate) async fn connect(options: &AwsOptions, timeouts: Timeouts) -> anyhow:
     if options.endpoint_url.is_none()
         && let Some(url) = settings::endpoint_url()
     {
-        // Now, because it would beat the variables of single services in the loader.
+        // In the loader it would override the variables of single services.
         config = config.into_builder().endpoint_url(url).build();
     }
     anyhow::ensure!(
@@ -90,67 +103,7 @@ pub(crate) fn lwa_client(aws: &Aws, token_url: &str) -> Result<LwaClient, Config
     LwaClient::new(aws.http().clone(), token_url, LWA_TIMEOUT)
 }
 
-/// Where no prefix is configured, the application that somebody names is one: the default is
-/// an example, and nobody should have to set a variable to ask about one application.
-pub(crate) fn with_application(
-    mut layout: Layout,
-    application: Option<&ApplicationName>,
-) -> Layout {
-    let is_configured = settings::lookup()
-        .get(lwa_core::config::LWA_PARAMETER_PREFIX)
-        .is_some();
-    if let Some(application) = application
-        && !is_configured
-        && !layout.contains(&application.root())
-    {
-        layout.prefixes = vec![application.root()];
-    }
-    layout
-}
-
-/// Messages that were sent, or would have been.
-#[derive(Clone, Default)]
-pub(crate) struct Sent(Arc<Mutex<Vec<Message>>>);
-
-impl Sent {
-    /// All of them, oldest first.
-    pub(crate) fn messages(&self) -> Vec<Message> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-/// Keeps every message, and passes it on if there is a topic.
-pub(crate) struct Recorder {
-    topic: Option<SnsTopic>,
-    sent: Sent,
-}
-
-impl Recorder {
-    /// Keeps them in `sent`.
-    pub(crate) fn new(topic: Option<SnsTopic>, sent: &Sent) -> Self {
-        Self {
-            topic,
-            sent: sent.clone(),
-        }
-    }
-}
-
-impl Notifier for Recorder {
-    async fn publish(&self, message: &Message) -> Result<String, CallError> {
-        let id = match &self.topic {
-            Some(topic) => topic.publish(message).await?,
-            None => "not published".to_owned(),
-        };
-        let mut sent = self.sent.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.push(message.clone());
-        Ok(id)
-    }
-}
-
-/// Nothing is measured: a terminal is not the deployed function.
+/// Records nothing: a terminal is not the deployed function.
 pub(crate) struct NoMetrics;
 
 impl Metrics for NoMetrics {

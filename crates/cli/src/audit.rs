@@ -1,27 +1,122 @@
 //! `lwa audit`: the auditor's work, from a terminal.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use auditor::scan::Observation;
-use auditor::state::State;
 use auditor::{Response, Settings};
-use jiff::SignedDuration;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
 use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
-use lwa_aws::clock::SystemClock;
 use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
-use lwa_core::ports::Clock;
 use lwa_core::{ApplicationName, Severity, Timestamp, wording};
 use lwa_report::table::Look;
 use lwa_report::{Report, csv, html, table};
 
-use crate::arguments::{AuditOptions, ReportFormat, Threshold};
-use crate::terminal::{COLUMNS, PATIENCE, Progress};
-use crate::{Failure, account, boxed, runtime, settings, terminal};
+use crate::account::{self, AwsOptions};
+use crate::clock::{ShiftedClock, instant};
+use crate::failure::Failure;
+use crate::runtime::{block_on, boxed};
+use crate::settings::{self, SettingsOptions};
+use crate::terminal::{self, COLUMNS, Progress, say};
+
+/// Judge the stored credentials of every application, without decrypting any
+///
+/// Does the auditor function's work from a terminal: reads names, dates, keys, policies and tags,
+/// never a value, and publishes nothing.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+To see what the findings mean: lwa explain. The variables of the auditor
+function, such as SECRET_LIFETIME_DAYS and EXPECTED_WRITER_ARN, apply here too.
+
+Examples:
+  lwa audit
+      the applications of LWA_PARAMETER_PREFIX, /my-erp unless it is set
+  lwa audit --prefix /my-erp --prefix /other --vault both
+      two prefixes, in Parameter Store and in Secrets Manager
+  lwa audit --output report.html --profile production --region eu-west-1
+      a page to look at, to sort and to print
+  lwa audit --fail-on critical --format csv > findings.csv
+      one line per finding; exit code 1 only for critical ones
+  lwa audit --json | jq -r '.next_deadlines[0].deadline'
+      for a program to read
+
+Exit code: 0 no finding at or above --fail-on, 1 there is one, or something
+could not be looked at, or there was nothing to look at, 2 wrong usage.")]
+pub(crate) struct AuditOptions {
+    #[arg(
+        long,
+        value_name = "PATH",
+        value_parser = application,
+        help = "A root path to look below, may be repeated; LWA_PARAMETER_PREFIX by default"
+    )]
+    prefix: Vec<ApplicationName>,
+
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = PossibleValuesParser::new(["parameter-store", "secrets-manager", "both"]),
+        help = "Where to look; LWA_VAULT by default"
+    )]
+    vault: Option<String>,
+
+    /// The report's format; by default the one that FILE's ending names, else a table
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ReportFormat>,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
+    /// Write the report to FILE instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// The lowest severity of a finding that makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    fail_on: Threshold,
+
+    /// The time to judge for; now by default
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    now: Option<Timestamp>,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// How an audit is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// For a person at a terminal
+    Table,
+    /// One object, for a program
+    Json,
+    /// One line per finding, for a spreadsheet
+    Csv,
+    /// One page with everything in it, for a browser
+    Html,
+}
+
+/// What makes the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Threshold {
+    Info,
+    Warning,
+    Critical,
+    /// No finding does
+    Never,
+}
+
+fn application(text: &str) -> Result<ApplicationName, String> {
+    ApplicationName::parse(text.trim_end_matches('/')).map_err(|error| error.to_string())
+}
 
 /// One page or look-up, with all its retries while the service throttles.
 const PATIENT: Timeouts = Timeouts {
@@ -29,37 +124,61 @@ const PATIENT: Timeouts = Timeouts {
     operation: Duration::from_secs(90),
 };
 
-/// How often the progress is shown anew.
-const TICK: Duration = Duration::from_millis(250);
-
 /// Runs the subcommand; whether everything was seen and nothing is as bad as `--fail-on` says.
 pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
+    options.settings.load()?;
     let format = format(options);
     if let Some(file) = &options.output {
         check_writable(file)?;
     }
     let settings = settings(options)?;
-    runtime()?.block_on(async {
+    block_on(async {
         let aws = account::connect(&options.aws, PATIENT).await?;
         let region = aws.region().unwrap_or_default();
         let vaults = Account::patient(&aws);
         let clock = ShiftedClock::showing(options.now);
-        let watch = Watch::default();
-        let observer = |observation: Observation<'_>| watch.observe(&observation);
+        let position = Mutex::new("Auditing".to_owned());
+        let position = || position.lock().unwrap_or_else(PoisonError::into_inner);
+        let observer = |observation: Observation<'_>| {
+            if let Observation::Page {
+                vault,
+                prefix,
+                credentials,
+            } = observation
+            {
+                let vault = vault.name();
+                *position() = format!("{credentials} credentials seen, {vault} below {prefix}");
+            }
+        };
         let survey = auditor::survey(&settings, &vaults, &clock, &observer);
-        let survey = boxed(survey);
-        let state = watch.over(survey).await;
-        let text = render(format, &settings, region, &state, options.output.is_some())?;
+        let waiting = || position().clone();
+        let state = Progress::new().watch(waiting, boxed(survey)).await;
+        let scope = settings.scope();
+        let report = Report {
+            tally: &state.tally,
+            now: state.started_at,
+            region,
+            scope: &scope,
+        };
+        let text = match format {
+            ReportFormat::Table => table(&report, options.output.is_some()),
+            ReportFormat::Json => {
+                let response = serde_json::to_value(Response::report(&state));
+                format!("{:#}\n", response.map_err(anyhow::Error::from)?)
+            }
+            ReportFormat::Csv => csv::render(&report).map_err(anyhow::Error::from)?,
+            ReportFormat::Html => html::render(&report).map_err(anyhow::Error::from)?,
+        };
         if let Some(file) = &options.output {
-            std::fs::write(file, text)
-                .with_context(|| format!("`{}` cannot be written", file.display()))?;
-            say(&format!("Wrote {}: {}", file.display(), summary(&state)));
+            let name = file.display();
+            std::fs::write(file, text).with_context(|| format!("`{name}` cannot be written"))?;
+            say(&format!("Wrote {name}: {}", report.summary()));
         } else {
             let mut out = anstream::stdout();
             out.write_all(text.as_bytes())?;
             out.flush()?;
         }
-        Ok(verdict(options.fail_on, &settings, region, &state))
+        Ok(is_good(options.fail_on, &report))
     })
 }
 
@@ -104,62 +223,41 @@ fn check_writable(file: &Path) -> Result<(), Failure> {
 
 fn settings(options: &AuditOptions) -> Result<Settings, Failure> {
     let prefixes: Vec<String> = options.prefix.iter().map(ApplicationName::root).collect();
-    let lookup = Lookup::new(|name: &str| match options.vault {
-        _ if name == LWA_PARAMETER_PREFIX.name && !prefixes.is_empty() => Some(prefixes.join(",")),
-        Some(vault) if name == LWA_VAULT.name => Some(vault.as_str().to_owned()),
-        _ => settings::variable(name),
+    let prefixes = (!prefixes.is_empty()).then(|| prefixes.join(","));
+    let lookup = Lookup::new(|name: &str| {
+        let option = match name {
+            _ if name == LWA_PARAMETER_PREFIX.name => prefixes.clone(),
+            _ if name == LWA_VAULT.name => options.vault.clone(),
+            _ => None,
+        };
+        option.or_else(|| settings::variable(name))
     });
     Ok(Settings::from_lookup(&lookup)?)
 }
 
-fn render(
-    format: ReportFormat,
-    settings: &Settings,
-    region: &str,
-    state: &State,
-    into_file: bool,
-) -> anyhow::Result<String> {
-    let scope = settings.scope();
-    let report = Report {
-        tally: &state.tally,
-        now: state.started_at,
-        region,
-        scope: &scope,
+fn table(report: &Report<'_>, into_file: bool) -> String {
+    let width = match terminal_size::terminal_size() {
+        Some((width, _)) if !into_file && std::io::stdout().is_terminal() => usize::from(width.0),
+        _ => COLUMNS,
     };
-    Ok(match format {
-        ReportFormat::Table => {
-            let look = Look {
-                width: width(into_file),
-                // Taken out again where there is no terminal.
-                color: !into_file,
-            };
-            let origin = format!(
-                "Audit of {scope}, {region}, {}",
-                wording::minute(state.started_at)
-            );
-            let table = table::render(&report, look);
-            format!("{origin}\n\n{}", table.trim_start_matches('\n'))
-        }
-        ReportFormat::Json => {
-            let response = serde_json::to_value(Response::report(state))?;
-            format!("{response:#}\n")
-        }
-        ReportFormat::Csv => csv::render(&report)?,
-        ReportFormat::Html => html::render(&report)?,
-    })
-}
-
-fn width(into_file: bool) -> usize {
-    if into_file || !std::io::stdout().is_terminal() {
-        return COLUMNS;
-    }
-    terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| usize::from(width.0))
+    let look = Look {
+        width,
+        // Taken out again where there is no terminal.
+        color: !into_file,
+    };
+    let table = table::render(report, look);
+    format!(
+        "Audit of {}, {}, {}\n\n{}",
+        report.scope,
+        report.region,
+        wording::minute(report.now),
+        table.trim_start_matches('\n')
+    )
 }
 
 /// Says on standard error what the report may hide, and judges.
-fn verdict(fail_on: Threshold, settings: &Settings, region: &str, state: &State) -> bool {
-    let tally = &state.tally;
-    let mut is_good = true;
+fn is_good(fail_on: Threshold, report: &Report<'_>) -> bool {
+    let tally = report.tally;
     if let Some(first) = tally.not_seen.items().first() {
         let more = match tally.not_seen.total() - 1 {
             0 => String::new(),
@@ -171,109 +269,22 @@ fn verdict(fail_on: Threshold, settings: &Settings, region: &str, state: &State)
             first.what,
             first.why
         ));
-        is_good = false;
-    } else if tally.credentials == 0 {
+        return false;
+    }
+    if tally.credentials == 0 {
         terminal::error(&anyhow::anyhow!(
-            "nothing was audited: there is no credential in {}, region {region}; check --prefix, \
+            "nothing was audited: there is no credential in {}, region {}; check --prefix, \
              --vault, --region and --profile",
-            settings.scope()
+            report.scope,
+            report.region
         ));
-        is_good = false;
+        return false;
     }
     let threshold = match fail_on {
         Threshold::Info => Severity::Info,
         Threshold::Warning => Severity::Warning,
         Threshold::Critical => Severity::Critical,
-        Threshold::Never => return is_good,
+        Threshold::Never => return true,
     };
-    is_good && tally.worst().is_none_or(|worst| worst < threshold)
-}
-
-fn summary(state: &State) -> String {
-    let tally = &state.tally;
-    format!(
-        "{} applications, {} credentials: {} critical, {} warnings, {} info, {} exempt",
-        tally.applications,
-        tally.credentials,
-        tally.count(Severity::Critical),
-        tally.count(Severity::Warning),
-        tally.count(Severity::Info),
-        tally.exempt.total()
-    )
-}
-
-fn say(text: &str) {
-    // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(anstream::stderr(), "{}", lwa_core::text::printable(text));
-}
-
-/// Shows how far an audit is.
-#[derive(Default)]
-struct Watch {
-    place: Mutex<String>,
-}
-
-impl Watch {
-    fn observe(&self, observation: &Observation<'_>) {
-        if let Observation::Page {
-            vault,
-            prefix,
-            credentials,
-        } = observation
-        {
-            let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-            *place = format!(
-                "{credentials} credentials seen, {} below {prefix}",
-                vault.name()
-            );
-        }
-    }
-
-    /// Waits for the audit.
-    async fn over(&self, survey: impl Future<Output = State>) -> State {
-        let mut survey = std::pin::pin!(survey);
-        let mut progress = Progress::new();
-        let mut wait = PATIENCE;
-        loop {
-            tokio::select! {
-                biased;
-                state = &mut survey => {
-                    progress.clear();
-                    return state;
-                }
-                () = tokio::time::sleep(wait) => {}
-            }
-            wait = TICK;
-            let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-            let text = if place.is_empty() {
-                "Auditing"
-            } else {
-                place.as_str()
-            };
-            progress.show(text);
-        }
-    }
-}
-
-/// The clock, put forward or back.
-struct ShiftedClock(SignedDuration);
-
-impl ShiftedClock {
-    /// The clock that shows `now` at this moment.
-    fn showing(now: Option<Timestamp>) -> Self {
-        Self(now.map_or(SignedDuration::ZERO, |now| {
-            now.duration_since(SystemClock.now())
-        }))
-    }
-}
-
-impl Clock for ShiftedClock {
-    fn now(&self) -> Timestamp {
-        let now = SystemClock.now();
-        now.checked_add(self.0).unwrap_or(now)
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        SystemClock.sleep(duration).await;
-    }
+    tally.worst().is_none_or(|worst| worst < threshold)
 }

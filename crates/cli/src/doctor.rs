@@ -1,52 +1,87 @@
 //! `lwa doctor`: a deployed system, end to end, with what to do about what is wrong.
 //!
-//! [`facts`] asks and [`checks`] judges, so that a verdict is a function over data. Every call
-//! only reads; the one exchange at LWA makes a token that is thrown away.
+//! [`inspection`] asks AWS, [`checks`] and [`credentials`] judge the answers, and [`words`] says
+//! what came of it. Every call only reads; the one exchange at LWA makes a token that is thrown
+//! away.
 
-mod aws_api;
 mod checks;
-mod facts;
+mod credentials;
 mod fault;
-mod line;
+mod report;
+mod settings;
+mod verdict;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use auditor::scan::Observation;
+use clap::Args;
+use jiff::SignedDuration;
 use lwa_aws::account::Account;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
-use lwa_core::ApplicationName;
+use lwa_aws::inspection::{self, LogLine};
 use lwa_core::application::Role;
 use lwa_core::audit::tally::ApplicationDeadline;
-use lwa_core::config::{ConfigError, LWA_VAULT, Lookup, TOPIC_ARN};
+use lwa_core::config::{ConfigError, Lookup, TOPIC_ARN};
 use lwa_core::ports::{CallError, CallFailure, Clock};
-use lwa_core::rules;
 use lwa_core::vault::ports::{NAMES_LIMIT, ReadMetadata};
 use lwa_core::vault::{VaultKind, parameter_store};
+use lwa_core::{ApplicationName, rules};
 use serde_json::json;
 use token_exchanger::Response;
 
-use self::aws_api::AwsApi;
-use self::checks::{Function, Identity, QueueRole};
+use self::checks::QueueRole;
 pub use self::fault::Fault;
-use self::line::{Line, Mark};
-use crate::account::{self, NoMetrics, PROMPT};
-use crate::arguments::DoctorOptions;
-use crate::terminal::{BAD, BOLD, GOOD, Progress, WARNING, patiently};
-use crate::{Failure, boxed, runtime, settings};
+use self::report::Report;
+use self::settings::{Settings, Variables};
+use self::verdict::Verdict;
+use crate::account::{self, AwsOptions, NoMetrics, PROMPT};
+use crate::failure::Failure;
+use crate::function::Function;
+use crate::runtime::{block_on, boxed};
+use crate::settings::SettingsOptions;
 
-/// The functions, by the last part of their names.
-const FUNCTIONS: [&str; 5] = [
-    "token-exchanger",
-    "policy-formatter",
-    "auditor",
-    "rotation-requester",
-    "secret-receiver",
-];
+/// Check a deployed system end to end, and say what to do about each fault
+///
+/// Checks who calls, the functions and their last errors, credentials and their keys, rules,
+/// schedules, the topic, queues, Login with Amazon (LWA) and the Selling Partner API. It changes
+/// nothing: every call only reads, and the access token that it requests is thrown away.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The variables of the deployed functions say what to look for; the settings of
+this command, such as LWA_PARAMETER_PREFIX, override them. A check that lacks a
+permission names it, and the other checks continue.
 
-/// Those that a queue feeds.
-const FED: [&str; 2] = ["rotation-requester", "secret-receiver"];
+Examples:
+  lwa doctor
+      the stack lwa, in the configured account and region
+  lwa doctor --stack lwa-eu --profile production --region eu-west-1
+      another one
+  lwa doctor --json | jq -r '.checks[] | select(.mark == \"bad\") | .found'
+      for a program to read
+
+Exit code: 0 nothing is broken, 1 something is, 2 wrong usage.")]
+pub(crate) struct DoctorOptions {
+    /// The name of the deployed stack, with which the names of its parts begin
+    #[arg(long, value_name = "NAME", default_value = "lwa", value_parser = stack_name)]
+    stack: String,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// The functions that a queue feeds.
+const FED: [Function; 2] = [Function::RotationRequester, Function::SecretReceiver];
 
 /// The queues, by the last part of their names.
 const QUEUES: [(&str, QueueRole); 6] = [
@@ -60,56 +95,59 @@ const QUEUES: [(&str, QueueRole); 6] = [
 
 /// The schedules, by the last part of their names, with what does not happen without them.
 const SCHEDULES: [(&str, &str); 2] = [
-    ("auditor", "nobody looks at the deadlines"),
+    ("auditor", "deadlines are not audited"),
     ("rotation-requester", "no rotation is requested in time"),
 ];
+
+/// How far back errors are looked for.
+const LOG_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// Our own errors, and invocations that the platform ended.
+const LOG_PATTERNS: [&str; 2] = ["{ $.level = \"ERROR\" }", "\"Status: \""];
 
 /// One exchange and one call of SP-API, with their retries.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Runs the subcommand; whether nothing is broken.
 pub(crate) fn main(options: &DoctorOptions) -> Result<bool, Failure> {
-    runtime()?.block_on(async {
+    options.settings.load()?;
+    block_on(async {
         let aws = account::connect(&options.aws, PROMPT).await?;
-        let mut report = Report {
-            is_json: options.json,
-            progress: Progress::new(),
-            lines: Vec::new(),
-        };
+        let mut report = Report::new(options.json);
         let doctor = Doctor {
-            api: AwsApi::new(&aws, options.aws.endpoint_url.as_deref()),
             aws: &aws,
             stack: &options.stack,
         };
         boxed(doctor.run(&mut report)).await?;
-        report.finish()
+        Ok(report.finish()?)
     })
 }
 
 /// The checks, over one account.
 struct Doctor<'a> {
     aws: &'a Aws,
-    api: AwsApi<'a>,
     stack: &'a str,
 }
 
 impl Doctor<'_> {
     async fn run(&self, report: &mut Report) -> Result<(), Failure> {
         let region = self.aws.region().unwrap_or_default();
-        let identity = report.over("who asks", facts::identity(self.aws)).await;
+        let identity = report
+            .over("who calls", inspection::identity(self.aws))
+            .await;
         report.show([checks::identity(&identity, region)])?;
         let Ok(identity) = identity else {
             return Ok(());
         };
         let functions = self.functions(report).await?;
         let is_deployed = functions.is_some();
-        let variables = variables(&functions.unwrap_or_default());
-        let settings = match Settings::read(&variables) {
+        let variables = Variables::of(&functions.unwrap_or_default());
+        let settings = match Settings::read(&variables, region) {
             Ok(settings) => settings,
             Err(error) => {
-                report.show([checks::unusable(&error)])?;
+                report.show([unusable(&error)])?;
                 if is_deployed {
-                    // Where the stack's name says, wherever credentials are.
+                    // The stack's name tells where they are.
                     self.topic(report, &variables, &identity).await?;
                     self.queues(report).await?;
                 }
@@ -131,45 +169,58 @@ impl Doctor<'_> {
         format!("{}-{part}", self.stack)
     }
 
-    /// The functions that are there, with what is set for them; none if nothing is deployed.
+    /// The functions that exist, with their configuration; none if nothing is deployed.
     async fn functions(
         &self,
         report: &mut Report,
-    ) -> Result<Option<Vec<(String, Function)>>, Failure> {
-        let now = SystemClock.now();
+    ) -> Result<Option<Vec<(String, inspection::Function)>>, Failure> {
         let mut all = Vec::new();
-        for part in FUNCTIONS {
-            let name = self.name(part);
-            let found = report.over(&name, facts::function(&self.api, &name)).await;
+        for function in Function::ALL {
+            let name = self.name(function.as_str());
+            let found = inspection::function(self.aws, &name);
+            let found = report.over(&name, found).await;
             all.push((name, found));
         }
-        let is_there = |(_, found): &(String, Result<Function, CallError>)| match found {
-            Ok(_) => true,
-            Err(error) => error.failure != CallFailure::NotFound,
+        let is_missing = |found: &Result<_, CallError>| {
+            let error = found.as_ref().err();
+            error.is_some_and(|error| error.failure == CallFailure::NotFound)
         };
-        if !all.iter().any(is_there) {
-            report.show([checks::nothing_deployed(self.stack)])?;
+        if all.iter().all(|(_, found)| is_missing(found)) {
+            report.show([Verdict::fault(Fault::NothingDeployed, self.stack, "")])?;
             return Ok(None);
         }
-        let mut there = Vec::new();
+        let mut present = Vec::new();
         for (name, found) in all {
             report.show([checks::function(&name, &found)])?;
-            there.extend(found.ok().map(|function| (name, function)));
+            present.extend(found.ok().map(|function| (name, function)));
         }
-        report.show(checks::same_settings(&there))?;
-        for (name, _) in &there {
-            let failures = facts::failures(&self.api, name, now);
-            let failures = report.over("the logs", failures).await;
-            report.show(checks::failures(name, &failures))?;
+        report.show(checks::same_settings(&present))?;
+        for (name, _) in &present {
+            let errors = report.over("the logs", self.errors(name)).await;
+            report.show(checks::errors(name, &errors))?;
         }
-        for part in FED {
-            let name = self.name(part);
-            if there.iter().any(|(other, _)| *other == name) {
-                let sources = report.over(&name, facts::sources(&self.api, &name)).await;
+        for function in FED {
+            let name = self.name(function.as_str());
+            if present.iter().any(|(other, _)| *other == name) {
+                let sources = inspection::event_sources(self.aws, &name);
+                let sources = report.over(&name, sources).await;
                 report.show([checks::source(&name, &sources)])?;
             }
         }
-        Ok(Some(there))
+        Ok(Some(present))
+    }
+
+    /// The lines of a function's log that may tell of a failure, and whether there may be more.
+    async fn errors(&self, name: &str) -> Result<(Vec<LogLine>, bool), CallError> {
+        let now = SystemClock.now();
+        let since = now.checked_sub(LOG_WINDOW).unwrap_or(now);
+        let mut found = (Vec::new(), false);
+        for pattern in LOG_PATTERNS {
+            let (lines, has_more) = inspection::log_lines(self.aws, name, pattern, since).await?;
+            found.0.extend(lines);
+            found.1 |= has_more;
+        }
+        Ok(found)
     }
 
     /// Everything that an audit finds, and the keys.
@@ -180,30 +231,43 @@ impl Doctor<'_> {
     ) -> Result<Vec<ApplicationDeadline>, Failure> {
         let vaults = Account::patient(self.aws);
         let audit = &settings.audit;
-        let survey = auditor::survey(audit, &vaults, &SystemClock, &|_| ());
+        let denied = Mutex::new(BTreeMap::new());
+        let denied = || denied.lock().unwrap_or_else(PoisonError::into_inner);
+        let observer = |observation: Observation<'_>| {
+            if let Observation::Missed { what, error } = observation
+                && error.failure == CallFailure::Denied
+            {
+                denied().insert(what.to_owned(), error.operation);
+            }
+        };
+        let survey = auditor::survey(audit, &vaults, &SystemClock, &observer);
         let state = report.over("the credentials", boxed(survey)).await;
         let (tally, now) = (&state.tally, state.started_at);
         let lifetime = audit.rules.secret_lifetime_days;
         let deadlines = tally.deadlines.items();
-        report.show(
-            deadlines
-                .iter()
-                .map(|found| checks::deadline(found, lifetime, now)),
-        )?;
-        report.show(tally.findings.items().iter().map(checks::finding))?;
-        report.show(tally.not_seen.items().iter().map(checks::not_seen))?;
+        let told = deadlines.iter();
+        report.show(told.map(|found| credentials::deadline(found, lifetime, now)))?;
+        report.show(tally.findings.items().iter().map(credentials::finding))?;
+        let not_seen = tally.not_seen.items().iter();
+        report
+            .show(not_seen.map(|missed| {
+                credentials::not_seen(missed, denied().get(&missed.what).copied())
+            }))?;
         if deadlines.is_empty() && !tally.is_partial() {
-            report.show([checks::no_client_secret(&audit.scope())])?;
+            let scope = audit.scope();
+            report.show([Verdict::fault(Fault::ClientSecretMissing, scope, "")])?;
         }
         let keys = self.keys_of(report, settings, deadlines, &vaults);
         for id in keys.await {
-            let found = report.over("the keys", facts::key(&self.api, &id)).await;
+            let found = report
+                .over("the keys", inspection::key(self.aws, &id))
+                .await;
             report.show([checks::key(&id, &found)])?;
         }
         Ok(deadlines.to_vec())
     }
 
-    /// The customer keys of the credentials. What cannot be listed was said by the audit.
+    /// The customer keys of the credentials. The audit has reported what cannot be listed.
     async fn keys_of(
         &self,
         report: &mut Report,
@@ -242,7 +306,7 @@ impl Doctor<'_> {
                 keys.extend(parameter.key_id);
             }
         }
-        // Of which LWA004 has told already, and nobody can disable them.
+        // LWA004 reports AWS-managed keys, and they cannot be disabled.
         keys.retain(|key| !key.contains("alias/aws/"));
         keys
     }
@@ -261,7 +325,7 @@ impl Doctor<'_> {
         };
         for wanted in wanted.iter().filter(|rule| is_watched(&rule.vault)) {
             let name = self.name(&wanted.name);
-            let found = report.over(&name, facts::rule(&self.api, &name)).await;
+            let found = report.over(&name, inspection::rule(self.aws, &name)).await;
             report.show([checks::rule(&name, wanted, &found, layout, applications)])?;
         }
         Ok(())
@@ -270,13 +334,17 @@ impl Doctor<'_> {
     async fn schedules(&self, report: &mut Report, settings: &Settings) -> Result<(), Failure> {
         for (part, what) in SCHEDULES {
             let name = self.name(part);
-            let found = report.over(&name, facts::schedule(&self.api, &name)).await;
+            let found = report
+                .over(&name, inspection::schedule(self.aws, &name))
+                .await;
             report.show([checks::schedule(&name, what, &found)])?;
         }
         for application in settings.configured() {
             let part = format!("canary-{}", application.as_str().replace('/', "."));
             let name = self.name(&part);
-            let found = report.over(&name, facts::schedule(&self.api, &name)).await;
+            let found = report
+                .over(&name, inspection::schedule(self.aws, &name))
+                .await;
             report.show([checks::canary(&name, &application, &found)])?;
         }
         Ok(())
@@ -286,30 +354,31 @@ impl Doctor<'_> {
         &self,
         report: &mut Report,
         variables: &Variables,
-        identity: &Identity,
+        identity: &str,
     ) -> Result<(), Failure> {
-        let arn = match variables.get(TOPIC_ARN.name) {
-            Some(_) => match Lookup::new(|name: &str| variables.get(name)).topic_arn() {
+        let arn = if variables.get(TOPIC_ARN.name).is_some() {
+            match Lookup::new(|name: &str| variables.get(name)).topic_arn() {
                 Ok(arn) => arn,
-                Err(error) => return report.show([checks::unusable(&error)]),
-            },
+                Err(error) => return Ok(report.show([unusable(&error)])?),
+            }
+        } else {
             // As the stack names it.
-            None => format!(
-                "arn:{}:sns:{}:{}:{}",
-                identity.partition(),
-                self.aws.region().unwrap_or_default(),
-                identity.account,
-                self.name("alerts")
-            ),
+            let mut parts = identity.split(':').skip(1);
+            let partition = parts.next().unwrap_or("aws");
+            let account = parts.nth(2).unwrap_or_default();
+            let (region, name) = (self.aws.region().unwrap_or_default(), self.name("alerts"));
+            format!("arn:{partition}:sns:{region}:{account}:{name}")
         };
-        let found = report.over("the topic", facts::topic(self.aws, &arn)).await;
-        report.show(checks::topic(&arn, &found))
+        let found = report
+            .over("the topic", inspection::topic(self.aws, &arn))
+            .await;
+        Ok(report.show(checks::topic(&arn, &found))?)
     }
 
     async fn queues(&self, report: &mut Report) -> Result<(), Failure> {
         for (part, role) in QUEUES {
             let name = self.name(part);
-            let found = report.over(&name, facts::queue(self.aws, &name)).await;
+            let found = report.over(&name, inspection::queue(self.aws, &name)).await;
             report.show([checks::queue(&name, role, &found)])?;
         }
         Ok(())
@@ -331,134 +400,27 @@ impl Doctor<'_> {
                 Response::Token(_) => None,
             });
             if let Some(found) = found.transpose() {
-                report.show(checks::exchange(
-                    application,
-                    settings.exchanger.vault,
-                    &found,
-                ))?;
+                let vault = settings.exchanger.vault;
+                report.show(credentials::exchange(application, vault, &found))?;
             }
         }
         Ok(())
     }
 }
 
-/// The functions' variables, and the settings of this process, which come first.
-struct Variables(BTreeMap<String, String>);
-
-impl Variables {
-    fn get(&self, name: &str) -> Option<String> {
-        settings::variable(name).or_else(|| self.0.get(name).cloned())
-    }
+/// A variable that the functions, or this shell, have a wrong value for.
+fn unusable(error: &ConfigError) -> Verdict {
+    Verdict::fault(Fault::SettingsUnusable, error.to_string(), "")
 }
 
-/// What the functions are set to. The exchanger comes first: the auditor may look into both
-/// vaults, of which the credentials are in one.
-fn variables(functions: &[(String, Function)]) -> Variables {
-    let mut all = BTreeMap::new();
-    for (_, function) in functions {
-        for (name, value) in &function.environment {
-            all.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-    }
-    Variables(all)
-}
-
-struct Settings {
-    audit: auditor::Settings,
-    exchanger: token_exchanger::Settings,
-}
-
-impl Settings {
-    fn read(variables: &Variables) -> Result<Self, ConfigError> {
-        let audit = auditor::Settings::from_lookup(&Lookup::new(|name| variables.get(name)))?;
-        let one_vault = |name: &str| match variables.get(name) {
-            Some(both) if name == LWA_VAULT.name && both == "both" => None,
-            value => value,
-        };
-        let exchanger = token_exchanger::Settings::from_lookup(&Lookup::new(one_vault))?;
-        Ok(Self { audit, exchanger })
-    }
-
-    /// The applications that prefixes are named after.
-    fn configured(&self) -> Vec<ApplicationName> {
-        let prefixes = self.audit.deployment.layout.prefixes.iter();
-        prefixes
-            .filter_map(|prefix| ApplicationName::parse(prefix).ok())
-            .collect()
-    }
-
-    /// Those that were found, or should be there.
-    fn applications(&self, found: &[ApplicationDeadline]) -> Vec<ApplicationName> {
-        let found: BTreeSet<ApplicationName> = found
-            .iter()
-            .map(|found| found.application.clone())
-            .collect();
-        if found.is_empty() {
-            return self.configured();
-        }
-        found.into_iter().collect()
-    }
-}
-
-/// What was found so far. A person sees each line as it is found.
-struct Report {
-    is_json: bool,
-    progress: Progress,
-    lines: Vec<Line>,
-}
-
-impl Report {
-    /// Waits, and says for what if it takes long.
-    async fn over<T>(&mut self, what: &str, work: impl Future<Output = T>) -> T {
-        patiently(work, &mut self.progress, &format!("Looking at {what}")).await
-    }
-
-    fn show(&mut self, lines: impl IntoIterator<Item = Line>) -> Result<(), Failure> {
-        for line in lines {
-            if !self.is_json {
-                line.write(&mut anstream::stdout())?;
-            }
-            self.lines.push(line);
-        }
-        Ok(())
-    }
-
-    /// Whether nothing is broken.
-    fn finish(self) -> Result<bool, Failure> {
-        let count = |mark| self.lines.iter().filter(|line| line.mark() == mark).count();
-        let (good, attention) = (count(Mark::Good), count(Mark::Attention));
-        let (bad, skipped) = (count(Mark::Bad), count(Mark::Skipped));
-        let mut out = anstream::stdout();
-        if self.is_json {
-            let checks: Vec<_> = self.lines.iter().map(Line::to_json).collect();
-            let object = json!({
-                "checks": checks,
-                "counts": {
-                    "good": good,
-                    "attention": attention,
-                    "bad": bad,
-                    "skipped": skipped,
-                },
-            });
-            writeln!(out, "{object:#}")?;
-        } else {
-            let style = match (bad, attention + skipped) {
-                (0, 0) => GOOD,
-                (0, _) => WARNING,
-                _ => BAD,
-            };
-            writeln!(
-                out,
-                "\n{style}{bad} broken, {attention} to look at, {skipped} not checked, \
-                 {good} good.{style:#}"
-            )?;
-            if bad > 0 {
-                writeln!(
-                    out,
-                    "{BOLD}What is broken can wait or not: docs/operations.md says which.{BOLD:#}"
-                )?;
-            }
-        }
-        Ok(bad == 0)
+/// What `CloudFormation` allows; nothing else belongs in the path of a request.
+fn stack_name(text: &str) -> Result<String, &'static str> {
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("a stack's name has letters, digits and hyphens, and begins with a letter")
     }
 }

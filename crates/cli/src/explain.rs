@@ -3,28 +3,46 @@
 use std::io::Write;
 
 use anstyle::Style;
-use lwa_core::audit::findings::{EXPLANATIONS, Explanation};
+use clap::Args;
+use lwa_core::audit::findings::{Code, EXPLANATIONS, Explanation};
 use serde_json::{Value, json};
 
-use crate::Failure;
-use crate::arguments::ExplainOptions;
-use crate::terminal::{BOLD, DIM, paragraph};
+use crate::failure::Failure;
+use crate::terminal::{BOLD, DIM, paragraph, write_json};
+
+/// Say what a finding means, why it matters and how to fix it
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  lwa explain LWA005
+      one finding
+  lwa explain
+      all of them
+  lwa explain LWA005 --json | jq -r .remedy
+      for a program to read")]
+pub(crate) struct ExplainOptions {
+    /// The finding's code; every finding by default
+    code: Option<Code>,
+
+    /// Print a JSON object, or without CODE an array of them
+    #[arg(long)]
+    json: bool,
+}
 
 /// Runs the subcommand.
 pub(crate) fn main(options: &ExplainOptions) -> Result<bool, Failure> {
+    if options.json {
+        write_json(&match options.code {
+            Some(code) => to_json(code.explanation()),
+            None => EXPLANATIONS.iter().map(to_json).collect(),
+        })?;
+        return Ok(true);
+    }
     let explanations = match options.code {
         Some(code) => std::slice::from_ref(code.explanation()),
         None => EXPLANATIONS,
     };
     let mut out = anstream::stdout();
-    if options.json {
-        let all: Vec<Value> = explanations.iter().map(to_json).collect();
-        match (options.code, all.as_slice()) {
-            (Some(_), [one]) => writeln!(out, "{one:#}")?,
-            _ => writeln!(out, "{:#}", Value::from(all))?,
-        }
-        return Ok(true);
-    }
     for (index, explanation) in explanations.iter().enumerate() {
         if index > 0 {
             writeln!(out)?;
@@ -37,12 +55,8 @@ pub(crate) fn main(options: &ExplainOptions) -> Result<bool, Failure> {
 fn show(out: &mut impl Write, explanation: &Explanation) -> std::io::Result<()> {
     let Explanation { code, title, .. } = explanation;
     writeln!(out, "{BOLD}{code}  {title}{BOLD:#}")?;
-    paragraph(
-        out,
-        DIM,
-        "  ",
-        &format!("Severity: {}", explanation.severity),
-    )?;
+    let severity = format!("Severity: {}", explanation.severity);
+    paragraph(out, DIM, "  ", &severity)?;
     for (heading, text) in [
         ("What it means", explanation.meaning),
         ("Why it matters", explanation.why),

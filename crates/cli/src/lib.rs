@@ -7,40 +7,49 @@
 mod account;
 mod arguments;
 mod audit;
+mod clock;
 mod completions;
 mod doctor;
+mod event_rule;
 mod explain;
+mod failure;
+mod function;
 mod man;
+mod notifier;
 pub mod replay;
 mod rotate;
+mod runtime;
 mod settings;
 mod simulate;
 mod store;
+mod target;
 mod terminal;
 mod token;
 
-use std::pin::Pin;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::CommandFactory;
-use lwa_core::config::ConfigError;
-use tokio::runtime::Runtime;
 
 pub use arguments::Arguments;
 use arguments::Command;
 pub use doctor::Fault;
+use failure::Failure;
 
-/// Parses the process's arguments and runs the command they name.
+/// Exit code for findings and failures.
+const FAILURES: u8 = 1;
+
+/// Parses the process's arguments and runs the subcommand that they name.
 pub fn main() -> ExitCode {
-    let arguments = match store::parse_arguments() {
-        Ok(arguments) => arguments,
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let (command, usage) = match arguments::parse(&words) {
+        Ok(parsed) => parsed,
         Err(exit_code) => return exit_code,
     };
-    match run(&arguments.command) {
+    match run(&command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILURES),
-        Err(Failure::Usage(problem)) => terminal::usage_error(&arguments.command, &problem),
+        Err(Failure::Usage(problem)) => terminal::usage_error(usage, &problem),
         Err(Failure::Other(error)) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(Failure::Other(error)) => {
             terminal::error(&error);
@@ -50,9 +59,6 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<bool, Failure> {
-    if let Some(options) = command.settings() {
-        settings::load(options.config.as_deref())?;
-    }
     match command {
         Command::Replay(options) => replay::main(options),
         Command::Audit(options) => audit::main(options),
@@ -62,67 +68,7 @@ fn run(command: &Command) -> Result<bool, Failure> {
         Command::Simulate(options) => simulate::main(options),
         Command::Store(options) => store::main(options),
         Command::Doctor(options) => doctor::main(options),
-        Command::Completions(options) => completions::main(options),
-        Command::Man(options) => man::main(options),
-    }
-}
-
-/// Exit code for findings and failures.
-const FAILURES: u8 = 1;
-
-/// Why a command could not do its work.
-enum Failure {
-    /// It was asked for something that cannot be: exit code 2.
-    Usage(String),
-    /// It failed: exit code 1.
-    Other(anyhow::Error),
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-/// Where a subcommand's asynchronous work runs.
-fn runtime() -> anyhow::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the asynchronous runtime did not start")
-}
-
-/// The future behind a pointer, because the compiler gives up on the layout of futures that
-/// are nested as deep as the handlers' over real clients.
-fn boxed<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Output = T> + 'a>> {
-    Box::pin(future)
-}
-
-/// The clap command of a subcommand, for its usage line.
-fn clap_command(name: &str) -> clap::Command {
-    let mut lwa = Arguments::command();
-    lwa.build();
-    lwa.find_subcommand(name).cloned().unwrap_or(lwa)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Arguments::command().debug_assert();
+        Command::Completions(options) => completions::main(options, Arguments::command()),
+        Command::Man(options) => man::main(options, Arguments::command()),
     }
 }

@@ -2,46 +2,150 @@
 
 mod arrival;
 mod changes;
-mod event_rule;
 mod expectation;
 mod function;
 mod input;
 mod live;
 mod outcome;
+mod reading;
 mod report;
-mod setting;
+mod run;
 
+use std::error::Error;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use lwa_aws::clock::SystemClock;
+use lwa_core::Timestamp;
+use lwa_core::error::chain;
 use lwa_core::ports::Clock;
 
+pub use crate::event_rule::{Mismatch, RuleSet};
+pub use crate::function::Function;
 pub use arrival::Arrival;
-pub use event_rule::{Mismatch, RuleSet};
 pub use expectation::Expectation;
-pub use function::Function;
 pub use input::{Input, find};
 pub use live::Live;
 pub use outcome::{Failed, Outcome, Verdict};
-pub use setting::{Environment, Options, replay};
+pub use run::{Environment, Options, replay};
 
-use crate::arguments::ReplayOptions;
-use crate::terminal::{PATIENCE, Progress, patiently};
-use crate::{Failure, runtime, settings};
+use crate::account::AwsOptions;
+use crate::clock::instant;
+use crate::failure::Failure;
+use crate::runtime::block_on;
+use crate::settings::{self, SettingsOptions};
+use crate::terminal::{PATIENCE, Progress};
+
+/// Run events through the functions and show what people would receive
+///
+/// Works in memory, without an account or a network, unless --live is given. Shows which rule
+/// would hand over each event, the messages exactly as e-mail and SMS show them, and how the
+/// function answers.
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that a person types"
+)]
+#[command(after_long_help = "\
+A scenario is a folder with an event.json and, where they matter, a world.json
+(what the vault and the services answer, the time, the functions' variables) and
+an expected.json (what has to come out). A story is a folder with a world.json
+and a folder for each event, which happen to one world in the order of their
+names. Any other JSON file is an event by itself; its functions take their
+variables, such as LWA_PARAMETER_PREFIX, from the settings.
+
+Examples:
+  lwa replay events
+      every sample event of the repository
+  lwa replay events/parameter-store/client-secret-unchanged-150-days
+      one scenario
+  lwa replay events/sp-api/rotation/from-notice-to-new-secret
+      a story: a client secret is rotated while services ask for tokens
+  lwa replay my-event.json --now 2026-06-24T08:00:00Z
+      an event of your own, as if it arrived then
+  aws sqs receive-message … | jq … | lwa replay - --function secret-receiver
+      an event from standard input
+  lwa replay my-event.json --rules infra/event-rules.json
+      would rules that are not deployed yet match?
+  lwa replay my-event.json --live --profile production
+      what people would receive about your real parameters
+  lwa replay events --json | jq -r '.notifications[].sms'
+      one JSON object per event and line
+
+Exit code: 0 all as expected, 1 not, 2 wrong usage. An event without an
+expected.json is as expected if its function succeeds and, where it comes from
+EventBridge, a rule matches.")]
+pub(crate) struct ReplayOptions {
+    /// Event files, scenario folders, or folders of them; `-` is standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// Hand every event to this function instead of the one its shape calls for
+    #[arg(long, value_name = "NAME")]
+    function: Option<Function>,
+
+    /// The time to replay at; by default the scenario's, else the event's, else now; with --live now
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    now: Option<Timestamp>,
+
+    /// Match against the rules of this file, in the form of infra/event-rules.json
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// Look things up in the real account, read only; nothing is published
+    #[arg(long)]
+    live: bool,
+
+    #[arg(
+        long,
+        help = "With --live: also publish the messages, to the topic in TOPIC_ARN",
+        requires = "live"
+    )]
+    publish: bool,
+
+    /// With --live: the profile of the AWS configuration to use
+    #[arg(long, value_name = "NAME", requires = "live")]
+    profile: Option<String>,
+
+    /// With --live: the region to call instead of the configured one
+    #[arg(long, value_name = "NAME", requires = "live")]
+    region: Option<String>,
+
+    /// With --live: the URL to call instead of AWS's, such as an emulator's
+    #[arg(long, value_name = "URL", requires = "live")]
+    endpoint_url: Option<String>,
+
+    /// Print one JSON object per event and line instead of text
+    #[arg(long)]
+    json: bool,
+
+    /// Print one line per event, without the messages
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+
+    #[command(flatten)]
+    settings: SettingsOptions,
+}
 
 /// Runs the subcommand; whether every event came out as expected.
 pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
-    let inputs = find(&options.paths).map_err(|problem| Failure::Usage(problem.to_string()))?;
-    let rules = options
-        .rules
-        .as_deref()
-        .map(read_rules)
-        .transpose()
-        .map_err(Failure::Usage)?;
-    runtime()?.block_on(async {
+    options.settings.load()?;
+    let inputs = find(&options.paths).map_err(|error| {
+        Failure::Usage(format!(
+            "{}\n\n  tip: give a JSON file, a folder such as `events`, or `-` for standard input",
+            chain(&error)
+        ))
+    })?;
+    let rules = options.rules.as_deref().map(read_rules).transpose()?;
+    block_on(async {
         let live = if options.live {
-            Some(Live::connect(&options.aws(), options.publish).await?)
+            let aws = AwsOptions {
+                profile: options.profile.clone(),
+                region: options.region.clone(),
+                endpoint_url: options.endpoint_url.clone(),
+            };
+            Some(Live::connect(&aws, options.publish).await?)
         } else {
             None
         };
@@ -56,19 +160,17 @@ pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
 }
 
 /// The text of a list of rules that can be used.
-fn read_rules(file: &Path) -> Result<String, String> {
-    let problem = |problem: &dyn std::fmt::Display| {
-        format!(
-            "`{}`: {problem}\n\n  tip: `--rules` takes a list in the form of \
-             infra/event-rules.json",
-            file.display()
-        )
+fn read_rules(file: &Path) -> Result<String, Failure> {
+    let usage = |error: &(dyn Error + 'static)| {
+        let (file, problem) = (file.display(), chain(error));
+        Failure::Usage(format!(
+            "`{file}`: {problem}\n\n  tip: `--rules` takes a list in the form of \
+             infra/event-rules.json"
+        ))
     };
-    let text = std::fs::read_to_string(file).map_err(|error| problem(&error))?;
-    let layout = settings::lookup()
-        .layout()
-        .map_err(|error| error.to_string())?;
-    RuleSet::parse(&text, &layout).map_err(|error| problem(&error))?;
+    let text = std::fs::read_to_string(file).map_err(|error| usage(&error))?;
+    let layout = settings::lookup().layout().map_err(Failure::usage)?;
+    RuleSet::parse(&text, &layout).map_err(|error| usage(&error))?;
     Ok(text)
 }
 
@@ -78,18 +180,17 @@ async fn replay_all(
     inputs: &[Input],
 ) -> Result<bool, Failure> {
     let mut out = std::io::BufWriter::new(anstream::stdout());
-    let follows_on_screen = std::io::stdout().is_terminal();
+    let is_followed = std::io::stdout().is_terminal();
     let mut progress = Progress::new();
     let start = SystemClock.now();
     let mut verdicts = Vec::new();
     for (number, input) in (1..).zip(inputs) {
-        if !follows_on_screen && SystemClock.now().duration_since(start).unsigned_abs() > PATIENCE {
+        if !is_followed && SystemClock.now().duration_since(start).unsigned_abs() > PATIENCE {
             progress.show(&format!("Replaying {number} of {}", inputs.len()));
         }
         let replayed = replay(input, replay_options, settings::variable);
         let waiting = format!("Waiting for {}", input.name);
-        let outcome = patiently(replayed, &mut progress, &waiting).await;
-        progress.clear();
+        let outcome = progress.over(&waiting, replayed).await;
         if options.json {
             writeln!(out, "{}", outcome.to_json())?;
             report::verdict_of_json(&outcome);
@@ -98,15 +199,14 @@ async fn replay_all(
         } else {
             report::event(&mut out, &outcome)?;
         }
-        if follows_on_screen {
+        if is_followed {
             out.flush()?;
         }
         verdicts.push(outcome.verdict);
     }
-    let good = verdicts.iter().filter(|verdict| verdict.is_good()).count();
     if !options.json {
         report::summary(&mut out, &verdicts)?;
     }
     out.flush()?;
-    Ok(good == verdicts.len())
+    Ok(verdicts.iter().all(Verdict::is_good))
 }

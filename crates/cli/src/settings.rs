@@ -1,24 +1,36 @@
 //! The settings file: variables of the environment, written down.
 //!
-//! An option beats a variable of the environment, which beats the file, which beats the default.
-//! The file is the one that `--config` names, else `LWA_CONFIG`, else `~/.config/lwa.toml`. One
-//! in the working directory is not read by itself: it says where client secrets are sent to, and
-//! a folder that somebody else filled must not decide that.
+//! Options override variables of the environment, which override the file, which overrides the
+//! defaults. The file is the one that `--config` names, else `LWA_CONFIG`, else
+//! `~/.config/lwa.toml`. A file in the working directory is not read unless it is named: it says
+//! where client secrets are sent, and a folder that another person filled must not decide that.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use clap::Args;
 use lwa_aws::environment;
 use lwa_core::config::{ConfigError, LWA_VAULT, Lookup, TOPIC_ARN, VARIABLES};
 use lwa_core::store::input::looks_like_secret;
 use lwa_core::text::quotable;
 use toml::{Spanned, Value};
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::terminal::{COLUMNS, wrap};
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct SettingsOptions {
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "The settings file; LWA_CONFIG or ~/.config/lwa.toml by default"
+    )]
+    config: Option<PathBuf>,
+}
 
 /// The variable that names the file.
 const LWA_CONFIG: &str = "LWA_CONFIG";
@@ -28,8 +40,8 @@ const AWS_PROFILE: &str = "AWS_PROFILE";
 const AWS_REGION: &str = "AWS_REGION";
 const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 
-/// The process's settings file; empty where it has none. As the environment is, it is one for
-/// the process.
+/// The process's settings file; empty where it has none. Like the environment, it belongs to the
+/// process.
 static FILE: OnceLock<Settings> = OnceLock::new();
 
 /// What a file holds, by the variables' names.
@@ -51,17 +63,19 @@ struct Problem {
     text: String,
 }
 
-/// Reads the settings file, for this process.
-pub(crate) fn load(named: Option<&Path>) -> Result<(), Failure> {
-    let settings = match (named, given(LWA_CONFIG), of_user()) {
-        (Some(file), _, _) => read(file, "`--config`")?,
-        (None, Some(file), _) => read(Path::new(&file), LWA_CONFIG)?,
-        (None, None, Some(file)) if file.exists() => read(&file, "the default")?,
-        (None, None, _) => Settings::default(),
-    };
-    // The second time would be in the same process, which reads one command line.
-    let _ = FILE.set(settings);
-    Ok(())
+impl SettingsOptions {
+    /// Reads the settings file, for this process.
+    pub(crate) fn load(&self) -> Result<(), Failure> {
+        let settings = match (&self.config, given(LWA_CONFIG), of_user()) {
+            (Some(file), _, _) => read(file, "`--config`")?,
+            (None, Some(file), _) => read(Path::new(&file), LWA_CONFIG)?,
+            (None, None, Some(file)) if file.exists() => read(&file, "the default")?,
+            (None, None, _) => Settings::default(),
+        };
+        // One process runs one subcommand, so this is the only time.
+        let _ = FILE.set(settings);
+        Ok(())
+    }
 }
 
 /// The value of a variable: the environment's, else the file's.
@@ -76,24 +90,25 @@ pub(crate) const fn lookup() -> Lookup<fn(&str) -> Option<String>> {
 
 /// The profile of the file, unless the environment has one.
 pub(crate) fn profile() -> Option<String> {
-    unless_given(&[AWS_PROFILE], AWS_PROFILE)
+    unless_given(&[AWS_PROFILE])
 }
 
 /// The region of the file, unless the environment has one.
 pub(crate) fn region() -> Option<String> {
-    unless_given(&[AWS_REGION, "AWS_DEFAULT_REGION"], AWS_REGION)
+    unless_given(&[AWS_REGION, "AWS_DEFAULT_REGION"])
 }
 
 /// The endpoint of the file, unless the environment has one for all services.
 pub(crate) fn endpoint_url() -> Option<String> {
-    unless_given(&[AWS_ENDPOINT_URL], AWS_ENDPOINT_URL)
+    unless_given(&[AWS_ENDPOINT_URL])
 }
 
-fn unless_given(variables: &[&str], name: &str) -> Option<String> {
+/// What the file has for the first of these variables, unless the environment has one of them.
+fn unless_given(variables: &[&str]) -> Option<String> {
     if variables.iter().any(|name| given(name).is_some()) {
         return None;
     }
-    FILE.get()?.get(name)
+    FILE.get()?.get(variables.first()?)
 }
 
 /// What the environment says; an empty variable counts as not set.
@@ -110,21 +125,19 @@ fn of_user() -> Option<PathBuf> {
 }
 
 fn read(file: &Path, named_by: &str) -> Result<Settings, Failure> {
+    let name = quotable(&file.display().to_string());
     let text = std::fs::read_to_string(file).map_err(|error| {
         let problem = match error.kind() {
             ErrorKind::NotFound => "does not exist".to_owned(),
-            ErrorKind::InvalidData => "is no text".to_owned(),
+            ErrorKind::InvalidData => "is not text".to_owned(),
             _ => format!("cannot be read: {error}"),
         };
-        let file = quotable(&file.display().to_string());
         Failure::Usage(format!(
-            "the settings file `{file}` {problem}\n\n  tip: it is named by {named_by}"
+            "the settings file `{name}` {problem}\n\n  tip: it is named by {named_by}"
         ))
     })?;
-    Settings::parse(&text).map_err(|problem| {
-        let file = quotable(&file.display().to_string());
-        let opening = format!("{file}, line {}: ", problem.line);
-        let lines = wrap(&format!("{opening}{}", problem.text), "", COLUMNS);
+    Settings::parse(&text).map_err(|Problem { line, text }| {
+        let lines = wrap(&format!("{name}, line {line}: {text}"), "", COLUMNS);
         Failure::Usage(lines.join("\n"))
     })
 }
@@ -140,7 +153,7 @@ impl Settings {
             toml::from_str(text).map_err(|error| Problem {
                 line: line(error.span().map_or(0, |span| span.start)),
                 // Unlike the whole error, this quotes nothing of the line.
-                text: format!("this is no TOML: {}", quotable(error.message())),
+                text: format!("this is not TOML: {}", quotable(error.message())),
             })?;
         let mut settings = Self::default();
         for (name, value) in table {
@@ -153,7 +166,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Whether everything in the file can be used, also by the commands that do not run now.
+    /// Whether everything in the file can be used, also by the subcommands that do not run now.
     fn check(&self) -> Result<(), ConfigError> {
         let all = Lookup::new(|name: &str| self.get(name));
         auditor::Settings::from_lookup(&all)?;
@@ -161,15 +174,15 @@ impl Settings {
         if all.get(TOPIC_ARN).is_some() {
             all.topic_arn()?;
         }
-        // Only an audit can look into both.
+        // Only an audit can look into both vaults.
         let one_vault = |name: &str| {
             self.get(name)
                 .filter(|value| name != LWA_VAULT.name || value != "both")
         };
         rotation_requester::Settings::from_lookup(&Lookup::new(one_vault))?;
         environment::sdk_config(|name| {
-            let is_any = name == AWS_REGION;
-            self.get(name).or_else(|| is_any.then(|| "any".to_owned()))
+            let any = (name == AWS_REGION).then(|| "any".to_owned());
+            self.get(name).or(any)
         })?;
         Ok(())
     }
@@ -185,36 +198,35 @@ impl Settings {
 
 /// A value as it would stand in the environment, if the name may stand in the file.
 fn setting(name: &str, value: &Value) -> Result<String, String> {
-    let names = || {
-        VARIABLES.iter().map(|variable| variable.name).chain([
-            AWS_PROFILE,
-            AWS_REGION,
-            AWS_ENDPOINT_URL,
-        ])
-    };
-    if !names().any(|known| known == name) {
-        let allowed = Words(names().collect());
+    let ours = VARIABLES.iter().map(|variable| variable.name);
+    let names: Vec<&str> = ours
+        .chain([AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL])
+        .collect();
+    if !names.contains(&name) {
+        let allowed = names.join(", ");
         if is_named_like_secret(name) || looks_like_secret(name) {
             return Err(format!(
-                "this is the name of a credential, or one itself. Credentials live in the vault: \
+                "this is a credential or the name of one. Credentials live in the vault: \
                  `lwa store` puts them there. Allowed here: {allowed}"
             ));
         }
         let name = quotable(name);
-        return Err(format!("`{name}` is no setting; allowed: {allowed}"));
+        return Err(format!("`{name}` is not a setting; allowed: {allowed}"));
     }
-    let allowed = "a text in quotes, a whole number, true or false, or a list of texts or numbers";
-    let text = plain(value).or_else(|| match value {
-        Value::Array(values) => {
-            let values: Option<Vec<String>> = values.iter().map(plain).collect();
-            Some(values?.join(","))
-        }
-        _ => None,
-    });
-    let text = text.ok_or_else(|| format!("{name} is of the wrong type; allowed: {allowed}"))?;
+    let text = match value {
+        Value::Array(values) => values.iter().map(plain).collect::<Option<Vec<_>>>(),
+        value => plain(value).map(|text| vec![text]),
+    };
+    let text = text.ok_or_else(|| {
+        format!(
+            "{name} is of the wrong type; allowed: a text in quotes, a whole number, true or \
+             false, or a list of texts or numbers"
+        )
+    })?;
+    let text = text.join(",");
     if looks_like_secret(&text) {
         return Err(format!(
-            "the value of {name} looks like a credential, which is not repeated here. Credentials \
+            "the value of {name} looks like a credential, and is not repeated here. Credentials \
              live in the vault: `lwa store` puts them there"
         ));
     }
@@ -235,15 +247,6 @@ fn is_named_like_secret(name: &str) -> bool {
     ["secret", "token", "password", "credential"]
         .iter()
         .any(|word| name.contains(word))
-}
-
-/// A list in a sentence.
-struct Words(Vec<&'static str>);
-
-impl fmt::Display for Words {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(", "))
-    }
 }
 
 #[cfg(test)]
@@ -299,21 +302,21 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_told_with_its_line_and_what_is_allowed() {
         for (text, line, words) in [
-            ("a\n", 1, "this is no TOML"),
+            ("a\n", 1, "this is not TOML"),
             (
                 "# x\nAUTO_ROTATE = true\nAUTO_ROTATE = true\n",
                 3,
-                "this is no TOML: duplicate key",
+                "this is not TOML: duplicate key",
             ),
             (
                 "\n\nLWA_PREFIX = \"/a\"\n",
                 3,
-                "`LWA_PREFIX` is no setting; allowed: LWA_PARAMETER_PREFIX, ",
+                "`LWA_PREFIX` is not a setting; allowed: LWA_PARAMETER_PREFIX, ",
             ),
             (
                 "[audit]\nLWA_VAULT = \"both\"\n",
                 1,
-                "`audit` is no setting",
+                "`audit` is not a setting",
             ),
             (
                 "AWS_REGION = 1.5\n",

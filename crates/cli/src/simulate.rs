@@ -9,7 +9,7 @@ use lwa_core::vault::VaultKind;
 use lwa_simulation::{Faults, Outcome, Settings, picture, shrink, simulate, simulate_and_tell};
 use serde_json::json;
 
-use crate::Failure;
+use crate::failure::Failure;
 use crate::terminal::{BAD, GOOD, Progress};
 
 /// Live through hundreds of days of the whole system and see whether anything breaks

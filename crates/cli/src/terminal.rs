@@ -1,14 +1,16 @@
-//! Colours, errors and progress.
+//! Colours, paragraphs, questions, errors and progress.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use lwa_core::error::chain;
 use lwa_core::text::printable;
+use serde_json::Value;
 use textwrap::{Options, WordSplitter};
 
-use crate::arguments::Command;
+use crate::failure::Failure;
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
@@ -22,24 +24,8 @@ pub(crate) const COLUMNS: usize = 80;
 /// After this long a person wants to know that something is going on.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Waits, and says what for once it takes long.
-pub(crate) async fn patiently<T>(
-    work: impl Future<Output = T>,
-    progress: &mut Progress,
-    waiting: &str,
-) -> T {
-    let mut work = std::pin::pin!(work);
-    let done = tokio::select! {
-        biased;
-        done = &mut work => return done,
-        () = tokio::time::sleep(PATIENCE) => {
-            progress.show(waiting);
-            work.await
-        }
-    };
-    progress.clear();
-    done
-}
+/// How often the progress is shown anew.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Text in lines of at most [`COLUMNS`], those after the first below the first one's text.
 pub(crate) fn paragraph(
@@ -77,17 +63,48 @@ pub(crate) fn wrap(text: &str, opening: &str, columns: usize) -> Vec<String> {
         .collect()
 }
 
+/// An object on standard output, for a program.
+pub(crate) fn write_json(object: &Value) -> io::Result<()> {
+    writeln!(anstream::stdout(), "{object:#}")
+}
+
+/// Refuses to go on where a confirmation is needed and no person can give it.
+pub(crate) fn check_confirmable(what: &str) -> Result<(), Failure> {
+    if io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{what} has to be confirmed, and standard input is no terminal\n\n  tip: `--yes` confirms \
+         it, `--dry-run` only shows what would happen"
+    )))
+}
+
+/// A person's answer to a question, which is asked on standard error.
+pub(crate) fn ask(question: &str) -> io::Result<String> {
+    let mut err = anstream::stderr();
+    write!(err, "{question}")?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
+/// One line on standard error.
+pub(crate) fn say(text: &str) {
+    // There is no other place to report that standard error is closed.
+    let _ = writeln!(anstream::stderr(), "{}", printable(text));
+}
+
 /// Shows an error with its causes, on standard error: in lines that a person can read, or in
 /// one that a program can.
 pub(crate) fn error(error: &anyhow::Error) {
-    let text = format!("{error:#}");
+    let text = chain(error.as_ref());
     let lines: Vec<String> = if io::stderr().is_terminal() {
         let wrapped = |line| wrap(&printable(line), "", COLUMNS - "error: ".len());
         text.lines().flat_map(wrapped).collect()
     } else {
         text.lines().map(printable).collect()
     };
-    // Nobody is left to tell when standard error is closed.
     let _ = writeln!(
         anstream::stderr(),
         "{BAD}error:{BAD:#} {}",
@@ -95,11 +112,16 @@ pub(crate) fn error(error: &anyhow::Error) {
     );
 }
 
-/// Shows what was wrong with the command line, in clap's own form; the exit code is 2.
-pub(crate) fn usage_error(command: &Command, problem: &str) -> ExitCode {
-    let mut clap = crate::clap_command(command.name());
+/// Shows what was wrong with the command line of a subcommand, in clap's own form.
+pub(crate) fn usage_error(mut subcommand: clap::Command, problem: &str) -> ExitCode {
     let lines: Vec<String> = problem.lines().map(printable).collect();
-    let error = clap.error(clap::error::ErrorKind::ValueValidation, lines.join("\n"));
+    let kind = clap::error::ErrorKind::ValueValidation;
+    show(&subcommand.error(kind, lines.join("\n")))
+}
+
+/// Shows what clap has to say, be it an error or the help that was asked for; the exit code is 2
+/// for errors.
+pub(crate) fn show(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
@@ -125,20 +147,49 @@ impl Progress {
         }
     }
 
+    /// Waits, and says for what once it takes long.
+    pub(crate) async fn over<T>(&mut self, waiting: &str, work: impl Future<Output = T>) -> T {
+        self.watch(|| waiting.to_owned(), work).await
+    }
+
+    /// Waits, and says again and again how far the work is once it takes long.
+    pub(crate) async fn watch<T>(
+        &mut self,
+        waiting: impl Fn() -> String,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = std::pin::pin!(work);
+        let mut pause = PATIENCE;
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => {
+                    self.clear();
+                    return done;
+                }
+                () = tokio::time::sleep(pause) => self.show(&waiting()),
+            }
+            pause = TICK;
+        }
+    }
+
     pub(crate) fn show(&mut self, text: &str) {
         if self.enabled {
             self.shown = true;
             let text: String = printable(text).chars().take(COLUMNS - 2).collect();
-            let mut stderr = io::stderr();
-            let _ = write!(stderr, "\r\x1b[K{text} …").and_then(|()| stderr.flush());
+            overwrite(&format!("{text} …"));
         }
     }
 
     pub(crate) fn clear(&mut self) {
         if self.shown {
             self.shown = false;
-            let mut stderr = io::stderr();
-            let _ = write!(stderr, "\r\x1b[K").and_then(|()| stderr.flush());
+            overwrite("");
         }
     }
+}
+
+fn overwrite(text: &str) {
+    let mut stderr = io::stderr();
+    let _ = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
 }

@@ -6,64 +6,171 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::Style;
-use lwa_core::application::SellerId;
-use lwa_core::config::{LWA_VAULT, Lookup};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
 use lwa_core::error::FunctionError;
 use lwa_core::exchange::Shape;
-use lwa_core::lwa::Scope;
 use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::ports::Metrics;
-use lwa_core::{ApplicationName, ExposeSecret, Layout, SecretString, Timestamp};
+use lwa_core::{ExposeSecret, SecretString, Timestamp};
 use serde_json::{Value, json};
-use token_exchanger::{CheckResponse, ExchangerError, Response, Settings, TokenResponse};
+use token_exchanger::{CheckResponse, Response, Settings, TokenResponse};
 
 use crate::account::{self, PROMPT};
-use crate::arguments::{CredentialsVault, GrantType, TokenOptions};
-use crate::terminal::{self, BAD, BOLD, GOOD, Progress, WARNING, fields, paragraph, patiently};
-use crate::{Failure, boxed, runtime, settings};
+use crate::failure::Failure;
+use crate::runtime::{block_on, boxed};
+use crate::target::{TargetOptions, choose};
+use crate::terminal::{self, BAD, BOLD, GOOD, Progress, WARNING, fields, paragraph, write_json};
+
+/// Exchange the stored credentials for an access token, and show everything except the token
+///
+/// Runs the token-exchanger function on this machine: the same vault, the same exchange at Login
+/// with Amazon (LWA), the same errors. Nothing is cached, so every run asks LWA.
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that a person types"
+)]
+#[command(after_long_help = "\
+Examples:
+  lwa token --application my-erp
+      does the application still get tokens?
+  lwa token --application my-erp --check
+      and does the Selling Partner API accept them?
+  lwa token --application my-erp --seller A2EXAMPLE
+      a token for one seller's account
+  lwa token --scope sellingpartnerapi::notifications
+      a grantless token
+  lwa token --show | sed 's/^/x-amz-access-token: /' | curl -H @- …
+      the token itself, for a call by hand that no process list shows
+  AWS_ENDPOINT_URL=http://127.0.0.1:5000 LWA_TOKEN_URL=http://127.0.0.1:8080/ \\
+      lwa token
+      against emulators
+
+Exit code: 0 there is a token, or the check succeeded, 1 not, 2 wrong usage.")]
+pub(crate) struct TokenOptions {
+    /// The application; needed only where several are configured
+    #[arg(long, short, value_name = "NAME")]
+    application: Option<String>,
+
+    /// The seller whose account the token is for; the application's own by default
+    #[arg(long, value_name = "ID", conflicts_with = "scope")]
+    seller: Option<String>,
+
+    /// The OAuth grant; by default the one that the other options imply
+    #[arg(long, value_name = "GRANT",
+        value_parser = PossibleValuesParser::new(["refresh_token", "client_credentials"]))]
+    grant: Option<String>,
+
+    /// What a grantless token may be used for
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<String>,
+
+    /// Ask for a token that was not handed out before, as a caller of the function can
+    #[arg(long)]
+    force_refresh: bool,
+
+    /// Call the Selling Partner API with the token, once and harmlessly, and report the result
+    #[arg(long)]
+    check: bool,
+
+    /// Print the token, and nothing else
+    #[arg(long, conflicts_with_all = ["check", "json"])]
+    show: bool,
+
+    /// Print a JSON object instead of text, without the token
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    target: TargetOptions,
+}
 
 /// Said of a token in the first minutes after a rotation.
 const PREVIOUS_USED: &str = "LWA does not accept the newest client secret in the vault yet. This \
-                             token was had by the one before it, which works for seven days after \
-                             a rotation.";
+                             token was obtained with the previous secret, which works for seven \
+                             days after a rotation.";
 
 /// As long as the deployed function has.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs the subcommand; whether there is a token that works.
 pub(crate) fn main(options: &TokenOptions) -> Result<bool, Failure> {
-    let application = named_application(options.application.as_deref())?;
-    let mut settings = Settings::from_lookup(&lookup(options.vault))?;
-    let layout = account::with_application(settings.deployment.layout, application.as_ref());
-    settings.deployment.layout = layout;
-    let application = chosen_application(application, &settings.deployment.layout)?;
-    let request = request(options, &application)?;
-    runtime()?.block_on(async {
-        let mut progress = Progress::new();
-        let noted = Noted::default();
-        let answer = async {
-            let aws = account::connect(&options.aws, PROMPT).await?;
-            let exchanger = account::token_exchanger(&aws, settings, noted.clone())?;
+    let mut settings = Settings::from_lookup(&options.target.lookup()?)?;
+    let application = choose(
+        options.application.as_deref(),
+        &mut settings.deployment.layout,
+    )?;
+    let request = json!({
+        "application": application.as_str(),
+        "seller": options.seller,
+        "grant": options.grant,
+        "scope": options.scope,
+        "force_refresh": options.force_refresh,
+        "action": if options.check { "check" } else { "token" },
+    });
+    token_exchanger::validate(&request, &settings.deployment.layout).map_err(Failure::usage)?;
+    let previous = PreviousUsed::default();
+    let answer = block_on(async {
+        let exchange = async {
+            let aws = account::connect(&options.target.aws, PROMPT).await?;
+            let exchanger = account::token_exchanger(&aws, settings, previous.clone())?;
             Ok::<_, Failure>(boxed(exchanger.handle(request, TIMEOUT)).await)
         };
         let waiting = format!("Asking for a token of {application}");
-        let answer = patiently(boxed(answer), &mut progress, &waiting).await?;
-        show(options, answer, noted.is_previous_used())
-    })
+        Progress::new().over(&waiting, boxed(exchange)).await
+    })?;
+    let mut out = anstream::stdout();
+    match answer {
+        // The one thing that the option asks for.
+        Ok(Response::Token(token)) if options.show => {
+            writeln!(out, "{}", token.access_token.expose_secret())?;
+        }
+        Ok(Response::Token(token)) if options.json => {
+            write_json(&token_json(&token, previous.is_used()))?;
+        }
+        Ok(Response::Token(token)) => {
+            show_token(&mut out, options, &token)?;
+            if previous.is_used() {
+                writeln!(out)?;
+                paragraph(&mut out, WARNING, "", PREVIOUS_USED)?;
+            }
+        }
+        Ok(Response::Check(check)) => {
+            let is_ok = check.is_ok();
+            if options.json {
+                write_json(&Response::Check(check).to_json())?;
+            } else {
+                show_check(&mut out, &check)?;
+            }
+            return Ok(is_ok);
+        }
+        Err(error) => {
+            let (error_type, message) = (error.error_type(), error.to_string());
+            if options.json {
+                let error = json!({"errorType": error_type, "errorMessage": message});
+                write_json(&json!({ "error": error }))?;
+            } else {
+                terminal::error(&anyhow::anyhow!("{error_type}: {message}"));
+            }
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-/// What of the function's metrics a person wants to know.
+/// Whether the token was obtained with the secret before the newest, told from the function's
+/// metrics.
 #[derive(Clone, Default)]
-struct Noted(Arc<AtomicBool>);
+struct PreviousUsed(Arc<AtomicBool>);
 
-impl Noted {
-    /// Whether the token was had by the secret before the newest.
-    fn is_previous_used(&self) -> bool {
+impl PreviousUsed {
+    fn is_used(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Metrics for Noted {
+impl Metrics for PreviousUsed {
     fn record(&self, set: &MetricSet, _: Timestamp) {
         let is_used = |metric: &Metric| metric.name == "PreviousSecretUsed" && metric.value > 0.0;
         if set.metrics.iter().any(is_used) {
@@ -72,176 +179,24 @@ impl Metrics for Noted {
     }
 }
 
-/// The settings, with the vault that was named on the command line.
-pub(crate) fn lookup(
-    vault: Option<CredentialsVault>,
-) -> Lookup<impl Fn(&str) -> Option<String> + use<>> {
-    Lookup::new(move |name| match vault {
-        Some(vault) if name == LWA_VAULT.name => Some(vault.as_str().to_owned()),
-        _ => settings::variable(name),
-    })
-}
-
-/// The application that was named on the command line.
-pub(crate) fn named_application(name: Option<&str>) -> Result<Option<ApplicationName>, Failure> {
-    let Some(name) = name else {
-        return Ok(None);
-    };
-    refuse_credential("--application", name)?;
-    let name = ApplicationName::parse(name).map_err(|error| Failure::Usage(error.to_string()))?;
-    Ok(Some(name))
-}
-
-/// The named application if it may be used, or the only one there is.
-pub(crate) fn chosen_application(
-    named: Option<ApplicationName>,
-    layout: &Layout,
-) -> Result<ApplicationName, Failure> {
-    let prefixes = layout.prefixes.join(", ");
-    match (named, layout.prefixes.as_slice()) {
-        (Some(named), _) if layout.contains(&named.root()) => Ok(named),
-        (Some(named), _) => Err(Failure::Usage(format!(
-            "application `{named}` is not at or below a configured prefix; \
-             LWA_PARAMETER_PREFIX has {prefixes}"
-        ))),
-        (None, [only]) => {
-            ApplicationName::parse(only).map_err(|error| Failure::Usage(error.to_string()))
-        }
-        (None, _) => Err(Failure::Usage(format!(
-            "several applications are configured\n\n  tip: name one with `--application`; \
-             LWA_PARAMETER_PREFIX has {prefixes}"
-        ))),
-    }
-}
-
-/// Credentials do not belong on a command line, where every process can read them; and what
-/// cannot be right must not be quoted in an error.
-fn refuse_credential(option: &str, text: &str) -> Result<(), Failure> {
-    match Shape::of(text) {
-        None => Ok(()),
-        Some(shape) => Err(Failure::Usage(format!(
-            "`{option}` looks like {}; credentials are read from the vault, and never given on \
-             the command line",
-            shape.as_str()
-        ))),
-    }
-}
-
-fn request(options: &TokenOptions, application: &ApplicationName) -> Result<Value, Failure> {
-    if let Some(seller) = &options.seller {
-        refuse_credential("--seller", seller)?;
-        SellerId::parse(seller).map_err(|error| Failure::Usage(error.to_string()))?;
-    }
-    if let Some(scope) = &options.scope {
-        refuse_credential("--scope", scope)?;
-        Scope::parse(scope).map_err(|error| Failure::Usage(error.to_string()))?;
-    }
-    let usage = |problem: &str| Err(Failure::Usage(problem.to_owned()));
-    match options.grant {
-        Some(GrantType::ClientCredentials) if options.seller.is_some() => {
-            return usage(
-                "a grantless token belongs to no seller: leave out `--seller`, or ask for `--grant refresh_token`",
-            );
-        }
-        Some(GrantType::ClientCredentials) if options.scope.is_none() && !options.check => {
-            let known = Scope::KNOWN.map(|scope| format!("`{scope}`")).join(", ");
-            return usage(&format!(
-                "`--grant client_credentials` needs a `--scope`; Amazon documents {known}"
-            ));
-        }
-        Some(GrantType::RefreshToken) if options.scope.is_some() => {
-            return usage(
-                "a seller's token has the scope that the seller consented to: leave out `--scope`, or ask for `--grant client_credentials`",
-            );
-        }
-        _ => {}
-    }
-    Ok(json!({
-        "application": application.as_str(),
-        "seller": options.seller,
-        "grant": options.grant.map(GrantType::as_str),
-        "scope": options.scope,
-        "force_refresh": options.force_refresh,
-        "action": if options.check { "check" } else { "token" },
-    }))
-}
-
-fn show(
-    options: &TokenOptions,
-    answer: Result<Response, ExchangerError>,
-    is_previous_used: bool,
-) -> Result<bool, Failure> {
-    let mut out = anstream::stdout();
-    match answer {
-        Ok(Response::Token(token)) if options.show => {
-            // The one thing that the option asks for.
-            writeln!(out, "{}", token.access_token.expose_secret())?;
-            Ok(true)
-        }
-        Ok(Response::Token(token)) if options.json => {
-            writeln!(out, "{:#}", token_json(&token, is_previous_used))?;
-            Ok(true)
-        }
-        Ok(Response::Token(token)) => {
-            show_token(&mut out, options, &token)?;
-            if is_previous_used {
-                writeln!(out)?;
-                paragraph(&mut out, WARNING, "", PREVIOUS_USED)?;
-            }
-            Ok(true)
-        }
-        Ok(Response::Check(check)) => {
-            if options.json {
-                writeln!(out, "{:#}", Response::Check(check.clone()).to_json())?;
-            } else {
-                show_check(&mut out, &check)?;
-            }
-            Ok(check.is_ok())
-        }
-        Err(error) => {
-            if options.json {
-                let text = error.to_string();
-                let object = json!({
-                    "error": {"errorType": error.error_type(), "errorMessage": text},
-                });
-                writeln!(out, "{object:#}")?;
-            } else {
-                terminal::error(&anyhow::anyhow!("{}: {error}", error.error_type()));
-            }
-            Ok(false)
-        }
-    }
-}
-
-/// What may be told about a token's text.
-struct Looks {
-    /// How it begins, if that tells its kind.
-    prefix: Option<String>,
-    /// Its length, in characters.
-    length: usize,
-}
-
-impl Looks {
-    fn of(token: &SecretString) -> Self {
-        // Not put on any wire: only a public prefix and a number leave this function.
-        let text = token.expose_secret();
-        let is_known = Shape::of(text) == Some(Shape::AccessToken);
-        let prefix = text.split_once('|').filter(|_| is_known);
-        Self {
-            prefix: prefix.map(|(prefix, _)| format!("{prefix}|")),
-            length: text.chars().count(),
-        }
-    }
+/// How a token begins, if that tells its kind, and its length in characters.
+fn looks(token: &SecretString) -> (Option<String>, usize) {
+    // Not put on any wire: only a public prefix and a number leave this function.
+    let text = token.expose_secret();
+    let is_known = Shape::of(text) == Some(Shape::AccessToken);
+    let prefix = text.split_once('|').filter(|_| is_known);
+    let prefix = prefix.map(|(prefix, _)| format!("{prefix}|"));
+    (prefix, text.chars().count())
 }
 
 /// The function's response with the token's looks in place of the token.
 fn token_json(token: &TokenResponse, is_previous_used: bool) -> Value {
-    let looks = Looks::of(&token.access_token);
+    let (prefix, length) = looks(&token.access_token);
     json!({
         "application": token.application.as_str(),
         "token_type": token.token_type,
-        "prefix": looks.prefix,
-        "length": looks.length,
+        "prefix": prefix,
+        "length": length,
         "expires_in": token.expires_in.as_secs(),
         "expires_at": token.expires_at.to_string(),
         "secret_version": token.secret_version.as_str(),
@@ -255,18 +210,15 @@ fn show_token(
     options: &TokenOptions,
     token: &TokenResponse,
 ) -> std::io::Result<()> {
-    let looks = Looks::of(&token.access_token);
-    writeln!(
-        out,
-        "{GOOD}LWA gave an access token for {}.{GOOD:#}",
-        token.application
-    )?;
+    let name = &token.application;
+    writeln!(out, "{GOOD}LWA issued an access token for {name}.{GOOD:#}")?;
     let subject = match (&options.seller, &options.scope) {
         (Some(seller), _) => format!("seller {seller}"),
         (None, Some(scope)) => format!("the application itself, scope {scope}"),
         (None, None) => "the application's own selling account".to_owned(),
     };
-    let kind = match looks.prefix {
+    let (prefix, length) = looks(&token.access_token);
+    let kind = match prefix {
         Some(prefix) => format!("an access token, by its beginning `{prefix}`"),
         None => "unknown: it begins like no access token that Amazon documents".to_owned(),
     };
@@ -275,21 +227,16 @@ fn show_token(
     } else {
         "no, obtained just now"
     };
+    let expires = token.expires_at.strftime("%Y-%m-%d %H:%M:%S UTC");
     fields(
         out,
         &[
             ("for", subject),
             ("type", token.token_type.clone()),
             ("kind", kind),
-            ("length", format!("{} characters", looks.length)),
+            ("length", format!("{length} characters")),
             ("lifetime", lifetime(token.expires_in)),
-            (
-                "expires",
-                token
-                    .expires_at
-                    .strftime("%Y-%m-%d %H:%M:%S UTC")
-                    .to_string(),
-            ),
+            ("expires", expires.to_string()),
             ("secret version", token.secret_version.to_string()),
             ("cached", cached.to_owned()),
         ],
@@ -316,21 +263,13 @@ fn show_check(out: &mut impl Write, check: &CheckResponse) -> std::io::Result<()
         "{style}The credentials of {} {word}.{style:#}",
         check.application
     )?;
-    fields(
-        out,
-        &[
-            ("LWA", check.lwa.as_str().to_owned()),
-            ("SP-API", check.sp_api.as_str().to_owned()),
-        ],
-    )?;
+    let verdicts = [("LWA", check.lwa), ("SP-API", check.sp_api)];
+    let verdicts = verdicts.map(|(service, verdict)| (service, verdict.as_str().to_owned()));
+    fields(out, &verdicts)?;
     if !check.detail.is_empty() {
         writeln!(out)?;
-        paragraph(
-            out,
-            if check.is_ok() { Style::new() } else { BOLD },
-            "",
-            &check.detail,
-        )?;
+        let style = if check.is_ok() { Style::new() } else { BOLD };
+        paragraph(out, style, "", &check.detail)?;
     }
     Ok(())
 }

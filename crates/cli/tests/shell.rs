@@ -96,7 +96,7 @@ fn a_folder_that_cannot_be_made_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let complaint = text(&output.stderr);
     assert!(
-        complaint.contains("Cargo.toml/man cannot be made"),
+        complaint.contains("Cargo.toml/man cannot be created"),
         "{complaint}"
     );
 }

@@ -14,8 +14,10 @@ pub mod event;
 pub mod exchange;
 pub mod link;
 pub mod lwa;
+pub mod memory;
 pub mod message;
 pub mod metrics;
+pub mod notice;
 pub mod policy_notice;
 pub mod ports;
 pub mod provenance;
@@ -28,6 +30,7 @@ pub mod sp_api;
 pub mod store;
 pub mod tags;
 pub mod text;
+pub mod urgency;
 pub mod vault;
 pub mod wording;
 

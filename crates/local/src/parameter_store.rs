@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use lwa_core::ports::CallFailure;
 use lwa_core::vault::ports::{
     GET_PARAMETERS_LIMIT, InlinePolicy, NAMES_LIMIT, NewTag, Page, ParameterFilter,
     ParameterMetadata, ParameterValue, ParameterWrite, Tags, Tier,
@@ -204,6 +205,9 @@ pub(crate) fn add_tags(stored: &mut Tags, tags: &[NewTag]) -> Result<(), Refusal
 pub(crate) fn put(state: &mut State, write: &ParameterWrite, by: &str) -> Result<i64, Refusal> {
     let now = state.now;
     let value = write.value.expose_secret();
+    if is_reserved(&write.name) {
+        return Err((CallFailure::Denied, "AccessDeniedException"));
+    }
     if !is_legal_name(&write.name)
         || value.is_empty()
         || value.contains("{{")
@@ -250,8 +254,15 @@ pub(crate) fn put(state: &mut State, write: &ParameterWrite, by: &str) -> Result
     Ok(parameter.push_version(write.value.clone(), now, by))
 }
 
+/// Whether AWS keeps a name for parameters of its own.
+fn is_reserved(name: &str) -> bool {
+    let bare = name.trim_start_matches('/');
+    bare.get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case("aws"))
+}
+
 /// At most 15 levels, a leading slash where there is more than one, letters, digits and `_.-/`,
-/// and not the names that AWS keeps for itself.
+/// and no `ssm` in front.
 fn is_legal_name(name: &str) -> bool {
     let bare = name.strip_prefix('/').unwrap_or(name);
     let lower = bare.to_ascii_lowercase();
@@ -262,7 +273,6 @@ fn is_legal_name(name: &str) -> bool {
         && bare
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b))
-        && !lower.starts_with("aws")
         && !lower.starts_with("ssm")
 }
 

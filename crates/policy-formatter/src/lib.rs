@@ -5,15 +5,15 @@
 //! fails or dawdles costs its lines, never the message; only a failed publish is an error, and
 //! the platform then delivers the event again.
 
-mod recent_ids;
-
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use lwa_core::error::FunctionError;
 use lwa_core::event::Event;
+use lwa_core::memory::Memory;
 use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
-use lwa_core::policy_notice::{self, Context, Findings};
+use lwa_core::policy_notice::{self, Context, Lookups};
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
 use lwa_core::text::quotable;
 use lwa_core::vault::parameter_store;
@@ -21,14 +21,16 @@ use lwa_core::vault::ports::ReadMetadata;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::recent_ids::RecentIds;
-
-/// The formatter is told nothing but what it shares with the other functions.
+/// The settings that the formatter shares with the other functions are all it needs.
 pub use lwa_core::config::Deployment as Settings;
 
 /// How long the look-ups may take before the message goes out without them. They run side by
 /// side; the function's own timeout has to leave room for the publish after them.
 pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an event may be delivered again,
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html>.
+const DELIVERED_AGAIN_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the function answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,7 +81,7 @@ pub struct PolicyFormatter<A, N, C, M> {
     notifier: N,
     clock: C,
     metrics: M,
-    published: RecentIds,
+    published: Memory,
 }
 
 impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C, M> {
@@ -91,18 +93,16 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
             notifier,
             clock,
             metrics,
-            published: RecentIds::default(),
+            published: Memory::new(DELIVERED_AGAIN_FOR),
         }
     }
 
     /// Turns one event into one published message.
     pub async fn handle(&self, event: Value) -> Result<Response, FormatterError> {
         let event = Event::parse(&event);
-        let is_known = event
-            .id
-            .as_deref()
-            .is_some_and(|id| self.published.contains(id));
-        let findings = if is_known {
+        let id = event.id.as_deref();
+        let is_known = id.is_some_and(|id| self.published.contains(id, self.clock.now()));
+        let lookups = if is_known {
             None
         } else {
             self.look_up(&event).await
@@ -113,15 +113,15 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
             runbook_url: self.settings.runbook_url.as_deref(),
             now: self.clock.now(),
         };
-        let notice = policy_notice::notice(&event, findings.as_ref(), context);
+        let notice = policy_notice::notice(&event, lookups.as_ref(), context);
         let message = notice.render();
         let message_id = if is_known {
-            tracing::info!(event.id, "this event was published before: nothing to do");
+            tracing::info!(event.id, "event published before: nothing to do");
             None
         } else {
-            Some(self.publish(event.id.as_deref(), &message).await?)
+            Some(self.publish(id, &message).await?)
         };
-        self.count(findings.as_ref(), is_known);
+        self.count(lookups.as_ref(), is_known);
         Ok(Response {
             event_id: event.id,
             duplicate: is_known,
@@ -147,16 +147,16 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
             message.id = published,
             message.kind = message.attributes.kind,
             message.severity = message.attributes.severity.as_str(),
-            "published a message"
+            "notification published"
         );
         // Remembered only now: an event whose publish failed comes again and has to go out.
         if let Some(id) = id {
-            self.published.insert(id.to_owned());
+            self.published.insert(id.to_owned(), self.clock.now());
         }
         Ok(published)
     }
 
-    async fn look_up(&self, event: &Event) -> Option<Findings> {
+    async fn look_up(&self, event: &Event) -> Option<Lookups> {
         let name = policy_notice::parameter_name(event)?;
         let (metadata, tags) = tokio::join!(
             self.limited(
@@ -177,12 +177,12 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
                 "the message goes out without a look-up: {error}"
             );
         }
-        Some(Findings { metadata, tags })
+        Some(Lookups { metadata, tags })
     }
 
-    fn count(&self, findings: Option<&Findings>, is_known: bool) {
-        let failed = findings.map_or(0, |findings| {
-            usize::from(findings.metadata.is_err()) + usize::from(findings.tags.is_err())
+    fn count(&self, lookups: Option<&Lookups>, is_known: bool) {
+        let failed = lookups.map_or(0, |lookups| {
+            usize::from(lookups.metadata.is_err()) + usize::from(lookups.tags.is_err())
         });
         let set = MetricSet {
             namespace: self.settings.metrics_namespace.clone(),

@@ -70,7 +70,7 @@ async fn a_reminder_names_the_deadline_and_who_changed_the_secret_last() {
     let response = formatter(&world).handle(reminder("1")).await.unwrap();
     assert_eq!(
         response.subject,
-        "[WARNING] Client secret of my-erp: 2026-06-30, 30 days left"
+        "[WARNING] Client secret of my-erp stops working on 2026-06-30: 30 days left"
     );
     assert!(response.missing.is_empty());
     let email = &world.published()[0].email;

@@ -79,7 +79,7 @@ const ESTATE: &[Made] = &[
         &[(
             Code::Lwa010,
             Severity::Info,
-            "Nobody reported the deadline; 2026-12-21 is an estimate of 180 days from its last write.",
+            "The deadline was not reported; 2026-12-21 is an estimate of 180 days from its last write.",
         )],
     ),
     ("returns", 118, "", false, &[]),
@@ -137,7 +137,7 @@ fn main() {
             tally.exempt.push(made(
                 Code::Lwa005,
                 Severity::Info,
-                "No policy reminds of it; only this audit does.",
+                "It has no reminder policy, so only this audit reminds of its deadline.",
             ));
         }
     }

@@ -110,8 +110,8 @@ impl<'a> Report<'a> {
         rows
     }
 
-    /// `5 critical, 6 warnings, 1 info, 1 exempt`.
-    pub(crate) fn counts(&self) -> String {
+    /// How much was seen, and how many findings of each severity.
+    pub fn summary(&self) -> String {
         let mut parts = vec![
             format!("{} critical", self.tally.count(Severity::Critical)),
             count(self.tally.count(Severity::Warning), "warning"),
@@ -120,7 +120,12 @@ impl<'a> Report<'a> {
         if self.tally.exempt.total() > 0 {
             parts.push(format!("{} exempt", self.tally.exempt.total()));
         }
-        parts.join(", ")
+        format!(
+            "{}, {}: {}",
+            count(self.tally.applications, "application"),
+            count(self.tally.credentials, "credential"),
+            parts.join(", ")
+        )
     }
 
     /// What was not seen, and what about the tags could not be used, one sentence each.

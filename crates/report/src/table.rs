@@ -8,7 +8,7 @@ use lwa_core::text::{elide_end, elide_middle, printable};
 use lwa_core::{Severity, wording};
 use textwrap::core::display_width;
 
-use crate::{Report, Row, count};
+use crate::{Report, Row};
 
 /// How a table looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +52,8 @@ pub fn render(report: &Report<'_>, look: Look) -> String {
         out.push('\n');
     }
     let summary = format!(
-        "{}, {}: {}.{}",
-        count(report.tally.applications, "application"),
-        count(report.tally.credentials, "credential"),
-        report.counts(),
+        "{}.{}",
+        report.summary(),
         if report.tally.is_partial() {
             " The audit is incomplete."
         } else {

@@ -96,14 +96,14 @@ fn tally() -> Tally {
         Code::Lwa010,
         Severity::Info,
         "shop",
-        "Nobody reported the deadline.",
+        "The deadline was not reported.",
     );
     find(
         &mut tally,
         Code::Lwa007,
         Severity::Critical,
         "half",
-        "There is no client id beside it.",
+        "Its client id does not exist.",
     );
     tally.exempt.push(Finding {
         code: Code::Lwa005,

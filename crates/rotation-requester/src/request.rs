@@ -8,7 +8,7 @@ use lwa_core::audit::utc_date;
 use lwa_core::deadline::Deadline;
 use lwa_core::exchange::pause;
 use lwa_core::lwa::{AccessToken, LwaError, TokenEndpoint, TokenRequest};
-use lwa_core::message::Notice;
+use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::notices::{self, Context, Obstacle};
 use lwa_core::rotation::request::{Answer, Decision, decide_now, is_scheduled_reminder_day};

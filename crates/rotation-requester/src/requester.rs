@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::lwa::TokenEndpoint;
+use lwa_core::memory::Memory;
 use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::handling::Handling;
-use lwa_core::rotation::memory::Memory;
 use lwa_core::rotation::queue::{Payload, Trigger};
 use lwa_core::rotation::request::Policy;
 use lwa_core::sp_api::SellingPartnerApi;

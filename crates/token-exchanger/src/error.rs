@@ -21,6 +21,8 @@ pub struct ExchangerError {
     pub kind: ErrorKind,
     /// Whether the same request may succeed later without anybody doing anything.
     pub is_transient: bool,
+    /// How the call to the vault failed, where one did.
+    pub vault_failure: Option<CallFailure>,
     /// Whether it ended only because the invocation's time did.
     pub(crate) ran_out_of_time: bool,
     message: String,
@@ -83,6 +85,7 @@ impl ExchangerError {
         Self {
             kind,
             is_transient: false,
+            vault_failure: None,
             ran_out_of_time: false,
             message: message.into(),
         }
@@ -92,6 +95,7 @@ impl ExchangerError {
         Self {
             kind,
             is_transient: true,
+            vault_failure: None,
             ran_out_of_time: false,
             message: message.into(),
         }
@@ -117,6 +121,7 @@ impl ExchangerError {
             VaultError::Call(call) => Self {
                 kind: ErrorKind::VaultUnavailable,
                 is_transient: call.failure.is_transient(),
+                vault_failure: Some(call.failure),
                 ran_out_of_time: false,
                 message: format!(
                     "the credentials of application `{application}` could not be read: {call}{}",
@@ -190,6 +195,7 @@ impl ExchangerError {
         Self {
             kind,
             is_transient: error.is_transient(),
+            vault_failure: None,
             // What is transient is tried again for as long as there is time.
             ran_out_of_time: error.is_transient(),
             message: format!("application `{application}`: {error}; {advice}{hints}"),

@@ -16,7 +16,7 @@ mod response;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::application::Role;
+use lwa_core::application::{Layout, Role};
 use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::exchange::{
     Recovery, Refused, SHORTEST_ATTEMPT, Subject, TokenKey, after_refusal, expires_at, left, pause,
@@ -68,6 +68,11 @@ impl Settings {
             sp_api_endpoint: lookup.sp_api_endpoint()?,
         })
     }
+}
+
+/// Whether a request makes sense, so that a caller can find out before it connects to anything.
+pub fn validate(request: &Value, layout: &Layout) -> Result<(), ExchangerError> {
+    Request::parse(request, layout).map(drop)
 }
 
 /// The outside, as far as the exchanger needs it.

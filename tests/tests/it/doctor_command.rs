@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cli::{lwa, text};
+use crate::functions;
 
 const TOKEN_PATH: &str = "/auth/o2/token";
 /// What a check calls: the one with a seller's token, the other with the application's own.
@@ -41,14 +42,6 @@ const SECRETS_MANAGER: &str = "secrets-manager";
 
 /// The end-of-archive record of an empty ZIP file: code that nobody runs.
 const NO_CODE: &str = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
-
-const FUNCTIONS: [&str; 5] = [
-    "token-exchanger",
-    "policy-formatter",
-    "auditor",
-    "rotation-requester",
-    "secret-receiver",
-];
 
 /// The parts of a deployment that the doctor looks at.
 struct System {
@@ -142,7 +135,7 @@ impl System {
     }
 
     async fn make_functions(&self) {
-        for name in FUNCTIONS {
+        for name in functions() {
             let function = json!({
                 "FunctionName": format!("lwa-{name}"),
                 "Role": format!("arn:aws:iam::{}:role/lwa", self.emulator.account),
@@ -401,7 +394,7 @@ impl System {
                 self.aws.answer("sts:GetCallerIdentity", answer);
             }
             Fault::NothingDeployed => {
-                for name in FUNCTIONS {
+                for name in functions() {
                     self.delete_function(name).await;
                 }
                 self.tell_the_settings();
@@ -649,7 +642,10 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
         ("settings", "below /my-erp"),
         ("source", "a queue feeds lwa-secret-receiver"),
         ("source", "a queue feeds lwa-rotation-requester"),
-        ("credential", "/my-erp/lwa/clientsecret ends on 2099-01-01"),
+        (
+            "credential",
+            "/my-erp/lwa/clientsecret expires on 2099-01-01",
+        ),
         ("key", "is enabled"),
         (
             "rule",
@@ -663,12 +659,12 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
         ("queue", "lwa-new-secret lets Amazon in"),
         ("queue", "lwa-new-secret-dead-letters is empty"),
         ("queue", "lwa-undelivered is empty"),
-        ("lwa", "my-erp: LWA gives a token"),
-        ("sp-api", "my-erp: SP-API takes it"),
+        ("lwa", "my-erp: LWA issues a token"),
+        ("sp-api", "my-erp: SP-API accepts the token"),
     ] {
         recognised(&checks, check, "good", found);
     }
-    for name in FUNCTIONS {
+    for name in functions() {
         let line = checks.iter().find(|line| {
             line["check"] == "function" && line["found"].as_str().unwrap().contains(name)
         });
@@ -691,10 +687,10 @@ async fn credentials_in_secrets_manager_are_looked_at_with_the_rule_that_watches
     let checks = system.checks().await;
     assert_healthy(&checks);
     for (check, found) in [
-        ("credential", "my-erp ends on "),
+        ("credential", "my-erp expires on "),
         ("rule", "lwa-secret-rotations matches events of my-erp"),
-        ("lwa", "my-erp: LWA gives a token"),
-        ("sp-api", "my-erp: SP-API takes it"),
+        ("lwa", "my-erp: LWA issues a token"),
+        ("sp-api", "my-erp: SP-API accepts the token"),
     ] {
         recognised(&checks, check, "good", found);
     }

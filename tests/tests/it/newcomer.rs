@@ -66,8 +66,8 @@ async fn from_an_empty_emulator_to_a_token_and_a_rendered_reminder() {
         ("audit", "LWA010  /my-erp/lwa/clientsecret"),
         ("explain", "LWA010"),
         ("replay", "Subject: [INFO] Client secret of my-erp: "),
-        ("doctor", "nothing of the stack lwa is deployed"),
-        ("doctor", "my-erp: SP-API takes it"),
+        ("doctor", "no function of the stack lwa is deployed"),
+        ("doctor", "my-erp: SP-API accepts the token"),
     ] {
         let shown = seen
             .iter()

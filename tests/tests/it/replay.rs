@@ -151,7 +151,7 @@ fn a_mistake_in_a_scenario_is_located() {
     write("event.json", "{\n  \"source\": aws.ssm\n}");
     let shown = complaint();
     assert!(
-        shown.contains("./event.json:2:13: this is no JSON: expected value"),
+        shown.contains("./event.json:2:13: this is not JSON: expected value"),
         "{shown}"
     );
     write("event.json", "{}");

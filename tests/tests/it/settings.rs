@@ -204,7 +204,7 @@ fn a_file_that_cannot_be_used_is_told_with_its_line_and_stops_the_command() {
         "LWA_VAULT = \"parameter-store\"\nLWA_PREFIX = \"/my-erp\"\n",
     ));
     assert!(
-        unknown.contains("line 2: `LWA_PREFIX` is no setting; allowed:"),
+        unknown.contains("line 2: `LWA_PREFIX` is not a setting; allowed:"),
         "{unknown}"
     );
     assert!(unknown.contains("LWA_PARAMETER_PREFIX"), "{unknown}");

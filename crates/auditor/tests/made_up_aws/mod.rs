@@ -48,7 +48,7 @@ pub(crate) enum Order {
     /// Those of one application together.
     Name,
     /// All client secrets at the end, after all refresh tokens and client ids: the worst for
-    /// whoever waits for the second half of an application.
+    /// a scan that waits for the second half of an application.
     RoleByRole,
     /// As if shuffled.
     Scattered,
@@ -194,7 +194,7 @@ impl Aws {
     }
 }
 
-/// A clock that moves so many seconds each time somebody looks.
+/// A clock that moves so many seconds each time it is read.
 struct TestClock {
     step: i64,
     looks: AtomicI64,

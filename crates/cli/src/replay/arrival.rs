@@ -1,9 +1,13 @@
-//! How an event reaches the functions, and which of them, told from its shape.
+//! What an event tells about itself: how it reaches which function, from where, and when.
 
+use lwa_core::Timestamp;
 use lwa_core::rules::EventRule;
 use serde_json::Value;
 
-use super::function::Function;
+use crate::function::Function;
+
+/// The region of an event that tells none: the topic's.
+const REGION: &str = "us-east-1";
 
 /// How an event reaches a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +59,7 @@ pub(super) fn detect(
     let Value::Object(fields) = event else {
         return (
             None,
-            Err("it is no JSON object, and every event that a function gets is one"),
+            Err("it is not a JSON object, as every event of a function is"),
         );
     };
     if let Some(Value::Array(records)) = fields.get("Records") {
@@ -69,19 +73,17 @@ pub(super) fn detect(
     if fields.is_empty() {
         return (Some(Arrival::Schedule), Ok(Function::Auditor));
     }
-    for (key, function) in [
-        ("dry_run", Function::RotationRequester),
-        ("continuation", Function::Auditor),
-    ] {
-        if fields.len() == 1 && fields.contains_key(key) {
-            return (Some(Arrival::Invocation), Ok(function));
+    let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
+    let function = match keys.as_slice() {
+        ["dry_run"] => Some(Function::RotationRequester),
+        ["continuation"] => Some(Function::Auditor),
+        keys if keys.iter().all(|key| TOKEN_REQUEST.contains(key)) => {
+            Some(Function::TokenExchanger)
         }
-    }
-    if fields
-        .keys()
-        .all(|key| TOKEN_REQUEST.contains(&key.as_str()))
-    {
-        return (Some(Arrival::Invocation), Ok(Function::TokenExchanger));
+        _ => None,
+    };
+    if let Some(function) = function {
+        return (Some(Arrival::Invocation), Ok(function));
     }
     (
         None,
@@ -100,16 +102,11 @@ fn bus(
         || (event["source"] == "aws.events" && event["detail-type"] == "Scheduled Event");
     if is_schedule {
         // The schedule or rule is named after the function that it wakes.
-        let named = event["resources"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .find_map(|arn| {
-                Function::ALL
-                    .into_iter()
-                    .find(|function| arn.contains(function.as_str()))
-            });
+        let resources = event["resources"].as_array().into_iter().flatten();
+        let named = resources.filter_map(Value::as_str).find_map(|arn| {
+            let mut all = Function::ALL.into_iter();
+            all.find(|function| arn.contains(function.as_str()))
+        });
         return (
             Some(Arrival::Schedule),
             Ok(named.unwrap_or(Function::Auditor)),
@@ -124,11 +121,8 @@ fn bus(
 }
 
 fn queue(records: &[Value]) -> (Option<Arrival>, Result<Function, &'static str>) {
-    if records.is_empty()
-        || !records
-            .iter()
-            .all(|record| record["eventSource"] == "aws:sqs")
-    {
+    let is_of_queue = |record: &Value| record["eventSource"] == "aws:sqs";
+    if records.is_empty() || !records.iter().all(is_of_queue) {
         return (None, Err("its `Records` do not come from a queue"));
     }
     let queues: Vec<_> = records
@@ -159,6 +153,29 @@ fn taken_by(record: &Value) -> Option<Function> {
         .into_iter()
         .find(|(known, _)| *known == kind)
         .map(|(_, function)| function)
+}
+
+/// The region that an event comes from: every function runs where its events are.
+pub(super) fn region_of(event: &Value) -> String {
+    let region = event["region"]
+        .as_str()
+        .or_else(|| event["Records"][0]["awsRegion"].as_str());
+    let is_region = |text: &&str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    region.filter(is_region).unwrap_or(REGION).to_owned()
+}
+
+/// When the event was sent, by its own account.
+pub(super) fn time_of(event: &Value) -> Option<Timestamp> {
+    if let Some(time) = event.get("time").and_then(Value::as_str) {
+        return time.parse().ok();
+    }
+    let sent = event["Records"][0]["attributes"]["SentTimestamp"].as_str()?;
+    Timestamp::from_millisecond(sent.parse().ok()?).ok()
 }
 
 #[cfg(test)]

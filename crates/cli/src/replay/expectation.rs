@@ -15,17 +15,20 @@ pub struct Expectation {
     #[serde(default, deserialize_with = "given")]
     function: Option<Value>,
     /// The names of exactly those rules that match.
-    rules: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    rules: Option<Value>,
     /// The type of the error; `null` for a success.
     #[serde(default, deserialize_with = "given")]
     error: Option<Value>,
     /// Parts of the response.
     #[serde(default, deserialize_with = "given")]
     response: Option<Value>,
-    /// As many as are sent, and parts of each.
-    notifications: Option<Vec<Value>>,
-    /// What is different afterwards, exactly.
-    changes: Option<Vec<String>>,
+    /// As many as are published, and parts of each.
+    #[serde(default, deserialize_with = "given")]
+    notifications: Option<Value>,
+    /// What changed, exactly.
+    #[serde(default, deserialize_with = "given")]
+    changes: Option<Value>,
 }
 
 /// Tells a `null` from a key that is not there.
@@ -41,34 +44,22 @@ impl Expectation {
 
     /// How the outcome differs, one sentence for each difference.
     pub fn differences(&self, outcome: &Outcome) -> Vec<String> {
+        let mut found = outcome.to_json();
+        found["error"] = outcome.error_type().into();
+        found["changes"] = outcome.changes.clone().into();
         let mut differences = Vec::new();
-        let found = outcome.to_json();
-        let mut compare = |what: &str, expected: Option<&Value>, found: &Value| {
+        for (name, expected) in [
+            ("function", &self.function),
+            ("rules", &self.rules),
+            ("error", &self.error),
+            ("response", &self.response),
+            ("notifications", &self.notifications),
+            ("changes", &self.changes),
+        ] {
             if let Some(expected) = expected {
-                difference(what, expected, found, &mut differences);
+                difference(name, expected, &found[name], &mut differences);
             }
-        };
-        compare("function", self.function.as_ref(), &found["function"]);
-        let rules = self.rules.as_ref().map(|rules| Value::from(rules.clone()));
-        compare("rules", rules.as_ref(), &found["rules"]);
-        let error = outcome.error_type().map_or(Value::Null, Value::from);
-        compare("error", self.error.as_ref(), &error);
-        compare("response", self.response.as_ref(), &found["response"]);
-        let notifications = self.notifications.clone().map(Value::from);
-        compare(
-            "notifications",
-            notifications.as_ref(),
-            &found["notifications"],
-        );
-        let changes = self
-            .changes
-            .as_ref()
-            .map(|changes| Value::from(changes.clone()));
-        compare(
-            "changes",
-            changes.as_ref(),
-            &Value::from(outcome.changes.clone()),
-        );
+        }
         differences
     }
 }

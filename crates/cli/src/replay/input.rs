@@ -1,7 +1,6 @@
 //! Finding events: files, scenario folders, and folders of them.
 
 use std::fs::FileType;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use lwa_core::text::printable;
@@ -17,10 +16,6 @@ const EXPECTED: &str = "expected.json";
 
 /// What happens before a step of a story.
 const MEANWHILE: &str = "meanwhile.json";
-
-/// The longest event that is read, in bytes: the most that a function can be invoked with,
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-const LONGEST: u64 = 6 * 1024 * 1024;
 
 /// One event to replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,11 +83,10 @@ impl Input {
     fn file(path: &Path) -> std::io::Result<Self> {
         let name = path.display().to_string();
         if path.file_name().is_some_and(|name| name == EVENT) {
-            let folder = match path.parent() {
-                Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-                Some(folder) => folder,
-                None => Path::new("."),
-            };
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
             return Ok(Self {
                 name,
                 event: Some(path.to_owned()),
@@ -106,33 +100,13 @@ impl Input {
     pub const fn is_scenario(&self) -> bool {
         self.world.is_some() || self.expected.is_some()
     }
-
-    /// The bytes of the event.
-    pub(super) fn read(&self) -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut limited: Box<dyn Read> = match &self.event {
-            None => Box::new(std::io::stdin().take(LONGEST + 1)),
-            Some(path) => Box::new(std::fs::File::open(path)?.take(LONGEST + 1)),
-        };
-        limited.read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > LONGEST {
-            return Err(std::io::Error::other(
-                "longer than 6 MiB, the most that a function can be invoked with",
-            ));
-        }
-        Ok(bytes)
-    }
 }
 
 /// A path that leads to no event.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFound {
     /// It cannot be read.
-    #[error(
-        "`{}` cannot be read: {source}\n\n  tip: give a JSON file, a folder such as `events`, or \
-         `-` for standard input",
-        printable(path)
-    )]
+    #[error("`{}` cannot be read", printable(path))]
     Unreadable {
         /// The path.
         path: String,

@@ -1,14 +1,16 @@
 //! What came out of replaying one event.
 
-use std::fmt;
+use std::error::Error;
 
 use lwa_core::Timestamp;
+use lwa_core::config::ConfigError;
+use lwa_core::error::chain;
 use lwa_core::message::Message;
 use serde_json::{Value, json};
 
 use super::arrival::Arrival;
-use super::event_rule::Mismatch;
-use super::function::Function;
+use crate::event_rule::Mismatch;
+use crate::function::Function;
 
 /// What came out of replaying one event.
 #[derive(Debug)]
@@ -33,8 +35,8 @@ pub struct Outcome {
     pub result: Result<Value, Failed>,
     /// What people receive.
     pub notifications: Vec<Message>,
-    /// What is different in the vault, at Amazon and in the queue afterwards, one line for each;
-    /// none against a real account, where nothing is changed.
+    /// What changed in the vault, at Amazon and in the queue, one line each; none against a real
+    /// account, where nothing is changed.
     pub changes: Vec<String>,
     /// Whether that is as it should be.
     pub verdict: Verdict,
@@ -51,11 +53,28 @@ pub struct Failed {
 
 impl Failed {
     /// A failure of a stable type.
-    pub fn new(error_type: &'static str, message: impl fmt::Display) -> Self {
+    pub(super) const fn new(error_type: &'static str, message: String) -> Self {
         Self {
             error_type,
-            message: message.to_string(),
+            message,
         }
+    }
+
+    /// A failure for a reason, told with its causes.
+    pub(super) fn of(error_type: &'static str, error: &(dyn Error + 'static)) -> Self {
+        Self::new(error_type, chain(error))
+    }
+}
+
+impl From<ConfigError> for Failed {
+    fn from(error: ConfigError) -> Self {
+        Self::of("InvalidConfiguration", &error)
+    }
+}
+
+impl From<serde_json::Error> for Failed {
+    fn from(error: serde_json::Error) -> Self {
+        Self::of("InvalidResponse", &error)
     }
 }
 

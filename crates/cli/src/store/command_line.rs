@@ -1,129 +1,41 @@
-//! Arguments of `lwa store`, none of which is ever repeated: somebody may have put a secret
-//! there.
+//! Words for a wrong command line of `lwa store` that never repeat an argument, because one may
+//! be a secret.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Parser};
 use lwa_core::store::input::looks_like_secret;
 
-use crate::Arguments;
-
-const NAME: &str = "store";
-
 const TIP: &str = "  Credentials are not taken from the command line: every process on this machine
-  can read it, and the shell writes it into its history. What stands there is not
-  repeated here.
+  can read it, and the shell writes it into its history. What was given there is
+  not repeated here.
 
   tip: type the value when you are asked for it, or give it on standard input or
        in a file; `lwa store --help` has examples
   tip: remove it from the history; if others use this machine, make a new one";
 
-/// Parses the process's arguments; what went wrong is already told.
-pub(crate) fn parse_arguments() -> Result<Arguments, ExitCode> {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let is_store = arguments.get(1).is_some_and(|name| name == NAME);
-    if is_store && let Some(problem) = refusal(&arguments[2..]) {
-        return Err(usage_error(ErrorKind::UnknownArgument, &problem));
-    }
-    Arguments::try_parse_from(&arguments).map_err(|error| {
-        if is_store && let Some(problem) = without_values(&error) {
-            return usage_error(error.kind(), &problem);
-        }
-        // Nobody is left to tell when the output is closed.
-        let _ = error.print();
-        exit_code(&error)
-    })
-}
-
-/// Finds what looks like a secret, or stands where one would.
-fn refusal(arguments: &[OsString]) -> Option<String> {
-    let command = crate::clap_command(NAME);
-    let mut words = arguments.iter().map(|word| word.to_string_lossy());
-    while let Some(word) = words.next() {
-        if !word.starts_with('-') || word == "-" || word == "--" {
-            return Some(format!(
-                "there is a value that belongs to no option\n\n{TIP}"
-            ));
-        }
-        if looks_like_secret(&word) {
-            return Some(format!("an option looks like a credential\n\n{TIP}"));
-        }
-        let (name, attached, is_valued) = match word.strip_prefix("--") {
-            Some(long) => {
-                let (long, attached) = match long.split_once('=') {
-                    Some((long, attached)) => (long, Some(attached.to_owned())),
-                    None => (long, None),
-                };
-                let is_valued = takes_value(&command, |argument| argument.get_long() == Some(long));
-                (format!("--{long}"), attached, is_valued)
-            }
-            None => short(&word, &command),
-        };
-        match is_valued {
-            None if is_named_like_secret(&name) => {
-                return Some(format!("there is an option for a credential\n\n{TIP}"));
-            }
-            // What clap can explain better.
-            None | Some(false) => {}
-            Some(true) => {
-                let value = attached.or_else(|| words.next().map(std::borrow::Cow::into_owned));
-                if value.is_some_and(|value| looks_like_secret(&value)) {
-                    let problem = format!("the value of `{name}` looks like a credential");
-                    return Some(format!("{problem}\n\n{TIP}"));
-                }
-            }
-        }
-    }
-    None
-}
-
-/// The option that takes a value in a cluster such as `-yaNAME`, and what is attached to it.
-fn short(word: &str, command: &clap::Command) -> (String, Option<String>, Option<bool>) {
-    let mut letters = word.strip_prefix('-').unwrap_or(word).chars();
-    while let Some(letter) = letters.next() {
-        let is_valued = takes_value(command, |argument| argument.get_short() == Some(letter));
-        if is_valued != Some(false) {
-            let rest = letters.as_str();
-            let rest = rest.strip_prefix('=').unwrap_or(rest);
-            let attached = (!rest.is_empty()).then(|| rest.to_owned());
-            return (format!("-{letter}"), attached, is_valued);
-        }
-    }
-    (String::new(), None, Some(false))
-}
-
-/// Whether the option takes a value; none when there is no such option.
-fn takes_value(command: &clap::Command, is_it: impl Fn(&clap::Arg) -> bool) -> Option<bool> {
-    let option = command.get_arguments().find(|argument| is_it(argument))?;
-    Some(matches!(
-        option.get_action(),
-        ArgAction::Set | ArgAction::Append
-    ))
-}
-
-fn is_named_like_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    [
-        "secret",
-        "token",
-        "password",
-        "credential",
-        "value",
-        "client",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
-}
-
-/// An error in words of its own, where clap's would repeat a value.
-fn without_values(error: &clap::Error) -> Option<String> {
-    let option = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(option)) => known_option(option),
-        _ => None,
+/// Why these arguments are not even parsed: one looks like a secret.
+pub(crate) fn refusal(arguments: &[OsString]) -> Option<String> {
+    let is_secret = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        // The value of a short option may be attached to it.
+        looks_like_secret(&text) || looks_like_secret(text.trim_start_matches('-'))
     };
-    let option = option.as_deref();
+    let found = arguments.iter().any(is_secret);
+    found.then(|| format!("an argument looks like a credential\n\n{TIP}"))
+}
+
+/// What clap has to say about a wrong command line, where its own words would repeat a value.
+pub(crate) fn without_values(store: &clap::Command, error: &clap::Error) -> Option<String> {
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.as_str(),
+        _ => "",
+    };
+    let option = argument.split([' ', '=']).next().unwrap_or_default();
+    let is_known = store.get_arguments().any(|known| {
+        let long = option.strip_prefix("--");
+        long.is_some() && known.get_long() == long
+    });
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
@@ -135,51 +47,64 @@ fn without_values(error: &clap::Error) -> Option<String> {
                 Some(ContextValue::Strings(values)) if !values.is_empty() => {
                     format!("; it may be {}", values.join(", "))
                 }
-                _ if option == Some("--expires-at") => {
+                _ if option == "--expires-at" => {
                     "; write a day like 2027-05-20, or an instant like 2027-05-20T08:00:00Z"
                         .to_owned()
                 }
                 _ => String::new(),
             };
-            let of = option.map_or_else(String::new, |option| format!(" of `{option}`"));
-            Some(format!(
-                "the value{of} is missing, or none that it may have{allowed}"
-            ))
+            let of = if is_known {
+                format!(" of `{option}`")
+            } else {
+                String::new()
+            };
+            Some(format!("the value{of} is missing or not allowed{allowed}"))
         }
-        _ => Some(match option {
-            Some(option) => format!("`{option}` cannot be used like this"),
-            None => "there is an option that does not exist".to_owned(),
-        }),
+        _ if is_known => Some(format!("`{option}` cannot be used like this")),
+        _ if !option.starts_with('-') || option == "--" => Some(format!(
+            "there is a value that belongs to no option\n\n{TIP}"
+        )),
+        _ if is_named_like_secret(option) => {
+            Some(format!("there is an option for a credential\n\n{TIP}"))
+        }
+        _ => Some("there is an option that does not exist".to_owned()),
     }
 }
 
-/// The option as its help names it; none when it is not one of ours.
-fn known_option(text: &str) -> Option<String> {
-    let name = text.split([' ', '=']).next()?.strip_prefix("--")?;
-    let command = crate::clap_command(NAME);
-    let is_known = command
-        .get_arguments()
-        .any(|argument| argument.get_long() == Some(name));
-    is_known.then(|| format!("--{name}"))
-}
-
-fn usage_error(kind: ErrorKind, problem: &str) -> ExitCode {
-    let error = crate::clap_command(NAME).error(kind, problem);
-    let _ = error.print();
-    exit_code(&error)
-}
-
-fn exit_code(error: &clap::Error) -> ExitCode {
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+fn is_named_like_secret(option: &str) -> bool {
+    let option = option.to_ascii_lowercase();
+    [
+        "secret",
+        "token",
+        "password",
+        "credential",
+        "value",
+        "client",
+    ]
+    .iter()
+    .any(|word| option.contains(word))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::Args;
 
+    use super::*;
+    use crate::store::StoreOptions;
+
+    fn store() -> clap::Command {
+        StoreOptions::augment_args(clap::Command::new("store"))
+    }
+
+    fn of_clap(arguments: &[&str]) -> Option<clap::Error> {
+        let words = [&["store"], arguments].concat();
+        store().try_get_matches_from(words).err()
+    }
+
+    /// What is said of a command line in our own words, unparsed or after clap.
     fn refuse(arguments: &[&str]) -> Option<String> {
-        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        refusal(&arguments)
+        let words: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        refusal(&words).or_else(|| without_values(&store(), &of_clap(arguments)?))
     }
 
     #[test]
@@ -239,9 +164,9 @@ mod tests {
             &["--planted=planted"],
             &["--application", "a", "--application", "planted"],
         ] {
-            let all = ["lwa", NAME].iter().chain(arguments);
-            let error = Arguments::try_parse_from(all).unwrap_err();
-            let problem = without_values(&error).unwrap_or_else(|| error.to_string());
+            let problem = refuse(arguments)
+                .or_else(|| Some(of_clap(arguments)?.to_string()))
+                .unwrap_or_else(|| panic!("{arguments:?}"));
             assert!(!problem.contains("planted"), "{arguments:?}: {problem}");
         }
     }

@@ -5,15 +5,15 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use anyhow::Context;
+use lwa_core::SecretString;
 use lwa_core::application::Role;
 use lwa_core::store::input::{MAX_INPUT, document, value};
 use lwa_core::store::{Extent, Order};
 use lwa_core::vault::CredentialValues;
-use lwa_core::{ExposeSecret, SecretString};
 use secrecy::zeroize::Zeroizing;
 
-use crate::Failure;
-use crate::arguments::StoreOptions;
+use super::options::StoreOptions;
+use crate::failure::Failure;
 
 /// Everything that was given; empty with `--keep`.
 pub(super) fn read(options: &StoreOptions, order: &Order) -> Result<CredentialValues, Failure> {
@@ -53,50 +53,38 @@ fn bounded(source: impl Read) -> io::Result<SecretString> {
     if bytes.len() > MAX_INPUT {
         return Err(invalid(format!("it is longer than {MAX_INPUT} bytes")));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| invalid("it is no UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| invalid("it is not UTF-8".to_owned()))?;
     Ok(text.into())
 }
 
 /// Asks a person, who does not see what is typed.
 fn ask(order: &Order, role: Option<&Role>) -> Result<CredentialValues, Failure> {
-    let name = &order.application;
     let all = [
         Role::ClientId,
         Role::ClientSecret,
         Role::RefreshToken { seller: None },
     ];
+    let (roles, hint) = match role {
+        Some(role) => (std::slice::from_ref(role), "not shown"),
+        None => (&all[..], "not shown; Enter leaves it as it is"),
+    };
     let mut credentials = CredentialValues::new();
-    if let Some(role) = role {
-        let typed = prompt(&format!("{role} of {name} (not shown): "))?;
-        credentials.insert(role.clone(), checked(role, &typed)?);
-        return Ok(credentials);
-    }
-    for role in all {
-        let question = format!("{role} of {name} (not shown; Enter leaves it as it is): ");
-        let typed = prompt(&question)?;
-        if !typed.expose_secret().trim().is_empty() {
-            let value = checked(&role, &typed)?;
-            credentials.insert(role, value);
+    for role_asked in roles {
+        let question = format!("{role_asked} of {} ({hint}): ", order.application);
+        let typed = rpassword::prompt_password(upper(&question))
+            .map(Zeroizing::new)
+            .context("nothing was stored: nothing was typed")?;
+        if role.is_some() || !typed.trim().is_empty() {
+            let typed = value(role_asked, &SecretString::from(typed.as_str()))
+                .context("nothing was stored: what was typed cannot be used")?;
+            credentials.insert(role_asked.clone(), typed);
         }
     }
     Ok(credentials)
 }
 
-fn prompt(question: &str) -> Result<SecretString, Failure> {
-    let typed = rpassword::prompt_password(upper(question))
-        .map(Zeroizing::new)
-        .context("nothing was stored: nothing was typed")?;
-    Ok(typed.as_str().into())
-}
-
-fn checked(role: &Role, typed: &SecretString) -> Result<SecretString, Failure> {
-    Ok(value(role, typed).context("nothing was stored: what was typed cannot be used")?)
-}
-
 fn upper(text: &str) -> String {
     let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
+    let first = letters.next().into_iter();
+    first.flat_map(char::to_uppercase).chain(letters).collect()
 }

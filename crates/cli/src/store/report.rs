@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
+use clap::ValueEnum;
 use lwa_aws::clock::SystemClock;
 use lwa_core::ExposeSecret;
 use lwa_core::application::Role;
@@ -12,38 +13,39 @@ use lwa_core::ports::Clock;
 use lwa_core::store::carry_out::{Outcome, may_be_written};
 use lwa_core::store::plan::{Plan, Step};
 use lwa_core::store::verification::stored;
-use lwa_core::store::{Extent, Found, Order};
+use lwa_core::store::{Found, Order};
 use lwa_core::vault::CredentialValues;
 use lwa_core::vault::VaultKind;
 use lwa_core::wording;
 use serde_json::{Value, json};
 
-use crate::Failure;
-use crate::arguments::StoreOptions;
-use crate::terminal::{BAD, BOLD, DIM, GOOD, WARNING, fields, paragraph};
+use super::options::StoreOptions;
+use crate::failure::Failure;
+use crate::terminal::{BAD, BOLD, DIM, GOOD, WARNING, fields, paragraph, write_json};
 
-/// What LWA has to do with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether LWA accepted the credentials.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Verified {
-    /// It gave a token.
-    ByLwa,
-    /// Somebody did not want it to be asked.
+    /// It issued a token.
+    Accepted,
+    /// `--no-verify` was given.
     NotAsked,
-    /// There was nothing to ask it about.
+    /// There was no new value to ask it about.
     NothingNew,
 }
 
 impl Verified {
-    const fn as_str(self) -> &'static str {
+    /// For `--json`, and for a person.
+    const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::ByLwa => "accepted",
-            Self::NotAsked => "not-asked",
-            Self::NothingNew => "nothing-new",
+            Self::Accepted => ("accepted", "issued a token"),
+            Self::NotAsked => ("not-asked", "was not asked (--no-verify)"),
+            Self::NothingNew => ("nothing-new", "was not asked: no value is new"),
         }
     }
 }
 
-/// All that is told about a run.
+/// Everything that is told about a run.
 pub(super) struct Report<'a> {
     pub(super) options: &'a StoreOptions,
     pub(super) order: &'a Order,
@@ -53,7 +55,8 @@ pub(super) struct Report<'a> {
     pub(super) client_id: Option<String>,
 }
 
-/// The client id that will be stored. It is no secret, but what does not look like one may be.
+/// The client id that will be stored. It is not secret, but a text that does not look like one
+/// may be.
 pub(super) fn client_id(given: &CredentialValues, found: &Found) -> Option<String> {
     let stored = stored(found);
     let id = given
@@ -69,62 +72,50 @@ impl Report<'_> {
         if self.options.json {
             return Ok(());
         }
+        let (order, plan) = (self.order, self.plan);
         let mut out = anstream::stdout();
-        let vault = match self.order.vault {
+        let vault = match order.vault {
             VaultKind::ParameterStore => "Parameter Store",
             VaultKind::SecretsManager => "Secrets Manager",
         };
         writeln!(
             out,
             "{BOLD}CredentialValues of {} in {vault}, {}{BOLD:#}",
-            self.order.application, self.region
+            order.application, self.region
         )?;
-        let id = match &self.client_id {
-            Some(id) => id.clone(),
-            None => "not shown: it does not begin like a client id".to_owned(),
-        };
-        let lwa = match self.verified {
-            Verified::ByLwa => "gave a token",
-            Verified::NotAsked => "was not asked (--no-verify)",
-            Verified::NothingNew => "was not asked: no value is new",
-        };
-        let mut facts = vec![("client id", id)];
-        if let Some(deadline) = self.deadline() {
-            facts.push(("deadline", deadline));
+        let id = self.client_id.as_deref();
+        let id = id.unwrap_or("not shown: it does not begin like a client id");
+        let mut facts = vec![("client id", id.to_owned())];
+        if let Some(deadline) = &plan.deadline {
+            let left = wording::remaining(deadline, SystemClock.now());
+            let basis = match deadline.basis {
+                Basis::Reported => "",
+                Basis::Estimated | Basis::Doubtful => ", an estimate",
+            };
+            let date = wording::date(deadline.at);
+            facts.push(("deadline", format!("{date}, {left}{basis}")));
         }
-        facts.push(("LWA", lwa.to_owned()));
+        facts.push(("LWA", self.verified.words().1.to_owned()));
         fields(&mut out, &facts)?;
-        if !self.plan.steps.is_empty() {
+        if !plan.steps.is_empty() {
             writeln!(out, "\n{BOLD}To be written:{BOLD:#}")?;
         }
-        for (number, step) in self.plan.steps.iter().enumerate() {
-            let opening = format!("  {}. ", number + 1);
-            let operation = step.write.operation();
-            let text = format!("{} ({operation}): {}", step.place, step.what);
-            paragraph(&mut out, Style::new(), &opening, &text)?;
+        for (number, step) in (1..).zip(&plan.steps) {
+            let text = format!("{}: {}", named(step), step.what);
+            paragraph(&mut out, Style::new(), &format!("  {number}. "), &text)?;
         }
-        if !self.plan.unchanged.is_empty() {
-            writeln!(out, "\n{BOLD}As it should be already:{BOLD:#}")?;
-            for place in &self.plan.unchanged {
-                paragraph(&mut out, DIM, "  ", place)?;
-            }
+        if !plan.unchanged.is_empty() {
+            writeln!(out, "\n{BOLD}Already as it should be:{BOLD:#}")?;
         }
-        for note in &self.plan.notes {
+        for place in &plan.unchanged {
+            paragraph(&mut out, DIM, "  ", place)?;
+        }
+        for note in &plan.notes {
             writeln!(out)?;
             paragraph(&mut out, WARNING, "! ", note)?;
         }
         writeln!(out)?;
         Ok(())
-    }
-
-    fn deadline(&self) -> Option<String> {
-        let deadline = self.plan.deadline.as_ref()?;
-        let basis = match deadline.basis {
-            Basis::Reported => "",
-            Basis::Estimated | Basis::Doubtful => ", an estimate",
-        };
-        let left = wording::remaining(deadline, SystemClock.now());
-        Some(format!("{}, {left}{basis}", wording::date(deadline.at)))
     }
 
     /// What became of one step, as soon as it is known.
@@ -133,22 +124,25 @@ impl Report<'_> {
             return Ok(());
         }
         let mut out = anstream::stdout();
-        let (style, sign, text) = match outcome {
-            Outcome::Done => (GOOD, "\u{2713}", "done".to_owned()),
-            Outcome::Failed(error) if may_be_written(error) => (
-                BAD,
-                "\u{2717}",
-                format!("may or may not be written: {error}"),
-            ),
-            Outcome::Failed(error) => (BAD, "\u{2717}", format!("not written: {error}")),
-            Outcome::NotTried => (DIM, "\u{b7}", "not tried".to_owned()),
+        let (style, sign) = match outcome {
+            Outcome::Done => (GOOD, '\u{2713}'),
+            Outcome::Failed(_) => (BAD, '\u{2717}'),
+            Outcome::NotTried => (DIM, '\u{b7}'),
         };
-        let text = format!("{} ({}): {text}", step.place, step.write.operation());
+        let text = match told(outcome) {
+            ("written", _) => "done".to_owned(),
+            ("unclear", detail) => {
+                format!("may or may not be written: {}", detail.unwrap_or_default())
+            }
+            (_, Some(detail)) => format!("not written: {detail}"),
+            (_, None) => "not tried".to_owned(),
+        };
+        let text = format!("{}: {text}", named(step));
         paragraph(&mut out, style, &format!("{sign} {number}. "), &text)?;
         out.flush()
     }
 
-    /// The last word.
+    /// How the run ended, in `words` where it ended well or before the first write.
     pub(super) fn end(
         &self,
         outcomes: &[Outcome],
@@ -156,42 +150,35 @@ impl Report<'_> {
         is_good: bool,
     ) -> Result<bool, Failure> {
         if self.options.json {
-            let mut out = anstream::stdout();
-            writeln!(out, "{:#}", self.to_json(outcomes))?;
+            write_json(&self.to_json(outcomes))?;
             return Ok(is_good);
         }
         let mut out = anstream::stdout();
         let is_carried_out = outcomes.iter().any(|outcome| *outcome != Outcome::NotTried);
-        if is_carried_out {
-            writeln!(out)?;
+        if !is_carried_out {
+            let style = if is_good { GOOD } else { WARNING };
+            writeln!(out, "{style}{words}{style:#}")?;
+            return Ok(is_good);
         }
+        writeln!(out)?;
         if is_good {
             writeln!(out, "{GOOD}{words}{GOOD:#}")?;
-            if is_carried_out {
-                let name = &self.order.application;
-                writeln!(
-                    out,
-                    "Check it: lwa token --application {name} --check{}",
-                    self.place()
-                )?;
-                if let Some(file) = &self.options.from
-                    && file.as_os_str() != "-"
-                {
-                    let text =
-                        format!("{} still holds the credentials: delete it.", file.display());
-                    paragraph(&mut out, WARNING, "", &text)?;
-                }
+            let (name, place) = (&self.order.application, self.place());
+            writeln!(
+                out,
+                "Check it: lwa token --application {name} --check{place}"
+            )?;
+            let file = self.options.from.as_deref();
+            if let Some(file) = file.filter(|file| file.as_os_str() != "-") {
+                let text = format!("{} still holds the credentials: delete it.", file.display());
+                paragraph(&mut out, WARNING, "", &text)?;
             }
             return Ok(true);
         }
-        if !is_carried_out {
-            writeln!(out, "{WARNING}{words}{WARNING:#}")?;
-            return Ok(false);
-        }
         let done = outcomes.iter().filter(|o| **o == Outcome::Done).count();
         let text = format!(
-            "Written: {done} of {}. What is written stays, and does no harm. Run this with the \
-             same values to go on; it ends the same wherever it was interrupted:",
+            "Written: {done} of {}. Run the command again with the same values to continue; it \
+             is idempotent:",
             outcomes.len()
         );
         paragraph(&mut out, BOLD, "", &text)?;
@@ -206,52 +193,47 @@ impl Report<'_> {
     /// The command that goes on, with the same deadline whenever it is run.
     fn resume(&self) -> String {
         let options = self.options;
-        let mut words = vec!["lwa store".to_owned()];
-        let mut add = |option: &str, value: &str| words.push(format!("{option} {}", shell(value)));
-        add("--application", self.order.application.as_str());
-        if let Some(seller) = &options.seller {
-            add("--seller", seller);
-        } else if let Some(only) = options.only {
-            add("--only", only.as_str());
-        }
-        if let Some(file) = &options.from {
-            add("--from", &file.to_string_lossy());
-        }
-        if let Some(key) = &options.key {
-            add("--key", key);
-        }
-        let has_secret = match &self.order.extent {
-            Extent::Application => true,
-            Extent::Only(roles) => roles.contains(&Role::ClientSecret),
-        };
-        if has_secret
-            && let Some(deadline) = &self.plan.deadline
-            && deadline.basis == Basis::Reported
-        {
-            add("--expires-at", &deadline.at.to_string());
+        let only = options.only.and_then(|only| only.to_possible_value());
+        let only = only.filter(|_| options.seller.is_none());
+        let has_secret = self.order.extent.includes(&Role::ClientSecret);
+        let deadline = self.plan.deadline.as_ref();
+        let deadline = deadline.filter(|found| has_secret && found.basis == Basis::Reported);
+        let mut words = "lwa store".to_owned();
+        for (option, value) in [
+            ("application", Some(self.order.application.to_string())),
+            ("seller", options.seller.clone()),
+            ("only", only.map(|only| only.get_name().to_owned())),
+            (
+                "from",
+                options.from.as_ref().map(|file| file.display().to_string()),
+            ),
+            ("key", options.key.clone()),
+            (
+                "expires-at",
+                deadline.map(|deadline| deadline.at.to_string()),
+            ),
+        ] {
+            words.extend(value.map(|value| format!(" --{option} {}", shell(&value))));
         }
         for (option, is_given) in [
-            ("--keep", options.keep),
-            ("--no-verify", options.no_verify),
-            ("--yes", options.yes),
-            ("--json", options.json),
+            (" --keep", options.keep),
+            (" --no-verify", options.no_verify),
+            (" --yes", options.yes),
+            (" --json", options.json),
         ] {
-            if is_given {
-                words.push(option.to_owned());
-            }
+            words.extend(is_given.then_some(option));
         }
-        format!("{}{}", words.join(" "), self.place())
+        words + &self.place()
     }
 
     /// The options that say where all of it is, as they were given.
     fn place(&self) -> String {
-        let options = self.options;
-        let vault = options.vault.map(|vault| vault.as_str().to_owned());
+        let target = &self.options.target;
         [
-            ("--vault", &vault),
-            ("--profile", &options.aws.profile),
-            ("--region", &options.aws.region),
-            ("--endpoint-url", &options.aws.endpoint_url),
+            ("--vault", &target.vault),
+            ("--profile", &target.aws.profile),
+            ("--region", &target.aws.region),
+            ("--endpoint-url", &target.aws.endpoint_url),
         ]
         .into_iter()
         .filter_map(|(option, value)| Some(format!(" {option} {}", shell(value.as_deref()?))))
@@ -259,20 +241,10 @@ impl Report<'_> {
     }
 
     fn to_json(&self, outcomes: &[Outcome]) -> Value {
-        let steps: Vec<Value> = self
-            .plan
-            .steps
-            .iter()
-            .zip(outcomes)
+        let steps = self.plan.steps.iter().zip(outcomes);
+        let steps: Vec<Value> = steps
             .map(|(step, outcome)| {
-                let (outcome, detail) = match outcome {
-                    Outcome::Done => ("written", None),
-                    Outcome::Failed(error) if may_be_written(error) => {
-                        ("unclear", Some(error.to_string()))
-                    }
-                    Outcome::Failed(error) => ("failed", Some(error.to_string())),
-                    Outcome::NotTried => ("not-tried", None),
-                };
+                let (outcome, detail) = told(outcome);
                 json!({
                     "operation": step.write.operation(),
                     "place": step.place,
@@ -282,16 +254,14 @@ impl Report<'_> {
                 })
             })
             .collect();
-        let failed = outcomes
-            .iter()
-            .any(|outcome| matches!(outcome, Outcome::Failed(_)));
+        let has_failed = outcomes.iter().any(|o| matches!(o, Outcome::Failed(_)));
         let deadline = self.plan.deadline.as_ref();
         json!({
             "application": self.order.application.as_str(),
             "region": self.region,
             "dry_run": self.options.dry_run,
             "client_id": self.client_id,
-            "lwa": self.verified.as_str(),
+            "lwa": self.verified.words().0,
             "deadline": deadline.map(|deadline| deadline.at.to_string()),
             "deadline_basis": deadline.map(|deadline| match deadline.basis {
                 Basis::Reported => "reported",
@@ -300,12 +270,27 @@ impl Report<'_> {
             "steps": steps,
             "unchanged": self.plan.unchanged,
             "notes": self.plan.notes,
-            "resume": failed.then(|| self.resume()),
+            "resume": has_failed.then(|| self.resume()),
         })
     }
 }
 
-/// What to do about failures that are easily mended.
+/// A step by its place and operation.
+fn named(step: &Step) -> String {
+    format!("{} ({})", step.place, step.write.operation())
+}
+
+/// An outcome as `--json` spells it, and why it is one.
+fn told(outcome: &Outcome) -> (&'static str, Option<String>) {
+    match outcome {
+        Outcome::Done => ("written", None),
+        Outcome::Failed(error) if may_be_written(error) => ("unclear", Some(error.to_string())),
+        Outcome::Failed(error) => ("failed", Some(error.to_string())),
+        Outcome::NotTried => ("not-tried", None),
+    }
+}
+
+/// What to do about failures that are easily mended, told by the service's own code.
 fn advice(outcome: &Outcome) -> Option<&'static str> {
     let Outcome::Failed(error) = outcome else {
         return None;
@@ -324,9 +309,7 @@ fn advice(outcome: &Outcome) -> Option<&'static str> {
         );
     }
     if has("ParameterAlreadyExists") || has("ResourceExistsException") {
-        return Some(
-            "Somebody created it in the meantime, or a first attempt was written after all.",
-        );
+        return Some("It was created in the meantime, or the first attempt succeeded after all.");
     }
     None
 }

@@ -1,4 +1,4 @@
-//! What is to be said about one credential, from its metadata alone.
+//! What is known about one credential and wrong with it, from its metadata alone.
 
 use std::collections::BTreeMap;
 
@@ -85,7 +85,8 @@ pub fn client_secret(
         metadata.last_modified_user.as_deref(),
         rules,
     ));
-    let parameter = parameter(place, metadata);
+    let vault = VaultKind::ParameterStore;
+    let parameter = undated(&place.application, vault, &metadata.name);
     assess(
         parameter,
         Some(&place.role),
@@ -109,7 +110,8 @@ pub fn other_parameter(
     let policies = checks::policies(&metadata.policies, now);
     let writer = checks::writer(metadata.last_modified_user.as_deref(), rules);
     let problems = encryption.into_iter().chain(policies).chain(writer);
-    let parameter = parameter(place, metadata);
+    let vault = VaultKind::ParameterStore;
+    let parameter = undated(&place.application, vault, &metadata.name);
     findings(&parameter, Some(&place.role), problems)
 }
 
@@ -159,18 +161,10 @@ pub fn needs_versions(metadata: &SecretMetadata) -> bool {
 
 /// Whether people are reminded of a deadline today: on the configured days before it, and on
 /// every day after it.
-pub fn is_reminder_day(deadline: &Deadline, rules: &Rules, now: Timestamp) -> bool {
+fn is_reminder_day(deadline: &Deadline, rules: &Rules, now: Timestamp) -> bool {
     deadline.has_passed(now)
         || u32::try_from(deadline.days_left(now))
             .is_ok_and(|days| rules.reminder_days.contains(&days))
-}
-
-fn parameter(place: &Place, metadata: &ParameterMetadata) -> ApplicationDeadline {
-    undated(
-        &place.application,
-        VaultKind::ParameterStore,
-        &metadata.name,
-    )
 }
 
 /// A credential of which nothing is known but where it is.
@@ -209,30 +203,23 @@ fn assess(
             None
         });
     let today = utc_date(now);
-    let ends = exemption.as_ref().map(|exemption| exemption.until);
-    let ended_yesterday = ends.and_then(|date| date.tomorrow().ok()) == Some(today);
-    let (holding, ended) = if ends.is_some_and(|date| today <= date) {
-        (exemption, None)
-    } else {
-        (
-            None,
-            exemption.filter(|_| ended_yesterday && !problems.is_empty()),
-        )
-    };
+    secret.exemption = exemption.clone().filter(|it| today <= it.until);
+    let ended_exemption = exemption
+        .filter(|it| it.until.tomorrow().ok() == Some(today))
+        .filter(|_| !problems.is_empty());
     let owner = known.record.tags.owner.as_deref();
     secret.owner = owner.map(|owner| elide_end(owner.trim(), TAG_LIMIT));
     secret.deadline = known.deadline;
     secret.days_left = known.deadline.map(|deadline| deadline.days_left(now));
-    if holding.is_none() {
+    if secret.exemption.is_none() {
         secret.severity = problems.iter().map(|(_, severity, _)| *severity).max();
     }
-    secret.exemption = holding;
     let is_due = known
         .deadline
         .is_some_and(|deadline| is_reminder_day(&deadline, rules, now));
     Assessment {
         findings: findings(&secret, role, problems),
-        ended_exemption: ended,
+        ended_exemption,
         reminder_due: is_due && secret.exemption.is_none(),
         notes,
         application: secret,
@@ -563,7 +550,7 @@ mod tests {
             "arn:aws:iam::111122223333:user/receiver",
             &["LWA012 warning"],
         );
-        // Emulators, and parameters older than the field, name nobody.
+        // Emulators, and parameters older than the field, name no writer.
         check(role, "N/A", &[]);
     }
 

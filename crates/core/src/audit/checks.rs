@@ -6,10 +6,10 @@ use crate::application::Role;
 use crate::audit::findings::Code;
 use crate::audit::{Rules, policy_times, sentences};
 use crate::deadline::{Basis, Deadline, OVERLAP_DAYS, days};
-use crate::policy_notice::deadline_severity;
 use crate::secret::SecretRecord;
-use crate::severity::Severity;
+use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::text::quotable;
+use crate::urgency::deadline_severity;
 use crate::vault::ports::{InlinePolicy, ParameterMetadata, SecretVersionEntry, has_stage, stage};
 
 /// How long a rotation request may stay unanswered.
@@ -40,29 +40,33 @@ pub(super) fn deadline(known: &Known, rules: &Rules, now: Timestamp) -> Vec<Prob
     let Some(deadline) = known.deadline else {
         if known.is_complete {
             let detail = sentences::UNKNOWN_DEADLINE.to_owned();
-            problems.push((Code::Lwa010, Severity::Warning, detail));
+            problems.push((Code::Lwa010, Warning, detail));
         }
         return problems;
     };
     let lifetime = rules.secret_lifetime_days;
     let written = written_since_issue(known, deadline, lifetime);
-    let basis = sentences::basis(known, &deadline, written, lifetime);
+    let basis = match deadline.basis {
+        Basis::Reported => sentences::reported(written),
+        Basis::Doubtful => sentences::doubtful(),
+        Basis::Estimated => sentences::counted(lifetime, &known.record.tags, known.is_complete),
+    };
     let severity = deadline_severity(&deadline, now);
     if deadline.has_passed(now) {
         let detail = sentences::passed(&deadline, &basis, now);
         problems.push((Code::Lwa001, severity, detail));
-    } else if severity > Severity::Info {
+    } else if severity > Info {
         let detail = sentences::near(&deadline, &basis, now);
         problems.push((Code::Lwa002, severity, detail));
     }
     if deadline.basis.is_estimate() && known.is_complete {
         let detail = sentences::estimated(&deadline, &basis);
-        problems.push((Code::Lwa010, Severity::Info, detail));
+        problems.push((Code::Lwa010, Info, detail));
     }
     if let Some(requested) = known.record.tags.rotation_requested_at
         && now.duration_since(requested) > ROTATION_PATIENCE
     {
-        let severity = severity.max(Severity::Warning);
+        let severity = severity.max(Warning);
         problems.push((Code::Lwa009, severity, sentences::unanswered(requested)));
     }
     problems
@@ -84,27 +88,20 @@ fn written_since_issue(known: &Known, deadline: Deadline, lifetime: u32) -> Opti
 
 /// The encryption of a parameter; a client id is no secret.
 pub(super) fn parameter_encryption(role: &Role, metadata: &ParameterMetadata) -> Option<Problem> {
-    let at_worst = |severity| {
-        if *role == Role::ClientId {
-            Severity::Info
-        } else {
-            severity
-        }
+    let (plain, managed) = match role {
+        Role::ClientId => (Info, Info),
+        _ => (Critical, Warning),
     };
-    if metadata.parameter_type != "SecureString" {
-        let detail = sentences::plain_text(&metadata.parameter_type);
-        return Some((Code::Lwa003, at_worst(Severity::Critical), detail));
+    if metadata.parameter_type == "SecureString" {
+        return key(metadata.key_id.as_deref(), "alias/aws/ssm", managed);
     }
-    key(
-        metadata.key_id.as_deref(),
-        "alias/aws/ssm",
-        at_worst(Severity::Warning),
-    )
+    let detail = sentences::plain_text(&metadata.parameter_type);
+    Some((Code::Lwa003, plain, detail))
 }
 
 /// The key of a secret in Secrets Manager.
 pub(super) fn secret_key(key_id: Option<&str>) -> Option<Problem> {
-    key(key_id, "alias/aws/secretsmanager", Severity::Warning)
+    key(key_id, "alias/aws/secretsmanager", Warning)
 }
 
 /// Finds the AWS-managed key of a service, which is named by its alias, or by none at all.
@@ -121,11 +118,7 @@ pub(super) fn reminders(
     now: Timestamp,
 ) -> Option<Problem> {
     if !metadata.policies.iter().any(policy_times::is_reminder) {
-        return Some((
-            Code::Lwa005,
-            Severity::Info,
-            sentences::NO_REMINDER.to_owned(),
-        ));
+        return Some((Code::Lwa005, Info, sentences::NO_REMINDER.to_owned()));
     }
     let deadline = deadline.filter(|deadline| !deadline.has_passed(now))?.at;
     let first = policy_times::first_reminder(&metadata.policies, metadata.last_modified?)?;
@@ -133,7 +126,7 @@ pub(super) fn reminders(
     is_late.then(|| {
         (
             Code::Lwa005,
-            Severity::Warning,
+            Warning,
             sentences::late_reminder(first, deadline),
         )
     })
@@ -146,16 +139,13 @@ pub(super) fn policies(policies: &[InlinePolicy], now: Timestamp) -> Vec<Problem
     let failed: Vec<_> = failed.map(|policy| quotable(&policy.policy_type)).collect();
     if !failed.is_empty() {
         let detail = sentences::failed_policies(&failed);
-        problems.push((Code::Lwa006, Severity::Warning, detail));
+        problems.push((Code::Lwa006, Warning, detail));
     }
-    let mut deleting = policies
-        .iter()
-        .filter(|p| p.policy_type == policy_times::EXPIRATION);
-    if let Some(policy) = deleting.next() {
+    if let Some(policy) = policies.iter().find(|policy| policy_times::deletes(policy)) {
         let at = policy_times::deletion(policy);
         let basis = Basis::Reported;
         let severity = at.map(|at| deadline_severity(&Deadline { at, basis }, now));
-        let severity = severity.unwrap_or(Severity::Warning).max(Severity::Warning);
+        let severity = severity.unwrap_or(Warning).max(Warning);
         problems.push((Code::Lwa008, severity, sentences::deletion(at)));
     }
     problems
@@ -168,7 +158,7 @@ pub(super) fn writer(found: Option<&str>, rules: &Rules) -> Option<Problem> {
     let found = found.filter(|found| found.starts_with("arn:"))?;
     let is_expected =
         expected == found || role_of(expected).is_some_and(|role| role_of(found) == Some(role));
-    (!is_expected).then(|| (Code::Lwa012, Severity::Warning, sentences::writer(found)))
+    (!is_expected).then(|| (Code::Lwa012, Warning, sentences::writer(found)))
 }
 
 /// Partition, account and name of the role behind an ARN. A session of a role is the role
@@ -189,17 +179,12 @@ fn role_of(arn: &str) -> Option<(&str, &str, &str)> {
 
 /// Versions that have been pending for too long.
 pub(super) fn staging(versions: &[SecretVersionEntry], now: Timestamp) -> Vec<Problem> {
-    let pending = versions
-        .iter()
-        .filter(|version| is_pending(&version.stages));
+    let pending = versions.iter().filter(|it| is_pending(&it.stages));
     let left_over = pending.filter_map(|version| {
         let created = version.created_at?;
+        let is_left_over = now.duration_since(created) > STAGING_PATIENCE;
         let detail = sentences::pending_version(&version.id, stage::PENDING, created);
-        (now.duration_since(created) > STAGING_PATIENCE).then_some((
-            Code::Lwa011,
-            Severity::Warning,
-            detail,
-        ))
+        is_left_over.then_some((Code::Lwa011, Warning, detail))
     });
     left_over.collect()
 }

@@ -1,9 +1,9 @@
 //! The audit of a whole estate: what can be wrong, what is, and what people are told.
 //!
 //! Everything here is a decision over data. The auditor streams metadata past [`assessment`],
-//! which judges one credential at a time by its [`checks`](self); [`roster`] knows which
+//! which judges one credential at a time, check by check; [`roster`] knows which
 //! applications are complete; [`tally`] keeps counts and the worst of everything, in bounded
-//! memory; [`digest`] decides whether people hear about it and what they read.
+//! memory; [`digest`] decides whether a message goes out and what it says.
 //!
 //! An audit may take several invocations. What it keeps from one to the next derives serde's
 //! traits; the auditor gives that form a version. Programs and people read other forms.

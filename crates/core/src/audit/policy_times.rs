@@ -6,15 +6,17 @@ use serde_json::Value;
 
 use crate::vault::ports::InlinePolicy;
 
-/// The type of a policy that deletes its parameter.
-pub(super) const EXPIRATION: &str = "Expiration";
+/// Whether a policy deletes its parameter.
+pub(super) fn deletes(policy: &InlinePolicy) -> bool {
+    policy.policy_type == "Expiration"
+}
 
 /// Whether a policy reminds of a value that stays.
 pub(super) fn is_reminder(policy: &InlinePolicy) -> bool {
     ["NoChangeNotification", "ExpirationNotification"].contains(&policy.policy_type.as_str())
 }
 
-/// When an [`EXPIRATION`] policy deletes its parameter; none where that cannot be read.
+/// When a policy that [`deletes`] its parameter does so; none where that cannot be read.
 pub(super) fn deletion(policy: &InlinePolicy) -> Option<Timestamp> {
     let attributes = attributes(policy)?;
     attributes["Timestamp"].as_str()?.trim().parse().ok()
@@ -23,8 +25,7 @@ pub(super) fn deletion(policy: &InlinePolicy) -> Option<Timestamp> {
 /// When the first reminder of a parameter fires, or fired, that was last written at `written`;
 /// none where that of a single one cannot be read, which may be early enough.
 pub(super) fn first_reminder(policies: &[InlinePolicy], written: Timestamp) -> Option<Timestamp> {
-    let mut expirations = policies.iter().filter(|p| p.policy_type == EXPIRATION);
-    let expiration = expirations.find_map(deletion);
+    let expiration = policies.iter().filter(|it| deletes(it)).find_map(deletion);
     let fires = |policy: &InlinePolicy| {
         let attributes = attributes(policy)?;
         match policy.policy_type.as_str() {
@@ -33,11 +34,8 @@ pub(super) fn first_reminder(policies: &[InlinePolicy], written: Timestamp) -> O
         }
     };
     let reminders = policies.iter().filter(|policy| is_reminder(policy));
-    reminders
-        .map(fires)
-        .collect::<Option<Vec<_>>>()?
-        .into_iter()
-        .min()
+    let all: Option<Vec<_>> = reminders.map(fires).collect();
+    all?.into_iter().min()
 }
 
 fn span(attributes: &Value, name: &str) -> Option<SignedDuration> {

@@ -105,14 +105,6 @@ impl Roster {
         let pending = std::mem::take(&mut self.pending);
         self.settled.extend(pending.keys().map(fingerprint));
     }
-
-    /// Forgets all but `limit` of the settled applications. A refresh token of a forgotten one
-    /// makes it pending again, and the look-up that follows finds it complete.
-    pub fn forget_settled_beyond(&mut self, limit: usize) {
-        if self.settled.len() > limit {
-            self.settled = self.settled.iter().copied().take(limit).collect();
-        }
-    }
 }
 
 impl Parts {
@@ -184,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_order_a_complete_application_leaves_no_name_behind() {
+    fn a_complete_application_leaves_no_name_behind_in_any_order() {
         let seller = Role::RefreshToken {
             seller: Some(SellerId::parse("A1").unwrap()),
         };

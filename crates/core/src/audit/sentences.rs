@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::audit::checks::Known;
 use crate::deadline::{Basis, Deadline};
-use crate::tags;
+use crate::tags::{self, SecretTags};
 use crate::text::quotable;
 use crate::wording::{date, days, minute, remaining};
 
@@ -15,11 +14,8 @@ pub(super) const NO_REMINDER: &str =
     "It has no reminder policy, so only this audit reminds of its deadline.";
 
 pub(super) fn passed(deadline: &Deadline, basis: &str, now: Timestamp) -> String {
-    let how_long = remaining(deadline, now);
-    format!(
-        "The deadline {how_long}, at {}, {basis}.",
-        minute(deadline.at)
-    )
+    let (how_long, at) = (remaining(deadline, now), minute(deadline.at));
+    format!("The deadline {how_long}, at {at}, {basis}.")
 }
 
 pub(super) fn near(deadline: &Deadline, basis: &str, now: Timestamp) -> String {
@@ -27,10 +23,8 @@ pub(super) fn near(deadline: &Deadline, basis: &str, now: Timestamp) -> String {
         0 => "today".to_owned(),
         left => format!("in {}", days(left)),
     };
-    format!(
-        "It stops working {when}, at {}, {basis}.",
-        minute(deadline.at)
-    )
+    let at = minute(deadline.at);
+    format!("It stops working {when}, at {at}, {basis}.")
 }
 
 pub(super) fn estimated(deadline: &Deadline, basis: &str) -> String {
@@ -41,35 +35,34 @@ pub(super) fn estimated(deadline: &Deadline, basis: &str) -> String {
     format!("{problem}; {} is {basis}.", date(deadline.at))
 }
 
-/// How a deadline is known, as the end of a sentence. `written` is when a value was written
-/// that the reported date may not be about.
-pub(super) fn basis(
-    known: &Known,
-    deadline: &Deadline,
-    written: Option<Timestamp>,
-    lifetime: u32,
-) -> String {
-    let since = |event: &str| format!("an estimate of {} from {event}", days(lifetime.into()));
-    match (deadline.basis, written) {
-        (Basis::Reported, None) => "as reported".to_owned(),
-        (Basis::Reported, Some(written)) => format!(
-            "as reported; it was written on {}, and if that was a rotation, its tag {} is out of \
-             date",
-            date(written),
-            tags::SECRET_EXPIRES_AT
-        ),
-        (Basis::Doubtful, _) => "an estimate, because another value may have been stored since \
-                                 that date was reported"
-            .to_owned(),
-        (Basis::Estimated, _) if !known.is_complete => {
-            since("its last write, because its tags could not be read")
-        }
-        (Basis::Estimated, _) if known.record.tags.issued_at.is_some() => since("its issue"),
-        (Basis::Estimated, _) if known.record.tags.first_stored().is_some() => {
-            since("when it was first stored")
-        }
-        (Basis::Estimated, _) => since("its last write"),
-    }
+/// How a reported deadline is known, as the end of a sentence. `written` is when a value was
+/// written that the date may not be about.
+pub(super) fn reported(written: Option<Timestamp>) -> String {
+    let Some(written) = written.map(date) else {
+        return "as reported".to_owned();
+    };
+    let tag = tags::SECRET_EXPIRES_AT;
+    format!(
+        "as reported; it was written on {written}, and if that was a rotation, its tag {tag} is \
+         out of date"
+    )
+}
+
+/// The same of a deadline that is doubtful.
+pub(super) fn doubtful() -> String {
+    "an estimate, because another value may have been stored since it was reported".to_owned()
+}
+
+/// The same of a deadline that is estimated, from the first of the dates that are known.
+pub(super) fn counted(lifetime: u32, tags: &SecretTags, are_tags_known: bool) -> String {
+    let lifetime = days(lifetime.into());
+    let from = match (tags.issued_at, tags.first_stored()) {
+        (Some(_), _) => "its issue",
+        (None, Some(_)) => "when it was first stored",
+        (None, None) if are_tags_known => "its last write",
+        (None, None) => "its last write, because its tags could not be read",
+    };
+    format!("an estimate of {lifetime} from {from}")
 }
 
 pub(super) fn unanswered(requested: Timestamp) -> String {
@@ -112,11 +105,8 @@ pub(super) fn writer(found: &str) -> String {
 }
 
 pub(super) fn pending_version(id: &str, stage: &str, since: Timestamp) -> String {
-    format!(
-        "Version {} has been {stage} since {}.",
-        quotable(id),
-        minute(since)
-    )
+    let (id, since) = (quotable(id), minute(since));
+    format!("Version {id} has been {stage} since {since}.")
 }
 
 pub(super) fn no_client_id(name: &str) -> String {
@@ -139,8 +129,6 @@ pub(super) fn unreadable_tag(name: &str, credential: &str) -> String {
 }
 
 pub(super) fn unusable_exemption(credential: &str, problem: &str) -> String {
-    format!(
-        "{} of {credential} mutes nothing: {problem}",
-        tags::EXEMPT_UNTIL
-    )
+    let tag = tags::EXEMPT_UNTIL;
+    format!("{tag} of {credential} mutes nothing: {problem}")
 }

@@ -23,10 +23,8 @@ pub use crate::audit::top::{Ranked, Top};
 pub struct Limits {
     /// Findings, and as many muted ones.
     pub findings: usize,
-    /// Applications with their deadlines, the nearest first.
-    pub applications: usize,
-    /// Ended exemptions, notes, and things not seen, of each.
-    pub mentions: usize,
+    /// Nearest deadlines, ended exemptions, notes, and things not seen, of each.
+    pub others: usize,
 }
 
 impl Limits {
@@ -34,8 +32,7 @@ impl Limits {
     /// invocation hands to the next.
     pub const FUNCTION: Self = Self {
         findings: 120,
-        applications: 25,
-        mentions: 25,
+        others: 25,
     };
 
     /// For a report at a desk: everything.
@@ -45,8 +42,7 @@ impl Limits {
     pub const fn each(limit: usize) -> Self {
         Self {
             findings: limit,
-            applications: limit,
-            mentions: limit,
+            others: limit,
         }
     }
 }
@@ -117,11 +113,11 @@ impl Tally {
     pub fn limit(&mut self, limits: Limits) {
         self.findings.limit(limits.findings);
         self.exempt.limit(limits.findings);
-        self.deadlines.limit(limits.applications);
+        self.deadlines.limit(limits.others);
         self.reminders.limit(usize::MAX);
-        self.ended_exemptions.limit(limits.mentions);
-        self.not_seen.limit(limits.mentions);
-        self.notes.limit(limits.mentions);
+        self.ended_exemptions.limit(limits.others);
+        self.not_seen.limit(limits.others);
+        self.notes.limit(limits.others);
     }
 
     /// Puts everything in order.

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_are_kept_and_all_are_counted_whatever_the_order_they_come_in() {
+    fn the_first_are_kept_and_all_are_counted_in_any_order() {
         let mut up = Top::default();
         let mut down = Top::default();
         up.limit(3);

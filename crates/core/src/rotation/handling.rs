@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::client_ids::ClientIds;
-use super::memory::{HOPELESS_FOR, Memory};
 use super::notices::{Context, Rejection, message_rejected};
 use super::queue::{QueueMessage, should_notify_failure};
 use crate::config::Deployment;
-use crate::message::Notice;
+use crate::memory::{HOPELESS_FOR, Memory};
+use crate::notice::Notice;
 use crate::ports::{CallError, Clock, Notifier};
 use crate::secret::SecretRecord;
 use crate::tags::SecretTags;
@@ -135,7 +135,7 @@ where
         let notice = message_rejected(self.context(origin, now), rejection, id, holds_secret);
         self.publish(&notice).await?;
         self.rejected.insert(id.to_owned(), now);
-        Ok(notice.headline)
+        Ok(notice.opening())
     }
 
     /// Publishes the notice about a message that goes back to its queue, if people should hear of

@@ -11,7 +11,6 @@
 pub mod client_ids;
 pub mod expiry;
 pub mod handling;
-pub mod memory;
 pub mod notices;
 pub mod notification;
 pub mod ports;

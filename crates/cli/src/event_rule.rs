@@ -1,0 +1,275 @@
+//! Which of the rules match an event, and why none does.
+
+use std::fmt;
+
+use lwa_core::Layout;
+use lwa_core::rules::{self, EventRule};
+use lwa_core::text::quotable;
+use quamina::Quamina;
+use serde_json::{Map, Value};
+
+/// Rules with a matcher for their patterns.
+///
+/// The matcher does not know `$or`, nor `anything-but` with another operator in it; a rule that
+/// uses one is refused rather than matched wrongly.
+pub struct RuleSet {
+    rules: Vec<EventRule>,
+    matcher: Quamina<usize>,
+}
+
+impl RuleSet {
+    /// The rules that are deployed for the applications of `layout`.
+    pub fn deployed(layout: &Layout) -> Result<Self, InvalidRules> {
+        Self::new(rules::event_rules(layout)?)
+    }
+
+    /// The rules of a list in the form of `infra/event-rules.json`.
+    pub fn parse(text: &str, layout: &Layout) -> Result<Self, InvalidRules> {
+        Self::new(rules::event_rules_from(text, layout)?)
+    }
+
+    /// A matcher for `rules`.
+    pub fn new(rules: Vec<EventRule>) -> Result<Self, InvalidRules> {
+        let mut matcher = Quamina::new();
+        for (index, rule) in rules.iter().enumerate() {
+            matcher
+                .add_pattern(index, &rule.pattern.to_string())
+                .map_err(|error| InvalidRules::Pattern {
+                    rule: rule.name.clone(),
+                    problem: error.to_string(),
+                })?;
+        }
+        Ok(Self { rules, matcher })
+    }
+
+    /// All rules, in the order of the list.
+    pub fn rules(&self) -> &[EventRule] {
+        &self.rules
+    }
+
+    /// The rules that match `event`, in the order of the list. What is no object matches none.
+    pub fn matching(&self, event: &Value) -> Vec<&EventRule> {
+        // The matcher refuses what is no object, as EventBridge does.
+        let mut found = self
+            .matcher
+            .matches_for_event(event.to_string().as_bytes())
+            .unwrap_or_default();
+        found.sort_unstable();
+        found
+            .into_iter()
+            .filter_map(|index| self.rules.get(index))
+            .collect()
+    }
+
+    /// Why no rule matches: the rule that lacks least, and what it lacks.
+    pub fn closest(&self, event: &Value) -> Option<Mismatch> {
+        self.rules
+            .iter()
+            .map(|rule| Mismatch {
+                rule: rule.name.clone(),
+                fields: mismatches(&rule.pattern, event),
+            })
+            .min_by_key(|mismatch| mismatch.fields.len())
+    }
+}
+
+/// Rules that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidRules {
+    /// The list is not in the form of `infra/event-rules.json`.
+    #[error("the rules cannot be read")]
+    Form(#[from] serde_json::Error),
+    /// A pattern is not one of EventBridge.
+    #[error("the pattern of rule `{rule}` cannot be used: {problem}")]
+    Pattern {
+        /// The rule's name.
+        rule: String,
+        /// What is wrong with its pattern.
+        problem: String,
+    },
+}
+
+/// A rule that does not match an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The rule's name.
+    pub rule: String,
+    /// The fields that do not match.
+    pub fields: Vec<FieldMismatch>,
+}
+
+/// A field that does not match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldMismatch {
+    /// Its path, such as `detail.name`.
+    path: String,
+    /// What the event has there, shortened; none when it has nothing.
+    found: Option<String>,
+    /// What the rule asks for, one alternative each.
+    wanted: Vec<String>,
+    /// What is probably wrong with the rule itself.
+    advice: Option<String>,
+}
+
+impl fmt::Display for FieldMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.found {
+            Some(found) => write!(f, "{} is {found}", self.path)?,
+            None => write!(f, "{} is missing", self.path)?,
+        }
+        write!(f, "; the rule asks for {}", self.wanted.join(" or "))?;
+        if let Some(advice) = &self.advice {
+            write!(f, ". {advice}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The fields of a pattern that `event` does not match, each judged by a pattern of its own.
+fn mismatches(pattern: &Value, event: &Value) -> Vec<FieldMismatch> {
+    let mut fields = Vec::new();
+    leaves(pattern, &mut Vec::new(), &mut fields);
+    let text = event.to_string();
+    fields
+        .into_iter()
+        .filter(|(path, matchers)| !matches_alone(path, matchers, &text))
+        .map(|(path, matchers)| {
+            let found = path.iter().try_fold(event, |at, key| at.get(key));
+            FieldMismatch {
+                path: path.join("."),
+                found: found.map(|value| quotable(&value.to_string())),
+                wanted: matchers.iter().map(describe).collect(),
+                advice: glob_advice(&matchers),
+            }
+        })
+        .collect()
+}
+
+fn leaves(pattern: &Value, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, Vec<Value>)>) {
+    match pattern {
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                path.push(key.clone());
+                leaves(field, path, found);
+                path.pop();
+            }
+        }
+        Value::Array(matchers) => found.push((path.clone(), matchers.clone())),
+        _ => {}
+    }
+}
+
+fn matches_alone(path: &[String], matchers: &[Value], event: &str) -> bool {
+    let pattern = path
+        .iter()
+        .rev()
+        .fold(Value::from(matchers.to_vec()), |inner, key| {
+            Value::Object(Map::from_iter([(key.clone(), inner)]))
+        });
+    let mut matcher = Quamina::new();
+    matcher.add_pattern((), &pattern.to_string()).is_ok()
+        && matcher.has_matches(event.as_bytes()).unwrap_or(false)
+}
+
+fn describe(matcher: &Value) -> String {
+    let operator = matcher.as_object().and_then(|object| object.iter().next());
+    match operator {
+        None => format!("exactly {matcher}"),
+        Some((operator, value)) => match operator.as_str() {
+            "prefix" => format!("the prefix {value}"),
+            "suffix" => format!("the suffix {value}"),
+            "wildcard" => format!("the wildcard {value}"),
+            "anything-but" => format!("anything but {value}"),
+            "equals-ignore-case" => format!("{value} in any letter case"),
+            _ => matcher.to_string(),
+        },
+    }
+}
+
+/// The mistake that is easiest to make: a plain string is compared character by character, so
+/// that a `*` in it stands for itself,
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>.
+fn glob_advice(matchers: &[Value]) -> Option<String> {
+    let glob = matchers
+        .iter()
+        .filter_map(Value::as_str)
+        .find(|text| text.contains('*'))?;
+    let instead = match glob.strip_suffix('*') {
+        Some(prefix) if !prefix.contains('*') => serde_json::json!({ "prefix": prefix }),
+        _ => serde_json::json!({ "wildcard": glob }),
+    };
+    Some(format!(
+        "A plain string is compared character by character, and `*` stands only for itself: \
+         write {instead}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rule(name: &str, pattern: Value) -> EventRule {
+        EventRule {
+            name: name.into(),
+            description: String::new(),
+            function: "policy-formatter".into(),
+            vault: "parameter-store".into(),
+            pattern,
+        }
+    }
+
+    #[test]
+    fn the_closest_rule_is_the_one_that_lacks_least() {
+        let rules = RuleSet::new(vec![
+            rule("far", json!({"source": ["a"], "detail": {"x": ["1"]}})),
+            rule(
+                "near",
+                json!({"source": ["b"], "detail": {"x": [{"prefix": "2"}]}}),
+            ),
+        ])
+        .unwrap();
+        let event = json!({"source": "b", "detail": {"x": "3"}});
+        assert!(rules.matching(&event).is_empty());
+        let closest = rules.closest(&event).unwrap();
+        assert_eq!(closest.rule, "near");
+        let fields: Vec<_> = closest.fields.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            fields,
+            [r#"detail.x is "3"; the rule asks for the prefix "2""#]
+        );
+    }
+
+    #[test]
+    fn a_glob_in_a_plain_string_matches_nothing_and_is_explained() {
+        let pattern = json!({"detail": {"parameter-name": ["/my-erp/*"]}});
+        let rules = RuleSet::new(vec![rule("glob", pattern)]).unwrap();
+        let event = json!({"detail": {"parameter-name": "/my-erp/lwa/clientsecret"}});
+        assert!(rules.matching(&event).is_empty());
+        let text = rules.closest(&event).unwrap().fields[0].to_string();
+        assert!(
+            text.ends_with(r#"stands only for itself: write {"prefix":"/my-erp/"}"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_refused_by_name() {
+        let error = RuleSet::new(vec![rule("bad", json!({"source": "aws.ssm"}))])
+            .err()
+            .unwrap();
+        assert!(
+            error.to_string().starts_with("the pattern of rule `bad`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_matches_no_rule() {
+        let rules = RuleSet::new(vec![rule("any", json!({"source": [{"exists": false}]}))]);
+        for event in [json!(null), json!([1]), json!("text"), json!(1)] {
+            assert!(rules.as_ref().unwrap().matching(&event).is_empty());
+        }
+    }
+}
