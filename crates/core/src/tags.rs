@@ -31,7 +31,7 @@ pub const EXEMPT_REASON: &str = "lwa:exempt-reason";
 /// Who is responsible; shown, and groups the digest.
 pub const OWNER: &str = "owner";
 
-/// Every tag that is read or written.
+/// Every tag that is read or written, as the README lists them.
 pub const ALL: [&str; 9] = [
     OWNER,
     SECRET_EXPIRES_AT,
@@ -276,10 +276,6 @@ impl NewSecretPending {
 /// them would leave a new secret with the dates of the old one, and the next run could not tell
 /// that from a value that was merely written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "instants are named so everywhere"
-)]
 pub struct StorePending {
     /// When the run began.
     pub begun_at: Timestamp,

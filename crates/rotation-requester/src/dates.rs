@@ -8,8 +8,8 @@ use lwa_core::provenance::{
 use lwa_core::secret::SecretRecord;
 use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::tags::SecretTags;
-use lwa_core::vault::VaultError;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
+use lwa_core::vault::{SecretVersion, VaultError};
 
 use crate::requester::RotationRequester;
 
@@ -60,7 +60,7 @@ where
         if correction.is_replaced {
             tracing::warn!(
                 application.name = name.as_str(),
-                secret.version = record.version.as_ref().map(|version| version.as_str()),
+                secret.version = record.version.as_ref().map(SecretVersion::as_str),
                 "another client secret was stored without its dates"
             );
         }

@@ -3,7 +3,6 @@
 use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::expiry::{Reported, reported, take};
-use lwa_core::rotation::handling::log_handled;
 use lwa_core::rotation::notices::{self, Rejection};
 use lwa_core::rotation::notification::{Notification, SecretExpiry};
 use lwa_core::rotation::queue::QueueMessage;
@@ -14,7 +13,7 @@ use lwa_core::vault::VaultError;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
 
 use crate::report::{MessageReport, Outcome};
-use crate::request::{Acted, Asker, UPON_A_NOTICE};
+use crate::request::{Acted, Asker, UPON_A_NOTICE, names};
 use crate::requester::RotationRequester;
 
 impl<A, T, S, N, C, M> RotationRequester<A, T, S, N, C, M>
@@ -30,13 +29,7 @@ where
         let mut reports = Vec::with_capacity(messages.len());
         for message in messages {
             let report = self.message(message).await;
-            log_handled(
-                message,
-                report.outcome.as_str(),
-                report.detail.as_deref(),
-                report.returned,
-                &report.applications,
-            );
+            report.log(message, report.outcome.as_str());
             reports.push(report);
         }
         reports
@@ -63,14 +56,9 @@ where
             Ok(records) => records,
             Err(error) => return self.vault_failed(message, &error.into()).await,
         };
+        let names = names(&records);
         let acted = self.expiry(message, &expiry, records).await;
-        MessageReport {
-            message_id: message.message_id.clone(),
-            applications: group.iter().map(|found| found.name.to_string()).collect(),
-            outcome: acted.outcome,
-            detail: acted.detail,
-            returned: acted.again,
-        }
+        MessageReport::new(message, &names, acted.outcome, acted.detail, acted.again)
     }
 
     /// Stores the deadline of a notice, and acts on what is then known.
@@ -107,17 +95,14 @@ where
 
     /// Puts a message that can never be handled on its way to the dead-letter queue.
     async fn reject(&self, message: &QueueMessage, rejection: &Rejection<'_>) -> MessageReport {
-        let id = &message.message_id;
-        let mut report = MessageReport::returned(id, Outcome::Rejected);
-        if !self.shared.is_rejected(id)
-            && let Err(error) = self
-                .shared
-                .reject(id, rejection, false, UPON_A_NOTICE)
-                .await
-        {
-            report.detail = Some(error.to_string());
-        }
-        report
+        let (id, shared) = (&message.message_id, &self.shared);
+        let detail = if shared.is_rejected(id) {
+            None
+        } else {
+            let rejected = shared.reject(id, rejection, false, UPON_A_NOTICE).await;
+            rejected.err().map(|error| error.to_string())
+        };
+        MessageReport::new(message, &[], Outcome::Rejected, detail, true)
     }
 
     /// Gives a message back because the vault cannot be reached.
@@ -127,8 +112,7 @@ where
         self.shared
             .notify_failure(message, error.is_transient(), &notice)
             .await;
-        let mut report = MessageReport::returned(&message.message_id, Outcome::Failed);
-        report.detail = Some(error.to_string());
-        report
+        let detail = Some(error.to_string());
+        MessageReport::new(message, &[], Outcome::Failed, detail, true)
     }
 }

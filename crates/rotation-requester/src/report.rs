@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use lwa_core::error::FunctionError;
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::CallError;
-use lwa_core::rotation::queue::{BatchResponse, InvalidPayload};
+use lwa_core::rotation::queue::InvalidPayload;
+use lwa_core::rotation::report::batch_response;
 use lwa_core::vault::VaultError;
 use serde::Serialize;
 use serde_json::Value;
@@ -19,19 +20,7 @@ pub enum Report {
 }
 
 /// What was done with one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageReport {
-    /// Its id.
-    pub message_id: String,
-    /// The applications it is about; none where no application matches.
-    pub applications: Vec<String>,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// Why, where the outcome does not say it.
-    pub detail: Option<String>,
-    /// Whether it stays in the queue.
-    pub returned: bool,
-}
+pub type MessageReport = lwa_core::rotation::report::MessageReport<Outcome>;
 
 /// What was done for the whole estate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -151,31 +140,13 @@ impl From<CallError> for RequesterError {
     }
 }
 
-impl MessageReport {
-    /// A message that goes back to its queue.
-    pub(crate) fn returned(message_id: &str, outcome: Outcome) -> Self {
-        Self {
-            message_id: message_id.to_owned(),
-            applications: Vec::new(),
-            outcome,
-            detail: None,
-            returned: true,
-        }
-    }
-}
-
 impl Report {
     /// The function's answer.
     pub fn to_json(&self) -> Value {
-        let json = match self {
-            Self::Messages(messages) => {
-                let returned = messages.iter().filter(|message| message.returned);
-                let ids = returned.map(|message| message.message_id.clone());
-                serde_json::to_value(BatchResponse::returning(ids))
-            }
-            Self::Schedule(report) => serde_json::to_value(report),
-        };
-        json.unwrap_or_default()
+        match self {
+            Self::Messages(messages) => batch_response(messages),
+            Self::Schedule(report) => serde_json::to_value(report).unwrap_or_default(),
+        }
     }
 
     /// How often each thing was done; none when nothing was.

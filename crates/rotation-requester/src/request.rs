@@ -381,7 +381,7 @@ where
     }
 }
 
-fn names(records: &[SecretRecord]) -> Vec<ApplicationName> {
+pub(crate) fn names(records: &[SecretRecord]) -> Vec<ApplicationName> {
     records
         .iter()
         .map(|record| record.application.clone())

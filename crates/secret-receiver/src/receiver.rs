@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::{Clock, Metrics, Notifier};
-use lwa_core::rotation::handling::{Handling, log_handled};
+use lwa_core::rotation::handling::Handling;
 use lwa_core::rotation::notices::Rejection;
 use lwa_core::rotation::notification::{Notification, Unusable};
 use lwa_core::rotation::ports::MessageQueue;
@@ -16,7 +16,7 @@ use lwa_core::rotation::receive::Delivery;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
 use lwa_core::vault::{Vault, VaultKind};
 
-use crate::report::{MessageReport, Outcome, ReceiverError, Report};
+use crate::report::{MessageReport, Outcome, ReceiverError, Report, report};
 
 /// What one message may take. None is begun with less time left: a message that is cut off
 /// takes the whole batch with it.
@@ -116,17 +116,11 @@ where
         for (message, parsed) in parsed {
             let now = clock.now();
             let report = if until.is_some_and(|until| until.duration_since(now) < LONGEST_MESSAGE) {
-                MessageReport::new(message, &[], Outcome::OutOfTime)
+                report(message, &[], Outcome::OutOfTime, None)
             } else {
                 self.message(message, parsed).await
             };
-            log_handled(
-                message,
-                report.outcome.as_str(),
-                report.detail.as_deref(),
-                report.returned(),
-                &report.applications,
-            );
+            report.log(message, report.outcome.as_str());
             messages.push(report);
         }
         let report = Report { messages };
@@ -143,7 +137,7 @@ where
     ) -> MessageReport {
         if self.shared.is_rejected(&message.message_id) {
             self.set_visibility(message, Duration::ZERO).await;
-            return MessageReport::new(message, &[], Outcome::Rejected);
+            return report(message, &[], Outcome::Rejected, None);
         }
         let new = match parsed {
             Ok(Notification::NewSecret(new)) => new,
@@ -165,7 +159,7 @@ where
         let (id, now) = (&message.message_id, self.shared.clock.now());
         let delivery = Delivery::new(new, id, message.sent_at(), now);
         match self.deliver(&delivery, &names).await {
-            Ok(outcome) => MessageReport::new(message, &names, outcome),
+            Ok(outcome) => report(message, &names, outcome, None),
             Err(trouble) => {
                 self.give_back(message, &names, Some(&delivery), trouble)
                     .await

@@ -14,7 +14,7 @@ use lwa_core::vault::VaultError;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
 
 use crate::receiver::SecretReceiver;
-use crate::report::{MessageReport, Outcome};
+use crate::report::{MessageReport, Outcome, report};
 
 /// The last line of every notification.
 pub(crate) const UPON_A_MESSAGE: &str = "From secret-receiver, upon a notification from Amazon.";
@@ -91,7 +91,7 @@ where
             }
         };
         self.retry_soon(message).await;
-        MessageReport::new(message, names, outcome).because(detail)
+        report(message, names, outcome, Some(detail))
     }
 
     /// Puts a message that can never be handled on its way to the dead-letter queue, once
@@ -113,7 +113,7 @@ where
                 format!("no notification was published: {error}")
             }
         };
-        MessageReport::new(message, &[], Outcome::Rejected).because(detail)
+        report(message, &[], Outcome::Rejected, Some(detail))
     }
 
     async fn retry_soon(&self, message: &QueueMessage) {

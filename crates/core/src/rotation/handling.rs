@@ -170,26 +170,3 @@ where
         }
     }
 }
-
-/// Logs what became of a message.
-pub fn log_handled(
-    message: &QueueMessage,
-    outcome: &str,
-    detail: Option<&str>,
-    is_returned: bool,
-    applications: &[String],
-) {
-    tracing::info!(
-        message.id = message.message_id,
-        message.returned = is_returned,
-        message.receive_count = message.receive_count(),
-        outcome,
-        detail,
-        "message handled: {}",
-        if applications.is_empty() {
-            "application unknown".to_owned()
-        } else {
-            applications.join(", ")
-        }
-    );
-}

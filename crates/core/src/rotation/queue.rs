@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::notification::{Notification, Unusable, secret};
@@ -158,35 +158,6 @@ struct Shape {
 enum Flag {
     Is(bool),
     Else(serde::de::IgnoredAny),
-}
-
-/// The answer for a batch: the messages that stay in the queue,
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
-    /// One entry for each; none when all were handled.
-    pub batch_item_failures: Vec<BatchItemFailure>,
-}
-
-/// A message that stays in the queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchItemFailure {
-    /// Its id.
-    pub item_identifier: String,
-}
-
-impl BatchResponse {
-    /// The answer that returns the messages with these ids.
-    pub fn returning(ids: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            batch_item_failures: ids
-                .into_iter()
-                .map(|item_identifier| BatchItemFailure { item_identifier })
-                .collect(),
-        }
-    }
 }
 
 /// How many tries come sooner than the queue's own visibility timeout makes them.
