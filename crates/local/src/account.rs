@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use lwa_core::SecretString;
 use lwa_core::ports::CallError;
 use lwa_core::rotation::ports::MessageQueue;
@@ -12,6 +13,8 @@ use lwa_core::vault::ports::{
     VersionSelector, WriteTags, WriteValues,
 };
 
+use crate::refusal::Refusal;
+use crate::secrets_manager::Secret;
 use crate::world::World;
 use crate::{parameter_store, secrets_manager};
 
@@ -29,14 +32,14 @@ impl ReadMetadata for World {
         };
         let target = from(&target, token);
         self.service_call("DescribeParameters", &target, |state| {
-            parameter_store::describe(state, filter, token)
+            parameter_store::describe(&state.parameters, &state.listing, filter, token)
         })
         .await
     }
 
     async fn list_parameter_tags(&self, name: &str) -> Result<Tags, CallError> {
         self.service_call("ListTagsForResource", name, |state| {
-            parameter_store::tags(state, name).map(|tags| tags.clone())
+            parameter_store::tags(&mut state.parameters, name).cloned()
         })
         .await
     }
@@ -47,14 +50,20 @@ impl ReadMetadata for World {
         token: Option<&str>,
     ) -> Result<Page<SecretMetadata>, CallError> {
         self.service_call("ListSecrets", &from(name_prefix, token), |state| {
-            Ok(secrets_manager::list(state, name_prefix, token))
+            Ok(secrets_manager::list(
+                &state.secrets,
+                &state.listing,
+                state.now,
+                name_prefix,
+                token,
+            ))
         })
         .await
     }
 
     async fn describe_secret(&self, name: &str) -> Result<SecretMetadata, CallError> {
         self.service_call("DescribeSecret", name, |state| {
-            secrets_manager::describe(state, name)
+            secrets_manager::describe(&state.secrets, name)
         })
         .await
     }
@@ -66,7 +75,13 @@ impl ReadMetadata for World {
         token: Option<&str>,
     ) -> Result<Page<SecretVersionEntry>, CallError> {
         self.service_call("ListSecretVersionIds", &from(name, token), |state| {
-            secrets_manager::version_ids(state, name, include_deprecated, token)
+            secrets_manager::version_ids(
+                &state.secrets,
+                &state.listing,
+                name,
+                include_deprecated,
+                token,
+            )
         })
         .await
     }
@@ -75,7 +90,7 @@ impl ReadMetadata for World {
 impl ReadValues for World {
     async fn get_parameters(&self, names: &[String]) -> Result<Vec<ParameterValue>, CallError> {
         self.service_call("GetParameters", &names.join(" "), |state| {
-            parameter_store::get(state, names)
+            parameter_store::get(&state.parameters, names)
         })
         .await
     }
@@ -88,7 +103,7 @@ impl ReadValues for World {
         let (VersionSelector::Stage(which) | VersionSelector::Id(which)) = version;
         let target = format!("{name} {which}");
         self.service_call("GetSecretValue", &target, |state| {
-            secrets_manager::value(state, name, version)
+            secrets_manager::value(&state.secrets, name, version)
         })
         .await
     }
@@ -97,7 +112,7 @@ impl ReadValues for World {
 impl WriteTags for World {
     async fn add_parameter_tags(&self, name: &str, tags: &[NewTag]) -> Result<(), CallError> {
         self.service_call("AddTagsToResource", name, |state| {
-            let stored = parameter_store::tags(state, name)?;
+            let stored = parameter_store::tags(&mut state.parameters, name)?;
             parameter_store::add_tags(stored, tags)
         })
         .await
@@ -109,7 +124,7 @@ impl WriteTags for World {
         keys: &[&'static str],
     ) -> Result<(), CallError> {
         self.service_call("RemoveTagsFromResource", name, |state| {
-            let stored = parameter_store::tags(state, name)?;
+            let stored = parameter_store::tags(&mut state.parameters, name)?;
             stored.retain(|key, _| !keys.contains(&key.as_str()));
             Ok(())
         })
@@ -117,20 +132,16 @@ impl WriteTags for World {
     }
 
     async fn tag_secret(&self, name: &str, tags: &[NewTag]) -> Result<(), CallError> {
-        self.service_call("TagResource", name, |state| {
-            secrets_manager::change(state, name, |secret| {
-                parameter_store::add_tags(&mut secret.tags, tags)
-            })
+        self.change_secret("TagResource", name, |secret, _| {
+            parameter_store::add_tags(&mut secret.tags, tags)
         })
         .await
     }
 
     async fn untag_secret(&self, name: &str, keys: &[&'static str]) -> Result<(), CallError> {
-        self.service_call("UntagResource", name, |state| {
-            secrets_manager::change(state, name, |secret| {
-                secret.tags.retain(|key, _| !keys.contains(&key.as_str()));
-                Ok(())
-            })
+        self.change_secret("UntagResource", name, |secret, _| {
+            secret.tags.retain(|key, _| !keys.contains(&key.as_str()));
+            Ok(())
         })
         .await
     }
@@ -140,7 +151,7 @@ impl WriteValues for World {
     async fn put_parameter(&self, write: &ParameterWrite) -> Result<i64, CallError> {
         let principal = self.principal();
         self.service_call("PutParameter", &write.name, |state| {
-            parameter_store::put(state, write, principal)
+            parameter_store::put(&mut state.parameters, state.now, write, principal)
         })
         .await
     }
@@ -153,24 +164,24 @@ impl WriteValues for World {
         tags: &[NewTag],
     ) -> Result<(), CallError> {
         self.service_call("CreateSecret", name, |state| {
-            secrets_manager::create(state, name, document, key, tags)
+            let (secrets, listing, now) = (&mut state.secrets, &mut state.listing, state.now);
+            let secret = Secret::create(name, document, key, tags, now)?;
+            secrets_manager::create(secrets, listing, now, name, secret)
         })
         .await
     }
 
     async fn put_secret_value(&self, write: &SecretValueWrite) -> Result<(), CallError> {
-        self.service_call("PutSecretValue", &write.name, |state| {
-            secrets_manager::put(state, write)
+        self.change_secret("PutSecretValue", &write.name, |secret, now| {
+            secret.put(write, now)
         })
         .await
     }
 
     async fn update_secret_key(&self, name: &str, key: &str) -> Result<(), CallError> {
-        self.service_call("UpdateSecret", name, |state| {
-            secrets_manager::change(state, name, |secret| {
-                secret.key_id = Some(key.to_owned());
-                Ok(())
-            })
+        self.change_secret("UpdateSecret", name, |secret, _| {
+            secret.key_id = Some(key.to_owned());
+            Ok(())
         })
         .await
     }
@@ -182,10 +193,23 @@ impl WriteValues for World {
         from: &str,
         to: &str,
     ) -> Result<(), CallError> {
-        self.service_call("UpdateSecretVersionStage", name, |state| {
-            secrets_manager::change(state, name, |secret| {
-                secrets_manager::move_from(secret, label, from, to)
-            })
+        self.change_secret("UpdateSecretVersionStage", name, |secret, _| {
+            secret.move_from(label, from, to)
+        })
+        .await
+    }
+}
+
+impl World {
+    async fn change_secret(
+        &self,
+        operation: &'static str,
+        name: &str,
+        change: impl FnOnce(&mut Secret, Timestamp) -> Result<(), Refusal> + Send,
+    ) -> Result<(), CallError> {
+        self.service_call(operation, name, |state| {
+            let (secrets, listing, now) = (&mut state.secrets, &mut state.listing, state.now);
+            secrets_manager::change(secrets, listing, now, name, |secret| change(secret, now))
         })
         .await
     }

@@ -11,10 +11,15 @@ use lwa_core::vault::ports::{
     ParameterMetadata, ParameterValue, ParameterWrite, Tags, Tier,
 };
 use lwa_core::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::json;
+use crate::listing::Listing;
 use crate::refusal::{NOT_FOUND, Refusal, VALIDATION, refused};
-use crate::world::{State, WRITER};
+
+/// The principal that calls unless [`World::acting_as`](crate::World::acting_as) names another.
+pub const WRITER: &str = "arn:aws:iam::111122223333:user/alice";
 
 /// Parameters in one page of `DescribeParameters`.
 const PAGE: usize = 50;
@@ -30,53 +35,127 @@ const MAX_TAG_VALUE: usize = 256;
 /// The key of a `SecureString` that is written without one.
 const AWS_MANAGED_KEY: &str = "alias/aws/ssm";
 
-/// One parameter.
-#[derive(Clone)]
+/// One parameter; what a scenario does not give is as in a well-kept estate.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Parameter {
     /// `SecureString`, `String` or `StringList`.
+    #[serde(rename = "type", default = "secure_string")]
     pub parameter_type: String,
-    /// The key of a `SecureString`.
+    /// The key of a `SecureString`; of no meaning for another type.
+    #[serde(default = "customer_key")]
     pub key_id: Option<String>,
     /// `Standard`, `Advanced` or `Intelligent-Tiering`.
+    #[serde(default = "advanced")]
     pub tier: String,
     /// Its policies.
+    #[serde(
+        default = "reminders",
+        deserialize_with = "json::each::<_, PolicyFile, _, _>"
+    )]
     pub policies: Vec<InlinePolicy>,
     /// Its tags.
+    #[serde(default)]
     pub tags: Tags,
     /// Its versions, oldest first; the last is the current one.
+    #[serde(deserialize_with = "numbered")]
     pub versions: Vec<ParameterVersion>,
 }
 
 /// One version of a parameter.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ParameterVersion {
-    /// Its number; the oldest kept need not be 1.
+    /// Its number; the oldest kept need not be 1. A scenario may leave it out.
+    #[serde(default)]
     pub version: i64,
     /// Its value.
+    #[serde(default, deserialize_with = "json::secret")]
     pub value: SecretString,
     /// When it was written.
     pub written_at: Timestamp,
     /// The ARN of the principal that wrote it.
+    #[serde(default = "writer")]
     pub written_by: String,
+}
+
+/// One policy of a scenario.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    policy: Value,
+    #[serde(default = "pending")]
+    status: String,
+}
+
+impl From<PolicyFile> for InlinePolicy {
+    fn from(file: PolicyFile) -> Self {
+        Self {
+            policy_type: file.policy["Type"].as_str().unwrap_or_default().to_owned(),
+            text: file.policy.to_string(),
+            status: file.status,
+        }
+    }
+}
+
+/// The versions of a scenario, with the numbers that it leaves out.
+fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ParameterVersion>, D::Error> {
+    let mut versions = Vec::<ParameterVersion>::deserialize(from)?;
+    let mut next = 1;
+    for version in &mut versions {
+        if version.version == 0 {
+            version.version = next;
+        }
+        next = version.version + 1;
+    }
+    Ok(versions)
+}
+
+fn secure_string() -> String {
+    "SecureString".to_owned()
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the default of a field that is an option"
+)]
+fn customer_key() -> Option<String> {
+    Some("alias/lwa-credentials".to_owned())
+}
+
+fn advanced() -> String {
+    "Advanced".to_owned()
+}
+
+fn writer() -> String {
+    WRITER.to_owned()
+}
+
+fn pending() -> String {
+    "Pending".to_owned()
+}
+
+fn reminders() -> Vec<InlinePolicy> {
+    let policy = |days: u32| InlinePolicy {
+        text: format!(
+            "{{\"Type\":\"NoChangeNotification\",\"Version\":\"1.0\",\
+             \"Attributes\":{{\"After\":\"{days}\",\"Unit\":\"Days\"}}}}"
+        ),
+        policy_type: "NoChangeNotification".into(),
+        status: pending(),
+    };
+    [90, 150, 165, 173].map(policy).to_vec()
 }
 
 impl Parameter {
     /// A `SecureString` under a customer key, Advanced, with the four reminders, and no version
     /// yet.
     pub fn well_kept() -> Self {
-        let policy = |days: u32| InlinePolicy {
-            text: format!(
-                "{{\"Type\":\"NoChangeNotification\",\"Version\":\"1.0\",\
-                 \"Attributes\":{{\"After\":\"{days}\",\"Unit\":\"Days\"}}}}"
-            ),
-            policy_type: "NoChangeNotification".into(),
-            status: "Pending".into(),
-        };
         Self {
-            parameter_type: "SecureString".into(),
-            key_id: Some("alias/lwa-credentials".into()),
-            tier: "Advanced".into(),
-            policies: [90, 150, 165, 173].map(policy).to_vec(),
+            parameter_type: secure_string(),
+            key_id: customer_key(),
+            tier: advanced(),
+            policies: reminders(),
             tags: BTreeMap::new(),
             versions: Vec::new(),
         }
@@ -102,7 +181,10 @@ impl Parameter {
         ParameterMetadata {
             name: name.to_owned(),
             parameter_type: self.parameter_type.clone(),
-            key_id: self.key_id.clone(),
+            key_id: self
+                .key_id
+                .clone()
+                .filter(|_| self.parameter_type == "SecureString"),
             last_modified: current.map(|version| version.written_at),
             last_modified_user: current.map(|version| version.written_by.clone()),
             version: current.map(|version| version.version),
@@ -113,56 +195,45 @@ impl Parameter {
 }
 
 pub(crate) fn describe(
-    state: &State,
+    parameters: &BTreeMap<String, Parameter>,
+    listing: &Listing,
     filter: ParameterFilter<'_>,
     token: Option<&str>,
 ) -> Result<Page<ParameterMetadata>, Refusal> {
-    let below = match filter {
-        ParameterFilter::Below(path) => format!("{path}/"),
-        _ => String::new(),
-    };
     if matches!(filter, ParameterFilter::Named(names) if names.len() > NAMES_LIMIT) {
         return Err(VALIDATION);
     }
-    let matches = |name: &str| match filter {
-        ParameterFilter::Below(_) => name.starts_with(&below),
-        ParameterFilter::Named(names) => names.iter().any(|wanted| wanted == name),
+    let found = parameters.iter().filter(|(name, _)| match filter {
+        ParameterFilter::Below(path) => name
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('/')),
+        ParameterFilter::Named(names) => names.contains(name),
         ParameterFilter::NameContains(part) => name.contains(part),
         ParameterFilter::NameBeginsWith(start) => name.starts_with(start),
-    };
-    let found = state
-        .parameters
-        .iter()
-        .filter(|(name, _)| matches(name))
-        .map(|(name, parameter)| (name.clone(), (name, parameter)));
-    let page = state.listing.page(found, token, PAGE);
-    Ok(Page {
-        items: page
-            .items
-            .into_iter()
-            .map(|(name, parameter)| parameter.metadata(name))
-            .collect(),
-        next: page.next,
-    })
+    });
+    Ok(listing.page(found, token, PAGE, |name, parameter| {
+        parameter.metadata(name)
+    }))
 }
 
-pub(crate) fn get(state: &State, names: &[String]) -> Result<Vec<ParameterValue>, Refusal> {
+pub(crate) fn get(
+    parameters: &BTreeMap<String, Parameter>,
+    names: &[String],
+) -> Result<Vec<ParameterValue>, Refusal> {
     if names.is_empty() || names.len() > GET_PARAMETERS_LIMIT {
         return Err(VALIDATION);
     }
     let mut found = BTreeMap::new();
     for wanted in names {
-        let (name, selected) = match wanted.split_once(':') {
-            Some((name, version)) => (name, Some(version)),
+        let (name, number) = match wanted.split_once(':') {
+            Some((name, number)) => (name, Some(number)),
             None => (wanted.as_str(), None),
         };
-        let versions = state.parameters.get(name).map(|found| &found.versions);
-        let version = versions.and_then(|versions| match selected {
+        let mut versions = parameters.get(name).into_iter().flat_map(|p| &p.versions);
+        let version = match number {
             None => versions.last(),
-            Some(number) => versions
-                .iter()
-                .find(|version| version.version.to_string() == number),
-        });
+            Some(number) => versions.find(|version| version.version.to_string() == number),
+        };
         if let Some(version) = version {
             let value = ParameterValue {
                 name: name.to_owned(),
@@ -176,11 +247,12 @@ pub(crate) fn get(state: &State, names: &[String]) -> Result<Vec<ParameterValue>
     Ok(found.into_values().collect())
 }
 
-pub(crate) fn tags<'a>(state: &'a mut State, name: &str) -> Result<&'a mut Tags, Refusal> {
-    let parameter = state.parameters.get_mut(name);
-    parameter
-        .map(|parameter| &mut parameter.tags)
-        .ok_or(NOT_FOUND)
+pub(crate) fn tags<'a>(
+    parameters: &'a mut BTreeMap<String, Parameter>,
+    name: &str,
+) -> Result<&'a mut Tags, Refusal> {
+    let parameter = parameters.get_mut(name).ok_or(NOT_FOUND)?;
+    Ok(&mut parameter.tags)
 }
 
 /// Adds tags as both services do.
@@ -202,8 +274,12 @@ pub(crate) fn add_tags(stored: &mut Tags, tags: &[NewTag]) -> Result<(), Refusal
     Ok(())
 }
 
-pub(crate) fn put(state: &mut State, write: &ParameterWrite, by: &str) -> Result<i64, Refusal> {
-    let now = state.now;
+pub(crate) fn put(
+    parameters: &mut BTreeMap<String, Parameter>,
+    now: Timestamp,
+    write: &ParameterWrite,
+    by: &str,
+) -> Result<i64, Refusal> {
     let value = write.value.expose_secret();
     if is_reserved(&write.name) {
         return Err((CallFailure::Denied, "AccessDeniedException"));
@@ -220,7 +296,7 @@ pub(crate) fn put(state: &mut State, write: &ParameterWrite, by: &str) -> Result
         Some(_) if write.tier == Tier::Standard => return Err(VALIDATION),
         Some(text) => Some(read_policies(text)?),
     };
-    match state.parameters.get(&write.name) {
+    match parameters.get(&write.name) {
         Some(_) if !write.overwrite => return Err(refused("ParameterAlreadyExists")),
         Some(_) if !write.tags.is_empty() => return Err(VALIDATION),
         Some(found) if found.tier == "Advanced" && write.tier == Tier::Standard => {
@@ -228,18 +304,19 @@ pub(crate) fn put(state: &mut State, write: &ParameterWrite, by: &str) -> Result
         }
         _ => {}
     }
-    let parameter = state
-        .parameters
+    let parameter = parameters
         .entry(write.name.clone())
         .or_insert_with(|| Parameter {
             policies: Vec::new(),
             ..Parameter::well_kept()
         });
     parameter.parameter_type.clone_from(&write.parameter_type);
-    parameter.key_id = (write.parameter_type == "SecureString").then(|| {
-        let key = write.key.as_deref();
-        key.unwrap_or(AWS_MANAGED_KEY).to_owned()
-    });
+    parameter.key_id = Some(
+        write
+            .key
+            .clone()
+            .unwrap_or_else(|| AWS_MANAGED_KEY.to_owned()),
+    );
     write.tier.as_str().clone_into(&mut parameter.tier);
     if let Some(policies) = policies {
         parameter.policies = policies;
@@ -321,16 +398,4 @@ fn read_policies(text: &str) -> Result<Vec<InlinePolicy>, Refusal> {
         return Err(refused("IncompatiblePolicyException"));
     }
     Ok(read)
-}
-
-impl State {
-    /// Puts a current version of a parameter in place, with the `SecureString`, customer key,
-    /// Advanced tier and reminder policies that a well-kept estate has.
-    pub(crate) fn put_well_kept(&mut self, name: &str, value: &str, written_at: Timestamp) {
-        let parameter = self
-            .parameters
-            .entry(name.to_owned())
-            .or_insert_with(Parameter::well_kept);
-        parameter.push_version(value.into(), written_at, WRITER);
-    }
 }

@@ -8,17 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
-use lwa_core::vault::ports::SecretMetadata;
 
+use crate::fault::{Fault, FaultInjector, ScriptedFault};
 use crate::listing::Listing;
 use crate::lwa::Lwa;
-use crate::parameter_store::Parameter;
+use crate::parameter_store::{Parameter, WRITER};
 use crate::refusal::Refusal;
 use crate::secrets_manager::Secret;
 use crate::sp_api::SpApi;
-
-/// The principal that calls unless [`World::acting_as`] names another.
-pub const WRITER: &str = "arn:aws:iam::111122223333:user/alice";
 
 /// The principal that stores new secrets.
 pub const RECEIVER: &str = "arn:aws:sts::111122223333:assumed-role/lwa-secret-receiver/receiver";
@@ -31,6 +28,7 @@ pub struct World {
 }
 
 /// Everything that a [`World`] holds.
+#[derive(Default)]
 pub struct State {
     /// The present instant.
     pub now: Timestamp,
@@ -44,8 +42,6 @@ pub struct State {
     pub sp_api: SpApi,
     /// What listings leave out, and how they come.
     pub listing: Listing,
-    /// What `ListSecrets` showed of a secret until when, oldest first; none before it existed.
-    pub(crate) past_secrets: BTreeMap<String, Vec<(Timestamp, Option<SecretMetadata>)>>,
     /// What goes wrong, in the order in which it is looked up.
     pub faults: Vec<ScriptedFault>,
     /// Decides about calls that no scripted fault is for.
@@ -58,57 +54,12 @@ pub struct State {
     pub calls: Vec<String>,
 }
 
-/// A fault that is known beforehand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptedFault {
-    /// The operation, as its service names it.
-    pub operation: String,
-    /// Only calls whose target contains this; every call when empty.
-    pub target: String,
-    /// How the call goes wrong.
-    pub fault: Fault,
-    /// How many calls go wrong; none for every one.
-    pub times: Option<u32>,
-}
-
-/// Decides about every call as it is made, for a harness that does not know them beforehand.
-pub trait FaultInjector: Send {
-    /// How a call goes wrong, if it does. It may move the time, which is how long the call takes.
-    fn inject(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Fault>;
-}
-
-/// How a call goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It fails and nothing has happened.
-    Before(CallFailure),
-    /// It fails although it had its effect.
-    After(CallFailure),
-    /// It never answers.
-    Hang,
-    /// Its caller dies before it: nothing has happened, and no answer ever comes. The harness
-    /// that drives the caller has to drop it.
-    DieBefore,
-    /// Its caller dies after it: it had its effect, and no answer ever comes.
-    DieAfter,
-}
-
 impl World {
     /// An empty account at an instant.
     pub fn new(now: Timestamp) -> Self {
         let state = State {
             now,
-            parameters: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            lwa: Lwa::default(),
-            sp_api: SpApi::default(),
-            listing: Listing::default(),
-            past_secrets: BTreeMap::new(),
-            faults: Vec::new(),
-            fault_injector: None,
-            published: Vec::new(),
-            metrics: Vec::new(),
-            calls: Vec::new(),
+            ..State::default()
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -143,7 +94,10 @@ impl World {
     /// Puts a current version of a parameter in place, with the SecureString, customer key,
     /// Advanced tier and reminder policies that a well-kept estate has.
     pub fn seed_parameter(&self, name: &str, value: &str, written_at: Timestamp) {
-        self.state().put_well_kept(name, value, written_at);
+        let parameters = &mut self.state().parameters;
+        let parameter = parameters.entry(name.to_owned());
+        let parameter = parameter.or_insert_with(Parameter::well_kept);
+        parameter.push_version(value.into(), written_at, WRITER);
     }
 
     /// Performs one call: records it, injects a fault, and applies the effect.
