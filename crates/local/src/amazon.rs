@@ -32,7 +32,7 @@ impl SellingPartnerApi for World {
         token: &AccessToken,
         timeout: Duration,
     ) -> Result<(), SpApiError> {
-        self.operation(Operation::Participations, token, timeout)
+        self.operation(Operation::GetMarketplaceParticipations, token, timeout)
             .await
     }
 
@@ -41,7 +41,7 @@ impl SellingPartnerApi for World {
         token: &AccessToken,
         timeout: Duration,
     ) -> Result<(), SpApiError> {
-        self.operation(Operation::Destinations, token, timeout)
+        self.operation(Operation::GetDestinations, token, timeout)
             .await
     }
 
@@ -50,7 +50,7 @@ impl SellingPartnerApi for World {
         token: &AccessToken,
         timeout: Duration,
     ) -> Result<(), SpApiError> {
-        self.operation(Operation::RotateClientSecret, token, timeout)
+        self.operation(Operation::RotateApplicationClientSecret, token, timeout)
             .await
     }
 }
@@ -65,16 +65,14 @@ impl World {
         let apply = |state: &mut State| {
             let (lwa, now) = (&mut state.lwa, state.now);
             let client_id = state.sp_api.admit(lwa, operation, token, now)?;
-            if let Operation::RotateClientSecret = operation {
+            if let Operation::RotateApplicationClientSecret = operation {
                 state.sp_api.rotate(lwa, client_id, now);
             }
             Ok(())
         };
-        let answer = self.call_within(timeout, operation.as_str(), "", apply);
-        let answer = answer.await;
-        answer
-            .map_err(|error| sp_api::fault(operation, error))
-            .flatten()
+        let (name, _) = operation.name_and_scope();
+        let answer = self.call_within(timeout, name, "", apply).await;
+        answer.map_err(|error| sp_api::fault(name, error)).flatten()
     }
 
     /// A call whose caller waits no longer than `timeout`. The service's own answer, which may

@@ -73,13 +73,19 @@ impl Listing {
         }
     }
 
-    /// What `ListSecrets` shows of a secret instead of what it is now; the inner none before it
-    /// existed.
-    pub(crate) fn past(&self, name: &str, now: Timestamp) -> Option<Option<SecretMetadata>> {
+    /// What `ListSecrets` shows of a secret; none before it existed.
+    pub(crate) fn look(
+        &self,
+        name: &str,
+        now: Timestamp,
+        present: impl FnOnce() -> SecretMetadata,
+    ) -> Option<SecretMetadata> {
         let at = now.saturating_sub(self.secrets_lag);
         let at = at.unwrap_or(Timestamp::MIN);
-        let mut past = self.past_secrets.get(name)?.iter();
-        past.find(|(until, _)| at < *until)
-            .map(|(_, look)| look.clone())
+        let mut past = self.past_secrets.get(name).into_iter().flatten();
+        match past.find(|(until, _)| at < *until) {
+            Some((_, look)) => look.clone(),
+            None => Some(present()),
+        }
     }
 }

@@ -7,22 +7,17 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lwa_core::ports::CallFailure;
 use lwa_core::vault::ports::{
-    GET_PARAMETERS_LIMIT, InlinePolicy, NAMES_LIMIT, NewTag, Page, ParameterFilter,
-    ParameterMetadata, ParameterValue, ParameterWrite, Tags, Tier,
+    InlinePolicy, NewTag, ParameterMetadata, ParameterValue, ParameterWrite, Tags, Tier,
 };
 use lwa_core::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::json;
-use crate::listing::Listing;
-use crate::refusal::{NOT_FOUND, Refusal, VALIDATION, refused};
+use crate::refusal::{Refusal, VALIDATION, refused};
 
 /// The principal that calls unless [`World::acting_as`](crate::World::acting_as) names another.
 pub const WRITER: &str = "arn:aws:iam::111122223333:user/alice";
-
-/// Parameters in one page of `DescribeParameters`.
-const PAGE: usize = 50;
 
 /// Versions that are kept; the next write drops the oldest.
 const MAX_VERSIONS: usize = 100;
@@ -37,25 +32,19 @@ const AWS_MANAGED_KEY: &str = "alias/aws/ssm";
 
 /// One parameter; what a scenario does not give is as in a well-kept estate.
 #[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default = "Parameter::well_kept")]
 pub struct Parameter {
     /// `SecureString`, `String` or `StringList`.
-    #[serde(rename = "type", default = "secure_string")]
+    #[serde(rename = "type")]
     pub parameter_type: String,
     /// The key of a `SecureString`; of no meaning for another type.
-    #[serde(default = "customer_key")]
     pub key_id: Option<String>,
     /// `Standard`, `Advanced` or `Intelligent-Tiering`.
-    #[serde(default = "advanced")]
     pub tier: String,
     /// Its policies.
-    #[serde(
-        default = "reminders",
-        deserialize_with = "json::each::<_, PolicyFile, _, _>"
-    )]
+    #[serde(deserialize_with = "json::each::<_, PolicyFile, _, _>")]
     pub policies: Vec<InlinePolicy>,
     /// Its tags.
-    #[serde(default)]
     pub tags: Tags,
     /// Its versions, oldest first; the last is the current one.
     #[serde(deserialize_with = "numbered")]
@@ -111,22 +100,6 @@ fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ParameterVersion>,
     Ok(versions)
 }
 
-fn secure_string() -> String {
-    "SecureString".to_owned()
-}
-
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the default of a field that is an option"
-)]
-fn customer_key() -> Option<String> {
-    Some("alias/lwa-credentials".to_owned())
-}
-
-fn advanced() -> String {
-    "Advanced".to_owned()
-}
-
 fn writer() -> String {
     WRITER.to_owned()
 }
@@ -135,27 +108,22 @@ fn pending() -> String {
     "Pending".to_owned()
 }
 
-fn reminders() -> Vec<InlinePolicy> {
-    let policy = |days: u32| InlinePolicy {
-        text: format!(
-            "{{\"Type\":\"NoChangeNotification\",\"Version\":\"1.0\",\
-             \"Attributes\":{{\"After\":\"{days}\",\"Unit\":\"Days\"}}}}"
-        ),
-        policy_type: "NoChangeNotification".into(),
-        status: pending(),
-    };
-    [90, 150, 165, 173].map(policy).to_vec()
-}
-
 impl Parameter {
     /// A `SecureString` under a customer key, Advanced, with the four reminders, and no version
     /// yet.
     pub fn well_kept() -> Self {
+        let reminder = |days: u32| InlinePolicy {
+            text: format!(
+                r#"{{"Type":"NoChangeNotification","Version":"1.0","Attributes":{{"After":"{days}","Unit":"Days"}}}}"#
+            ),
+            policy_type: "NoChangeNotification".into(),
+            status: pending(),
+        };
         Self {
-            parameter_type: secure_string(),
-            key_id: customer_key(),
-            tier: advanced(),
-            policies: reminders(),
+            parameter_type: "SecureString".into(),
+            key_id: Some("alias/lwa-credentials".into()),
+            tier: "Advanced".into(),
+            policies: [90, 150, 165, 173].map(reminder).to_vec(),
             tags: BTreeMap::new(),
             versions: Vec::new(),
         }
@@ -176,7 +144,7 @@ impl Parameter {
         version
     }
 
-    fn metadata(&self, name: &str) -> ParameterMetadata {
+    pub(crate) fn metadata(&self, name: &str) -> ParameterMetadata {
         let current = self.versions.last();
         ParameterMetadata {
             name: name.to_owned(),
@@ -192,67 +160,21 @@ impl Parameter {
             policies: self.policies.clone(),
         }
     }
-}
 
-pub(crate) fn describe(
-    parameters: &BTreeMap<String, Parameter>,
-    listing: &Listing,
-    filter: ParameterFilter<'_>,
-    token: Option<&str>,
-) -> Result<Page<ParameterMetadata>, Refusal> {
-    if matches!(filter, ParameterFilter::Named(names) if names.len() > NAMES_LIMIT) {
-        return Err(VALIDATION);
-    }
-    let found = parameters.iter().filter(|(name, _)| match filter {
-        ParameterFilter::Below(path) => name
-            .strip_prefix(path)
-            .is_some_and(|rest| rest.starts_with('/')),
-        ParameterFilter::Named(names) => names.contains(name),
-        ParameterFilter::NameContains(part) => name.contains(part),
-        ParameterFilter::NameBeginsWith(start) => name.starts_with(start),
-    });
-    Ok(listing.page(found, token, PAGE, |name, parameter| {
-        parameter.metadata(name)
-    }))
-}
-
-pub(crate) fn get(
-    parameters: &BTreeMap<String, Parameter>,
-    names: &[String],
-) -> Result<Vec<ParameterValue>, Refusal> {
-    if names.is_empty() || names.len() > GET_PARAMETERS_LIMIT {
-        return Err(VALIDATION);
-    }
-    let mut found = BTreeMap::new();
-    for wanted in names {
-        let (name, number) = match wanted.split_once(':') {
-            Some((name, number)) => (name, Some(number)),
-            None => (wanted.as_str(), None),
-        };
-        let mut versions = parameters.get(name).into_iter().flat_map(|p| &p.versions);
+    /// The version of a number, or else the current one.
+    pub(crate) fn value(&self, name: &str, number: Option<&str>) -> Option<ParameterValue> {
+        let mut versions = self.versions.iter();
         let version = match number {
             None => versions.last(),
             Some(number) => versions.find(|version| version.version.to_string() == number),
-        };
-        if let Some(version) = version {
-            let value = ParameterValue {
-                name: name.to_owned(),
-                value: version.value.clone(),
-                version: version.version,
-                written_at: Some(version.written_at),
-            };
-            found.insert((name, version.version), value);
-        }
+        }?;
+        Some(ParameterValue {
+            name: name.to_owned(),
+            value: version.value.clone(),
+            version: version.version,
+            written_at: Some(version.written_at),
+        })
     }
-    Ok(found.into_values().collect())
-}
-
-pub(crate) fn tags<'a>(
-    parameters: &'a mut BTreeMap<String, Parameter>,
-    name: &str,
-) -> Result<&'a mut Tags, Refusal> {
-    let parameter = parameters.get_mut(name).ok_or(NOT_FOUND)?;
-    Ok(&mut parameter.tags)
 }
 
 /// Adds tags as both services do.
@@ -274,10 +196,11 @@ pub(crate) fn add_tags(stored: &mut Tags, tags: &[NewTag]) -> Result<(), Refusal
     Ok(())
 }
 
+/// `PutParameter`.
 pub(crate) fn put(
     parameters: &mut BTreeMap<String, Parameter>,
-    now: Timestamp,
     write: &ParameterWrite,
+    now: Timestamp,
     by: &str,
 ) -> Result<i64, Refusal> {
     let value = write.value.expose_secret();
@@ -291,11 +214,10 @@ pub(crate) fn put(
     {
         return Err(VALIDATION);
     }
-    let policies = match &write.policies {
-        None => None,
-        Some(_) if write.tier == Tier::Standard => return Err(VALIDATION),
-        Some(text) => Some(read_policies(text)?),
-    };
+    if write.policies.is_some() && write.tier == Tier::Standard {
+        return Err(VALIDATION);
+    }
+    let policies = write.policies.as_deref().map(read_policies).transpose()?;
     match parameters.get(&write.name) {
         Some(_) if !write.overwrite => return Err(refused("ParameterAlreadyExists")),
         Some(_) if !write.tags.is_empty() => return Err(VALIDATION),
@@ -304,29 +226,26 @@ pub(crate) fn put(
         }
         _ => {}
     }
-    let parameter = parameters
-        .entry(write.name.clone())
-        .or_insert_with(|| Parameter {
-            policies: Vec::new(),
-            ..Parameter::well_kept()
-        });
+    let mut tags = Tags::new();
+    if !write.tags.is_empty() {
+        add_tags(&mut tags, &write.tags)?;
+    }
+    let parameter = parameters.entry(write.name.clone());
+    let parameter = parameter.or_insert_with(|| Parameter {
+        policies: Vec::new(),
+        tags,
+        ..Parameter::well_kept()
+    });
     parameter.parameter_type.clone_from(&write.parameter_type);
-    parameter.key_id = Some(
-        write
-            .key
-            .clone()
-            .unwrap_or_else(|| AWS_MANAGED_KEY.to_owned()),
-    );
+    let key = write.key.as_deref().unwrap_or(AWS_MANAGED_KEY);
+    parameter.key_id = Some(key.to_owned());
     write.tier.as_str().clone_into(&mut parameter.tier);
     if let Some(policies) = policies {
         parameter.policies = policies;
     }
     // The timers of the policies begin anew with every write.
     for policy in &mut parameter.policies {
-        "Pending".clone_into(&mut policy.status);
-    }
-    if !write.tags.is_empty() {
-        add_tags(&mut parameter.tags, &write.tags)?;
+        policy.status = pending();
     }
     Ok(parameter.push_version(write.value.clone(), now, by))
 }
@@ -363,32 +282,22 @@ fn read_policies(text: &str) -> Result<Vec<InlinePolicy>, Refusal> {
         return Ok(Vec::new());
     }
     let read = policies.into_iter().map(|policy| {
-        let kind = policy
-            .get("Type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        if ![
+        let known = [
             "Expiration",
             "ExpirationNotification",
             "NoChangeNotification",
-        ]
-        .contains(&kind)
-        {
+        ];
+        let attributes = policy["Attributes"].as_object();
+        if !known.iter().any(|kind| policy["Type"] == *kind) {
             return Err(refused("InvalidPolicyTypeException"));
         }
-        let attributes = policy.get("Attributes").and_then(Value::as_object);
-        let is_legal = policy
-            .get("Version")
-            .is_some_and(|version| version == "1.0")
-            && attributes.is_some_and(|attributes| attributes.values().all(Value::is_string));
-        if !is_legal {
+        if policy["Version"] != "1.0"
+            || !attributes.is_some_and(|attributes| attributes.values().all(Value::is_string))
+        {
             return Err(refused("InvalidPolicyAttributeException"));
         }
-        Ok(InlinePolicy {
-            text: policy.to_string(),
-            policy_type: kind.to_owned(),
-            status: "Pending".to_owned(),
-        })
+        let status = pending();
+        Ok(PolicyFile { policy, status }.into())
     });
     let read: Vec<InlinePolicy> = read.collect::<Result<_, _>>()?;
     let expirations = read

@@ -2,24 +2,18 @@
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html> and
 //! its neighbours.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use lwa_core::vault::document::MAX_DOCUMENT;
 use lwa_core::vault::ports::{
-    NewTag, Page, SecretMetadata, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
+    NewTag, SecretMetadata, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
     VersionSelector, has_stage, stage,
 };
 use lwa_core::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::listing::Listing;
 use crate::parameter_store::add_tags;
 use crate::refusal::{NOT_FOUND, Refusal, VALIDATION, refused};
-
-/// Secrets, or versions, in one page.
-const PAGE: usize = 100;
 
 /// Versions that are kept; deprecated ones beyond them are dropped once they are a day old.
 const MAX_VERSIONS: usize = 100;
@@ -29,9 +23,6 @@ const MAX_STAGES: usize = 20;
 
 /// Shortest and longest `ClientRequestToken`.
 const REQUEST_TOKEN: std::ops::RangeInclusive<usize> = 32..=64;
-
-/// The secret is marked for deletion.
-const MARKED_FOR_DELETION: Refusal = refused("InvalidRequestException");
 
 /// One secret.
 #[derive(Clone, Default, Deserialize)]
@@ -67,6 +58,16 @@ pub struct SecretVersion {
     pub stages: Vec<String>,
 }
 
+impl SecretVersion {
+    pub(crate) fn entry(&self) -> SecretVersionEntry {
+        SecretVersionEntry {
+            id: self.id.clone(),
+            created_at: Some(self.created_at),
+            stages: self.stages.clone(),
+        }
+    }
+}
+
 fn document<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::String(text) => text.into(),
@@ -92,8 +93,31 @@ impl Secret {
         if !tags.is_empty() {
             add_tags(&mut secret.tags, tags)?;
         }
-        secret.push_current("version-1".to_owned(), document, now);
+        secret.push_current("version-1", document, now);
         Ok(secret)
+    }
+
+    /// Refuses a secret that is marked for deletion, which can be neither read nor changed.
+    pub(crate) fn check_in_use(&self) -> Result<(), Refusal> {
+        match self.deleted_at {
+            Some(_) => Err(refused("InvalidRequestException")),
+            None => Ok(()),
+        }
+    }
+
+    /// `GetSecretValue`.
+    pub(crate) fn value(&self, version: VersionSelector<'_>) -> Result<SecretValue, Refusal> {
+        self.check_in_use()?;
+        let found = match version {
+            VersionSelector::Stage(label) => self.labelled(label),
+            VersionSelector::Id(id) => self.version(id),
+        };
+        let found = found.ok_or(NOT_FOUND)?;
+        Ok(SecretValue {
+            version: found.id.clone(),
+            document: Some(found.value.clone()),
+            created_at: Some(found.created_at),
+        })
     }
 
     /// `PutSecretValue`.
@@ -106,13 +130,13 @@ impl Secret {
             Some(token) => token.clone(),
             None => format!("version-{}", self.versions.len() + 1),
         };
-        match self.versions.iter().find(|version| version.id == id) {
+        match self.version(&id) {
             Some(known) if known.value.expose_secret() != write.document.expose_secret() => {
                 return Err(refused("ResourceExistsException"));
             }
             // The same again: nothing happens.
             Some(_) => return Ok(()),
-            None => self.push(id.clone(), &write.document, now),
+            None => self.push(&id, &write.document, now),
         }
         match write.stage {
             None => self.make_current(&id),
@@ -123,8 +147,7 @@ impl Secret {
 
     /// `UpdateSecretVersionStage`.
     pub(crate) fn move_from(&mut self, label: &str, from: &str, to: &str) -> Result<(), Refusal> {
-        let target = self.versions.iter().find(|version| version.id == to);
-        if target.ok_or(NOT_FOUND)?.stages.len() >= MAX_STAGES {
+        if self.version(to).ok_or(NOT_FOUND)?.stages.len() >= MAX_STAGES {
             return Err(refused("LimitExceededException"));
         }
         if self.labelled(label).is_none_or(|found| found.id != from) {
@@ -145,13 +168,17 @@ impl Secret {
             .find(|version| has_stage(&version.stages, label))
     }
 
-    /// Adds a version, which is the current one from now on.
-    pub fn push_current(&mut self, id: String, document: &SecretString, now: Timestamp) {
-        self.push(id.clone(), document, now);
-        self.make_current(&id);
+    fn version(&self, id: &str) -> Option<&SecretVersion> {
+        self.versions.iter().find(|version| version.id == id)
     }
 
-    fn push(&mut self, id: String, document: &SecretString, now: Timestamp) {
+    /// Adds a version, which is the current one from now on.
+    pub fn push_current(&mut self, id: &str, document: &SecretString, now: Timestamp) {
+        self.push(id, document, now);
+        self.make_current(id);
+    }
+
+    fn push(&mut self, id: &str, document: &SecretString, now: Timestamp) {
         let is_old = |version: &SecretVersion| {
             version.stages.is_empty() && now.duration_since(version.created_at).as_hours() >= 24
         };
@@ -161,7 +188,7 @@ impl Secret {
             self.versions.remove(oldest);
         }
         self.versions.push(SecretVersion {
-            id,
+            id: id.to_owned(),
             value: document.clone(),
             created_at: now,
             stages: Vec::new(),
@@ -185,7 +212,7 @@ impl Secret {
         }
     }
 
-    fn metadata(&self, name: &str) -> SecretMetadata {
+    pub(crate) fn metadata(&self, name: &str) -> SecretMetadata {
         let labelled = self
             .versions
             .iter()
@@ -200,103 +227,6 @@ impl Secret {
             deleted_at: self.deleted_at,
         }
     }
-}
-
-pub(crate) fn list(
-    secrets: &BTreeMap<String, Secret>,
-    listing: &Listing,
-    now: Timestamp,
-    name_prefix: &str,
-    token: Option<&str>,
-) -> Page<SecretMetadata> {
-    let found = secrets.iter().filter_map(|(name, secret)| {
-        let past = listing.past(name, now);
-        let shown = past.unwrap_or_else(|| Some(secret.metadata(name)))?;
-        (name.starts_with(name_prefix) && shown.deleted_at.is_none()).then_some((name, shown))
-    });
-    listing.page(found, token, PAGE, |_, shown| shown)
-}
-
-pub(crate) fn describe(
-    secrets: &BTreeMap<String, Secret>,
-    name: &str,
-) -> Result<SecretMetadata, Refusal> {
-    let secret = secrets.get(name).ok_or(NOT_FOUND)?;
-    Ok(secret.metadata(name))
-}
-
-pub(crate) fn version_ids(
-    secrets: &BTreeMap<String, Secret>,
-    listing: &Listing,
-    name: &str,
-    include_deprecated: bool,
-    token: Option<&str>,
-) -> Result<Page<SecretVersionEntry>, Refusal> {
-    let secret = secrets.get(name).ok_or(NOT_FOUND)?;
-    let listed = secret
-        .versions
-        .iter()
-        .filter(|version| include_deprecated || !version.stages.is_empty());
-    let by_id: BTreeMap<_, _> = listed.map(|version| (&version.id, version)).collect();
-    Ok(listing.page(by_id.into_iter(), token, PAGE, |id, version| {
-        SecretVersionEntry {
-            id: id.to_owned(),
-            created_at: Some(version.created_at),
-            stages: version.stages.clone(),
-        }
-    }))
-}
-
-pub(crate) fn value(
-    secrets: &BTreeMap<String, Secret>,
-    name: &str,
-    version: VersionSelector<'_>,
-) -> Result<SecretValue, Refusal> {
-    let secret = secrets.get(name).ok_or(NOT_FOUND)?;
-    if secret.deleted_at.is_some() {
-        return Err(MARKED_FOR_DELETION);
-    }
-    let found = match version {
-        VersionSelector::Stage(label) => secret.labelled(label),
-        VersionSelector::Id(id) => secret.versions.iter().find(|version| version.id == id),
-    };
-    let found = found.ok_or(NOT_FOUND)?;
-    Ok(SecretValue {
-        version: found.id.clone(),
-        document: Some(found.value.clone()),
-        created_at: Some(found.created_at),
-    })
-}
-
-pub(crate) fn create(
-    secrets: &mut BTreeMap<String, Secret>,
-    listing: &mut Listing,
-    now: Timestamp,
-    name: &str,
-    secret: Secret,
-) -> Result<(), Refusal> {
-    if secrets.contains_key(name) {
-        return Err(refused("ResourceExistsException"));
-    }
-    secrets.insert(name.to_owned(), secret);
-    listing.remember(name, now, || None);
-    Ok(())
-}
-
-/// Changes a secret that exists and is not marked for deletion.
-pub(crate) fn change(
-    secrets: &mut BTreeMap<String, Secret>,
-    listing: &mut Listing,
-    now: Timestamp,
-    name: &str,
-    change: impl FnOnce(&mut Secret) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    let secret = secrets.get_mut(name).ok_or(NOT_FOUND)?;
-    if secret.deleted_at.is_some() {
-        return Err(MARKED_FOR_DELETION);
-    }
-    listing.remember(name, now, || Some(secret.metadata(name)));
-    change(secret)
 }
 
 fn check_document(document: &SecretString) -> Result<(), Refusal> {

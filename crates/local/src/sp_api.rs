@@ -32,30 +32,23 @@ pub struct SpApi {
 
 /// The operations that are called.
 #[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Operation {
-    #[serde(rename = "getMarketplaceParticipations")]
-    Participations,
-    #[serde(rename = "getDestinations")]
-    Destinations,
-    #[serde(rename = "rotateApplicationClientSecret")]
-    RotateClientSecret,
+    GetMarketplaceParticipations,
+    GetDestinations,
+    RotateApplicationClientSecret,
 }
 
 impl Operation {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// Its name, and the scope of a grantless operation; the others need a seller's consent.
+    pub(crate) const fn name_and_scope(self) -> (&'static str, Option<Scope>) {
         match self {
-            Self::Participations => "getMarketplaceParticipations",
-            Self::Destinations => "getDestinations",
-            Self::RotateClientSecret => "rotateApplicationClientSecret",
-        }
-    }
-
-    /// The scope of a grantless operation; the others need a seller's consent.
-    const fn scope(self) -> Option<Scope> {
-        match self {
-            Self::Participations => None,
-            Self::Destinations => Some(Scope::NOTIFICATIONS),
-            Self::RotateClientSecret => Some(Scope::CLIENT_SECRET_ROTATION),
+            Self::GetMarketplaceParticipations => ("getMarketplaceParticipations", None),
+            Self::GetDestinations => ("getDestinations", Some(Scope::NOTIFICATIONS)),
+            Self::RotateApplicationClientSecret => (
+                "rotateApplicationClientSecret",
+                Some(Scope::CLIENT_SECRET_ROTATION),
+            ),
         }
     }
 }
@@ -74,7 +67,7 @@ struct AnswerFile {
 impl From<AnswerFile> for SpApiError {
     fn from(file: AnswerFile) -> Self {
         Self {
-            operation: file.operation.as_str(),
+            operation: file.operation.name_and_scope().0,
             failure: SpApiFailure::of_status(file.status),
             status: Some(file.status),
             code: file.code,
@@ -94,7 +87,7 @@ impl SpApi {
         token: &AccessToken,
         now: Timestamp,
     ) -> Result<String, SpApiError> {
-        let name = operation.as_str();
+        let (name, scope) = operation.name_and_scope();
         let scripted = self.answers.iter().position(|a| a.operation == name);
         if let Some(answer) = scripted.and_then(|index| self.answers.remove(index)) {
             return Err(answer);
@@ -108,9 +101,9 @@ impl SpApi {
                 "The LWA secret token you provided has expired."
             }
             Some(issued) => {
-                let is_in_scope = match (operation.scope(), &issued.scope) {
+                let is_in_scope = match (&scope, &issued.scope) {
                     (None, None) => true,
-                    (Some(needed), Some(given)) => given.includes(&needed),
+                    (Some(needed), Some(given)) => given.includes(needed),
                     _ => false,
                 };
                 if is_in_scope && issued.consent != Some(Consent::RevokedAtSpApi) {
@@ -141,7 +134,7 @@ impl SpApi {
 }
 
 /// What a failed call is as an answer of SP-API.
-pub(crate) fn fault(operation: Operation, error: CallError) -> SpApiError {
+pub(crate) fn fault(operation: &'static str, error: CallError) -> SpApiError {
     let status = match error.failure {
         CallFailure::Denied => Some(403),
         CallFailure::Throttled => Some(429),
@@ -153,6 +146,6 @@ pub(crate) fn fault(operation: Operation, error: CallError) -> SpApiError {
     let failure = status.map_or(SpApiFailure::TimedOut, SpApiFailure::of_status);
     SpApiError {
         status,
-        ..SpApiError::without_answer(operation.as_str(), failure, error.detail)
+        ..SpApiError::without_answer(operation, failure, error.detail)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
@@ -24,7 +24,8 @@ pub const RECEIVER: &str = "arn:aws:sts::111122223333:assumed-role/lwa-secret-re
 #[derive(Clone)]
 pub struct World {
     state: Arc<Mutex<State>>,
-    principal: &'static str,
+    /// The ARN of the principal that calls.
+    pub(crate) principal: &'static str,
 }
 
 /// Everything that a [`World`] holds.
@@ -76,11 +77,6 @@ impl World {
         }
     }
 
-    /// The ARN of the principal that calls.
-    pub(crate) const fn principal(&self) -> &'static str {
-        self.principal
-    }
-
     /// The state, for setting up and for looking at.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -100,59 +96,44 @@ impl World {
         parameter.push_version(value.into(), written_at, WRITER);
     }
 
-    /// Performs one call: records it, injects a fault, and applies the effect.
+    /// Performs one call: records it, injects a fault, and applies the effect, which the service
+    /// may refuse.
     ///
     /// Every call to this account is made through here, so that a harness can fail each one
     /// before or after its effect.
-    pub async fn call<T>(
-        &self,
-        operation: &'static str,
-        target: &str,
-        effect: impl FnOnce(&mut State) -> Result<T, CallError> + Send,
-    ) -> Result<T, CallError> {
-        let fault = {
-            let mut state = self.state();
-            state
-                .calls
-                .push(format!("{operation} {target}").trim_end().to_owned());
-            state.fault(operation, target)
-        };
-        let failed = |failure| CallError {
-            operation,
-            failure,
-            detail: format!("{} (scripted)", words(failure)),
-        };
-        match fault {
-            None => effect(&mut self.state()),
-            Some(Fault::Before(failure)) => Err(failed(failure)),
-            Some(Fault::After(failure)) => {
-                effect(&mut self.state())?;
-                Err(failed(failure))
-            }
-            Some(Fault::Hang | Fault::DieBefore) => std::future::pending().await,
-            Some(Fault::DieAfter) => {
-                // Whether it was refused does not matter: no caller hears of it.
-                drop(effect(&mut self.state()));
-                std::future::pending().await
-            }
-        }
-    }
-
-    /// A call to a service that may refuse it.
-    pub(crate) async fn service_call<T>(
+    pub(crate) async fn call<T>(
         &self,
         operation: &'static str,
         target: &str,
         effect: impl FnOnce(&mut State) -> Result<T, Refusal> + Send,
     ) -> Result<T, CallError> {
-        self.call(operation, target, |state| {
-            effect(state).map_err(|(failure, code)| CallError {
-                operation,
-                failure,
-                detail: code.to_owned(),
-            })
-        })
-        .await
+        let fault = {
+            let mut state = self.state();
+            let call = format!("{operation} {target}");
+            state.calls.push(call.trim_end().to_owned());
+            state.fault(operation, target)
+        };
+        let error = |failure, detail| CallError {
+            operation,
+            failure,
+            detail,
+        };
+        let scripted = |failure| error(failure, format!("{} (scripted)", words(failure)));
+        let apply = || {
+            let refused = |(failure, code): Refusal| error(failure, code.to_owned());
+            effect(&mut self.state()).map_err(refused)
+        };
+        match fault {
+            None => apply(),
+            Some(Fault::Before(failure)) => Err(scripted(failure)),
+            Some(Fault::After(failure)) => apply().and(Err(scripted(failure))),
+            Some(Fault::Hang | Fault::DieBefore) => std::future::pending().await,
+            Some(Fault::DieAfter) => {
+                // Whether it was refused does not matter: no caller hears of it.
+                drop(apply());
+                std::future::pending().await
+            }
+        }
     }
 
     /// The calls made so far, oldest first.
@@ -202,11 +183,7 @@ impl Clock for World {
     async fn sleep(&self, duration: Duration) {
         tokio::task::yield_now().await;
         let mut state = self.state();
-        if let Ok(later) = SignedDuration::try_from(duration).map(|d| state.now.saturating_add(d))
-            && let Ok(later) = later
-        {
-            state.now = later;
-        }
+        state.now = state.now.saturating_add(duration).unwrap_or(state.now);
     }
 }
 
