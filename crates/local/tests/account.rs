@@ -240,7 +240,7 @@ async fn a_version_is_chosen_by_number_label_or_id() {
     ] {
         let found = secrets_manager::value(&world, SECRET, selector).await;
         let document = found.unwrap().and_then(|found| found.document);
-        let document = document.as_ref().map(|document| document.expose_secret());
+        let document = document.as_ref().map(ExposeSecret::expose_secret);
         assert_eq!(document, expected, "{selector:?}");
     }
 }

@@ -52,8 +52,8 @@ fn shown(secret: Option<StoredSecret>) -> Option<(String, String)> {
     Some((secret.version.as_str().to_owned(), value))
 }
 
-fn pair(version: &str, value: &str) -> Option<(String, String)> {
-    Some((version.to_owned(), value.to_owned()))
+fn pair(version: &str, value: &str) -> (String, String) {
+    (version.to_owned(), value.to_owned())
 }
 
 mod in_parameter_store {
@@ -84,7 +84,10 @@ mod in_parameter_store {
         assert_eq!(read.client_id, "the-id");
         assert_eq!(read.refresh_token.unwrap().expose_secret(), "the-token");
         assert_eq!(read.client_secret.written_at, Some(at(1)));
-        assert_eq!(shown(Some(read.client_secret)), pair("2", "the-secret"));
+        assert_eq!(
+            shown(Some(read.client_secret)),
+            Some(pair("2", "the-secret"))
+        );
         let call = format!("GetParameters {ID} {SECRET} /my-erp/sellers/A1/refreshToken");
         assert_eq!(calls(&world), [call]);
         current(&vault).await;
@@ -115,7 +118,11 @@ mod in_parameter_store {
     #[tokio::test]
     async fn a_version_is_read_by_its_number_until_it_is_gone() {
         let (_, vault) = written(&["one", "two"]);
-        for (version, expected) in [("1", pair("1", "one")), ("3", None), ("no-number", None)] {
+        for (version, expected) in [
+            ("1", Some(pair("1", "one"))),
+            ("3", None),
+            ("no-number", None),
+        ] {
             let version = SecretVersion::new(version);
             let found = vault.read_version(&my_erp(), &version).await;
             assert_eq!(shown(found.unwrap()), expected);
@@ -126,11 +133,15 @@ mod in_parameter_store {
     async fn the_previous_secret_is_up_to_five_versions_back() {
         for (values, previous, since) in [
             (&["now"][..], None, Some(at(0))),
-            (&["old", "now"], pair("1", "old"), Some(at(1))),
-            (&["old", "now\n", " now"], pair("1", "old"), Some(at(1))),
+            (&["old", "now"], Some(pair("1", "old")), Some(at(1))),
+            (
+                &["old", "now\n", " now"],
+                Some(pair("1", "old")),
+                Some(at(1)),
+            ),
             (
                 &["old", "now", "now", "now", "now", "now"],
-                pair("1", "old"),
+                Some(pair("1", "old")),
                 Some(at(1)),
             ),
             (
@@ -182,7 +193,7 @@ mod in_parameter_store {
             after.last_modified = before.last_modified;
         }
         assert_eq!(after, before);
-        assert_eq!(shown(Some(current(&vault).await)), pair("2", "new"));
+        assert_eq!(shown(Some(current(&vault).await)), Some(pair("2", "new")));
     }
 
     #[tokio::test]
@@ -316,7 +327,10 @@ mod in_secrets_manager {
         assert_eq!(read.client_id, "the-id");
         assert_eq!(read.refresh_token.unwrap().expose_secret(), "the-token");
         assert_eq!(read.client_secret.written_at, Some(at(1)));
-        assert_eq!(shown(Some(read.client_secret)), pair("v1", "the-secret"));
+        assert_eq!(
+            shown(Some(read.client_secret)),
+            Some(pair("v1", "the-secret"))
+        );
         assert_eq!(calls(&world), ["GetSecretValue my-erp AWSCURRENT"]);
     }
 
@@ -357,7 +371,7 @@ mod in_secrets_manager {
         let current = current(&vault).await;
         calls(&world);
         let found = vault.read_previous_secret(&my_erp(), &current).await;
-        assert_eq!(shown(found.unwrap()), pair("v1", "old"));
+        assert_eq!(shown(found.unwrap()), Some(pair("v1", "old")));
         assert_eq!(calls(&world), ["GetSecretValue my-erp AWSPREVIOUS"]);
         let since = vault.value_unchanged_since(&my_erp(), &current).await;
         assert_eq!(since.unwrap(), Some(at(2)));
@@ -370,7 +384,7 @@ mod in_secrets_manager {
         let current = current(&vault).await;
         calls(&world);
         let found = vault.read_previous_secret(&my_erp(), &current).await;
-        assert_eq!(shown(found.unwrap()), pair("v1", "old"));
+        assert_eq!(shown(found.unwrap()), Some(pair("v1", "old")));
         let expected = [
             "GetSecretValue my-erp AWSPREVIOUS",
             "ListSecretVersionIds my-erp",
@@ -464,6 +478,6 @@ mod in_secrets_manager {
         refuse(&world, "PutSecretValue", 2);
         let error = store(&vault, "planted").await.unwrap_err();
         assert!(!error.to_string().contains("planted"), "{error}");
-        assert_eq!(shown(Some(current(&vault).await)), pair("v0", "old"));
+        assert_eq!(shown(Some(current(&vault).await)), Some(pair("v0", "old")));
     }
 }
