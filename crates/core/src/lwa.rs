@@ -57,6 +57,11 @@ impl Scope {
         Ok(Self(Cow::Owned(words.join(" "))))
     }
 
+    /// Every documented scope in one list, for messages.
+    pub fn documented() -> String {
+        Self::KNOWN.map(|scope| format!("`{scope}`")).join(", ")
+    }
+
     /// The scope as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -78,7 +83,7 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{found}` is no scope: {problem}; Amazon documents {}",
-    Scope::KNOWN.map(|scope| format!("`{scope}`")).join(", ")
+    Scope::documented()
 )]
 pub struct InvalidScope {
     found: String,
