@@ -1,8 +1,8 @@
 //! One line for each finding, and one for each application without any.
 
+use lwa_core::Basis;
 use lwa_core::audit::findings::Finding;
 use lwa_core::text::printable;
-use lwa_core::{Basis, Severity};
 
 use crate::{Report, Row};
 
@@ -48,59 +48,46 @@ pub fn render(report: &Report<'_>) -> Result<String, csv::Error> {
 }
 
 fn line(row: &Row<'_>, finding: Option<&Finding>) -> [String; 15] {
-    let text = |text: Option<&str>| harmless(text.unwrap_or_default());
-    let owner = finding
-        .and_then(|finding| finding.owner.as_deref())
-        .or(row.owner);
-    let credential = finding
-        .map(|finding| finding.credential.as_str())
-        .or(row.credential);
     let explanation = finding.map(|finding| finding.code.explanation());
     let exemption = match finding {
         Some(finding) => finding.exemption.as_ref(),
-        None => row.exemption,
+        None => row.exemption(),
+    };
+    let credential = match finding {
+        Some(finding) => Some(finding.credential.as_str()),
+        None => row.secret.map(|secret| secret.credential.as_str()),
     };
     [
         row.vault.as_str().to_owned(),
         harmless(row.application.as_str()),
-        text(owner),
+        text(finding.and_then(|f| f.owner.as_deref()).or(row.owner())),
         text(credential),
-        finding
-            .and_then(|f| f.role.as_ref())
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        row.days_left
-            .map(|days| days.to_string())
-            .unwrap_or_default(),
-        row.deadline
-            .map(|deadline| deadline.at.to_string())
-            .unwrap_or_default(),
-        row.deadline
-            .map(|deadline| match deadline.basis {
-                Basis::Reported => "reported",
-                Basis::Estimated | Basis::Doubtful => "estimated",
-            })
-            .unwrap_or_default()
-            .to_owned(),
-        finding
-            .map(|f| f.code.as_str())
-            .unwrap_or_default()
-            .to_owned(),
-        finding
-            .map(|f| Severity::as_str(f.severity))
-            .unwrap_or_default()
-            .to_owned(),
+        plain(finding.and_then(|finding| finding.role.as_ref())),
+        plain(row.days_left()),
+        plain(row.deadline().map(|deadline| deadline.at)),
+        plain(row.deadline().map(|deadline| match deadline.basis {
+            Basis::Reported => "reported",
+            Basis::Estimated | Basis::Doubtful => "estimated",
+        })),
+        plain(finding.map(|finding| finding.code)),
+        plain(finding.map(|finding| finding.severity)),
         text(explanation.map(|explanation| explanation.title)),
         text(finding.map(|finding| finding.detail.as_str())),
         text(explanation.map(|explanation| explanation.remedy)),
-        exemption
-            .map(|exemption| exemption.until.to_string())
-            .unwrap_or_default(),
+        plain(exemption.map(|exemption| exemption.until)),
         text(exemption.map(|exemption| exemption.reason.as_str())),
     ]
 }
 
-/// The text, kept from being a formula where a spreadsheet opens it,
+fn plain(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+fn text(text: Option<&str>) -> String {
+    harmless(text.unwrap_or_default())
+}
+
+/// The text as a cell that a spreadsheet does not take for a formula,
 /// <https://owasp.org/www-community/attacks/CSV_Injection>.
 fn harmless(text: &str) -> String {
     let text = printable(text);

@@ -3,32 +3,30 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
-use lwa_core::audit::findings::{EXPLANATIONS, Explanation, Finding};
+use lwa_core::audit::findings::{EXPLANATIONS, Exemption, Explanation};
+use lwa_core::audit::tally::Tally;
 use lwa_core::text::{elide_middle, printable};
+use lwa_core::urgency::deadline_severity;
 use lwa_core::{Severity, wording};
 
 use crate::{Report, Row};
 
-/// The report could not be written; a bug in the template, because memory takes any text.
+/// The template failed, which only a bug in it can cause.
 pub type HtmlError = askama::Error;
 
 /// The report as a whole HTML document.
 pub fn render(report: &Report<'_>) -> Result<String, HtmlError> {
     let rows = report.rows();
-    let codes: BTreeSet<_> = rows
-        .iter()
-        .flat_map(|row| &row.findings)
-        .map(|finding| finding.code)
-        .collect();
+    let codes: BTreeSet<_> = report.findings().map(|finding| finding.code).collect();
     Page {
         begun: wording::minute(report.now),
         region: report.region,
         scope: report.scope,
-        verdict: verdict(report),
-        cards: cards(report),
+        verdict: verdict(report.tally),
+        cards: cards(report.tally),
         gaps: report.gaps(),
         timeline: timeline(report, &rows),
-        lines: rows.iter().map(|row| line(report, row)).collect(),
+        rows: &rows,
         explanations: EXPLANATIONS
             .iter()
             .filter(|e| codes.contains(&e.code))
@@ -37,12 +35,11 @@ pub fn render(report: &Report<'_>) -> Result<String, HtmlError> {
     .render()
 }
 
-/// Most applications in the picture. More lines than fit a screen show nothing at a glance;
-/// the table has them all.
+/// Most applications in the picture, as many as a screen can show. The table has them all.
 const LANES: usize = 40;
 
-/// The furthest that the picture reaches, in days into the past and the future. What lies
-/// beyond is drawn at the edge and told in words.
+/// The range of the picture, in days into the past and the future. Deadlines beyond are drawn at
+/// the edge, with their dates as text.
 const PAST: i64 = -60;
 const FUTURE: i64 = 400;
 
@@ -59,30 +56,22 @@ struct Page<'a> {
     begun: String,
     region: &'a str,
     scope: &'a str,
-    verdict: Verdict,
-    cards: Vec<Card>,
+    /// Its class and text.
+    verdict: (&'static str, String),
+    cards: [Card; 6],
     gaps: Vec<String>,
     timeline: Option<Timeline>,
-    lines: Vec<Line<'a>>,
+    rows: &'a [Row<'a>],
     explanations: Vec<&'static Explanation>,
 }
 
-struct Verdict {
-    class: &'static str,
-    text: String,
-}
-
-struct Card {
-    class: &'static str,
-    value: u64,
-    label: &'static str,
-}
+/// A class, a number and what it counts.
+type Card = (&'static str, u64, &'static str);
 
 /// The picture; everything across in percent, so that it fits any screen without shrinking
 /// its letters.
 struct Timeline {
     height: usize,
-    foot: usize,
     today: String,
     ticks: Vec<Tick>,
     lanes: Vec<Lane>,
@@ -103,46 +92,14 @@ struct Lane {
     name: String,
     when: String,
     date: String,
-    text_y: usize,
-    bar_y: usize,
-    dot_y: usize,
+    y: usize,
     bar_x: String,
     bar_width: String,
     dot_x: String,
     estimated: bool,
 }
 
-struct Line<'a> {
-    application: &'a str,
-    /// The name at whose slashes a line may break.
-    segments: Vec<&'a str>,
-    vault: &'static str,
-    owner: String,
-    /// What the column sorts by, because empty cells and words have no number.
-    days_key: i64,
-    days: String,
-    class: &'static str,
-    date: String,
-    estimated: bool,
-    /// The same for severities.
-    severity_key: u8,
-    severity: &'static str,
-    exemption: Option<String>,
-    entries: Vec<Entry<'a>>,
-}
-
-struct Entry<'a> {
-    class: &'static str,
-    severity: &'static str,
-    code: &'static str,
-    title: &'static str,
-    credential: &'a str,
-    detail: &'a str,
-    exempt: bool,
-}
-
-fn verdict(report: &Report<'_>) -> Verdict {
-    let tally = report.tally;
+fn verdict(tally: &Tally) -> (&'static str, String) {
     let (class, text) = match tally.worst() {
         Some(Severity::Critical) => ("critical", "Act today."),
         Some(Severity::Warning) => ("warning", "Act within days."),
@@ -155,36 +112,27 @@ fn verdict(report: &Report<'_>) -> Verdict {
     } else {
         ""
     };
-    let text = format!("{text} {incomplete}").trim().to_owned();
-    Verdict { class, text }
+    (class, format!("{text} {incomplete}").trim().to_owned())
 }
 
-fn cards(report: &Report<'_>) -> Vec<Card> {
-    let tally = report.tally;
-    let card = |class, value, label| Card {
-        class,
-        value,
-        label,
-    };
+fn cards(tally: &Tally) -> [Card; 6] {
     let shown = |class, value| if value > 0 { class } else { "none" };
-    let (critical, warning) = (
-        tally.count(Severity::Critical),
-        tally.count(Severity::Warning),
-    );
-    vec![
-        card("plain", tally.applications, "applications"),
-        card("plain", tally.credentials, "credentials"),
-        card(shown("critical", critical), critical, "critical"),
-        card(shown("warning", warning), warning, "warnings"),
-        card("plain", tally.count(Severity::Info), "info"),
-        card("plain", tally.exempt.total(), "exempt"),
+    let critical = tally.count(Severity::Critical);
+    let warning = tally.count(Severity::Warning);
+    [
+        ("plain", tally.applications, "applications"),
+        ("plain", tally.credentials, "credentials"),
+        (shown("critical", critical), critical, "critical"),
+        (shown("warning", warning), warning, "warnings"),
+        ("plain", tally.count(Severity::Info), "info"),
+        ("plain", tally.exempt.total(), "exempt"),
     ]
 }
 
 fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
     let dated: Vec<_> = rows
         .iter()
-        .filter_map(|row| Some((row, row.deadline?, row.days_left?)))
+        .filter_map(|row| Some((row, row.deadline()?, row.days_left()?)))
         .collect();
     let shown = &dated[..dated.len().min(LANES)];
     let first = shown.iter().map(|(_, _, days)| *days).min()?;
@@ -200,17 +148,15 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
             let y = HEAD + index * LANE;
             let days = (*days).clamp(from + 1, to - 1);
             Lane {
-                class: urgency(report, row),
+                class: row.urgency(),
                 name: elide_middle(row.application.as_str(), NAME),
                 when: wording::remaining(deadline, report.now),
-                date: wording::date(deadline.at),
-                text_y: y + 14,
-                bar_y: y + 22,
-                dot_y: y + 26,
+                date: row.date(),
+                y,
                 bar_x: x(days.min(0)),
                 bar_width: percent(days.abs(), to - from),
                 dot_x: x(days),
-                estimated: deadline.basis.is_estimate(),
+                estimated: row.is_estimated(),
             }
         })
         .collect();
@@ -261,7 +207,6 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
     };
     Some(Timeline {
         height,
-        foot: height - 4,
         today: x(0),
         ticks,
         lanes,
@@ -276,75 +221,51 @@ fn percent(part: i64, whole: i64) -> String {
     format!("{}.{}%", thousandths / 10, thousandths % 10)
 }
 
-fn line<'a>(report: &Report<'_>, row: &Row<'a>) -> Line<'a> {
-    let severity = row.severity();
-    let exempt = |exemption: &lwa_core::audit::findings::Exemption| {
-        format!(
-            "exempt until {}: {}",
-            exemption.until,
-            printable(&exemption.reason)
-        )
-    };
-    let entry = |finding: &&'a Finding| Entry {
-        class: match finding.exemption {
-            Some(_) => "exempt",
-            None => class(Some(finding.severity)),
-        },
-        severity: finding.severity.as_str(),
-        code: finding.code.as_str(),
-        title: finding.code.explanation().title,
-        credential: &finding.credential,
-        detail: &finding.detail,
-        exempt: finding.exemption.is_some(),
-    };
-    Line {
-        application: row.application.as_str(),
-        segments: row.application.as_str().split('/').collect(),
-        vault: row.vault.name(),
-        owner: printable(row.owner.unwrap_or_default()),
-        days_key: row.days_left.unwrap_or(i64::MAX),
-        days: row
-            .days_left
-            .map_or_else(|| "unknown".to_owned(), |days| days.to_string()),
-        class: urgency(report, row),
-        date: row
-            .deadline
-            .map(|deadline| wording::date(deadline.at))
-            .unwrap_or_default(),
-        estimated: row
-            .deadline
-            .is_some_and(|deadline| deadline.basis.is_estimate()),
-        severity_key: match severity {
+/// What the template shows of a row.
+impl<'a> Row<'a> {
+    /// The name at whose slashes a line may break.
+    fn segments(&self) -> impl Iterator<Item = &'a str> {
+        self.application.as_str().split('/')
+    }
+
+    fn days(&self) -> String {
+        let days = self.days_left();
+        days.map_or_else(|| "unknown".to_owned(), |days| days.to_string())
+    }
+
+    /// What the column sorts by; an unknown number comes last.
+    fn days_key(&self) -> i64 {
+        self.days_left().unwrap_or(i64::MAX)
+    }
+
+    /// What the column sorts by; the worst comes first.
+    fn severity_key(&self) -> u8 {
+        match self.severity() {
             Some(Severity::Critical) => 0,
             Some(Severity::Warning) => 1,
             Some(Severity::Info) => 2,
             None => 3,
-        },
-        severity: match (severity, row.exemption) {
-            (Some(severity), _) => severity.as_str(),
-            (None, Some(_)) => "exempt",
-            (None, None) => "ok",
-        },
-        exemption: row.exemption.map(exempt),
-        entries: row.findings.iter().map(entry).collect(),
+        }
     }
-}
 
-/// How near the deadline is, for colours.
-fn urgency(report: &Report<'_>, row: &Row<'_>) -> &'static str {
-    match row.deadline {
-        _ if row.exemption.is_some() => "exempt",
-        None => "unknown",
-        Some(deadline) => match lwa_core::urgency::deadline_severity(&deadline, report.now) {
-            Severity::Info => "ok",
-            severity => class(Some(severity)),
-        },
+    fn owner_text(&self) -> String {
+        printable(self.owner().unwrap_or_default())
     }
-}
 
-const fn class(severity: Option<Severity>) -> &'static str {
-    match severity {
-        Some(severity) => severity.as_str(),
-        None => "ok",
+    fn exemption_text(&self) -> Option<String> {
+        let Exemption { until, reason } = self.exemption()?;
+        Some(format!("exempt until {until}: {}", printable(reason)))
+    }
+
+    /// The class that colours the deadline by how near it is.
+    fn urgency(&self) -> &'static str {
+        match self.deadline() {
+            _ if self.exemption().is_some() => "exempt",
+            None => "unknown",
+            Some(deadline) => match deadline_severity(&deadline, self.now) {
+                Severity::Info => "ok",
+                severity => severity.as_str(),
+            },
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use lwa_core::audit::findings::Finding;
+use lwa_core::Severity;
+use lwa_core::audit::findings::Exemption;
 use lwa_core::text::{elide_end, elide_middle, printable};
-use lwa_core::{Severity, wording};
 use textwrap::core::display_width;
 
 use crate::{Report, Row};
@@ -19,7 +19,7 @@ pub struct Look {
     pub color: bool,
 }
 
-/// The narrowest table that still says something.
+/// The narrowest table that is still readable.
 const NARROWEST: usize = 60;
 
 /// Widest owner; the rest of a line belongs to the application.
@@ -51,98 +51,76 @@ pub fn render(report: &Report<'_>, look: Look) -> String {
     if !out.is_empty() {
         out.push('\n');
     }
-    let summary = format!(
-        "{}.{}",
-        report.summary(),
-        if report.tally.is_partial() {
-            " The audit is incomplete."
-        } else {
-            ""
-        },
-    );
+    let mut summary = report.summary() + ".";
+    if report.tally.is_partial() {
+        summary += " The audit is incomplete.";
+    }
     wrapped(&mut out, &summary, width, "", "");
     out
 }
 
 fn applications(out: &mut String, rows: &[Row<'_>], width: usize, look: Look) {
-    let owner = rows
-        .iter()
-        .map(|row| display_width(&printable(row.owner.unwrap_or_default())))
-        .max()
-        .unwrap_or(0);
-    let owner = if owner == 0 {
-        0
-    } else {
-        owner.clamp("OWNER".len(), OWNER)
+    let owner_of = |row: &Row<'_>| printable(row.owner().unwrap_or_default());
+    let widest = |width: &dyn Fn(&Row<'_>) -> usize| rows.iter().map(width).max().unwrap_or(0);
+    // Without any owner there is no column for them.
+    let owner = match widest(&|row| display_width(&owner_of(row))) {
+        0 => 0,
+        widest => widest.clamp("OWNER".len(), OWNER),
     };
-    let fixed = DAYS + SEVERITY + DATE + GAP.len() * 4 + if owner == 0 { 0 } else { owner + 2 };
-    let longest = rows
-        .iter()
-        .map(|row| row.application.as_str().len())
-        .max()
-        .unwrap_or(0);
+    let gaps = GAP.len() * if owner == 0 { 4 } else { 5 };
+    let fixed = DAYS + SEVERITY + DATE + owner + gaps;
     // Findings take what they need, up to two codes; the application the rest.
     let room = width.saturating_sub(fixed + "LWA001 LWA002".len());
-    let name = longest.clamp("APPLICATION".len(), room.max("APPLICATION".len()));
+    let name = widest(&|row| row.application.as_str().len())
+        .clamp("APPLICATION".len(), room.max("APPLICATION".len()));
     let codes = width.saturating_sub(fixed + name);
-    let heading = |text: &str, width: usize| pad(text, width);
-    let mut line = format!("{:>DAYS$}{GAP}", "DAYS");
-    line += &heading("SEVERITY", SEVERITY);
-    line += GAP;
-    line += &heading("APPLICATION", name);
-    line += GAP;
-    line += &heading("DEADLINE", DATE);
-    if owner > 0 {
-        line += GAP;
-        line += &heading("OWNER", owner);
-    }
-    line += GAP;
-    line += "FINDINGS";
+    let mut line = |style: Style, cells: [String; 6]| {
+        let [days, severity, application, date, by, found] = cells;
+        let mut line = [
+            format!("{days:>DAYS$}"),
+            severity,
+            pad(&application, name),
+            pad(&date, DATE),
+        ]
+        .join(GAP);
+        if owner > 0 {
+            line = [line, pad(&by, owner)].join(GAP);
+        }
+        line = [line, found].join(GAP);
+        let _ = writeln!(out, "{style}{}{style:#}", line.trim_end());
+    };
     let bold = if look.color {
         Style::new().bold()
     } else {
         Style::new()
     };
-    let _ = writeln!(out, "{bold}{line}{bold:#}");
+    let heading = [
+        "DAYS",
+        "SEVERITY",
+        "APPLICATION",
+        "DEADLINE",
+        "OWNER",
+        "FINDINGS",
+    ];
+    line(bold, heading.map(str::to_owned));
     for row in rows {
-        let days = row
-            .days_left
-            .map_or_else(|| "?".to_owned(), |days| days.to_string());
-        let (severity, word) = match (row.severity(), row.exemption) {
-            (Some(severity), _) => (Some(severity), severity.as_str()),
-            (None, Some(_)) => (None, "exempt"),
-            (None, None) => (None, "ok"),
+        let days = row.days_left().map(|days| days.to_string());
+        let date = match row.date() {
+            date if date.is_empty() => "unknown".to_owned(),
+            date if row.is_estimated() => date + "~",
+            date => date,
         };
-        let date = match row.deadline {
-            None => "unknown".to_owned(),
-            Some(deadline) => {
-                let mark = if deadline.basis.is_estimate() {
-                    "~"
-                } else {
-                    ""
-                };
-                format!("{}{mark}", wording::date(deadline.at))
-            }
-        };
-        let mut line = format!("{days:>DAYS$}{GAP}");
-        line += &paint(look, severity, &pad(word, SEVERITY));
-        line += GAP;
-        line += &pad(&elide_middle(row.application.as_str(), name), name);
-        line += GAP;
-        line += &pad(&date, DATE);
-        if owner > 0 {
-            line += GAP;
-            let text = printable(row.owner.unwrap_or_default());
-            line += &pad(&fit(&text, owner), owner);
-        }
-        line += GAP;
-        line += &code_list(row, codes);
-        let _ = writeln!(out, "{}", line.trim_end());
+        let cells = [
+            days.unwrap_or_else(|| "?".to_owned()),
+            paint(look, row.severity(), &pad(row.status(), SEVERITY)),
+            elide_middle(row.application.as_str(), name),
+            date,
+            fit(&owner_of(row), owner),
+            code_list(row, codes),
+        ];
+        line(Style::new(), cells);
     }
-    if rows
-        .iter()
-        .any(|row| row.deadline.is_some_and(|d| d.basis.is_estimate()))
-    {
+    if rows.iter().any(Row::is_estimated) {
         let _ = writeln!(out, "~ estimated");
     }
 }
@@ -180,34 +158,17 @@ fn code_list(row: &Row<'_>, width: usize) -> String {
 }
 
 fn findings(out: &mut String, report: &Report<'_>, width: usize, look: Look) {
-    let live = report.tally.findings.items().iter();
-    for finding in live.chain(report.tally.exempt.items()) {
+    for finding in report.findings() {
         let severity = finding.exemption.is_none().then_some(finding.severity);
-        let word = if severity.is_some() {
-            finding.severity.as_str()
-        } else {
-            "exempt"
-        };
+        let word = severity.map_or("exempt", Severity::as_str);
         let head = paint(look, severity, &pad(word, SEVERITY));
-        let _ = writeln!(
-            out,
-            "\n{head}  {}  {}",
-            finding.code,
-            printable(&finding.credential)
-        );
-        wrapped(out, &sentence(finding), width, "          ", "          ");
-    }
-}
-
-fn sentence(finding: &Finding) -> String {
-    match &finding.exemption {
-        None => finding.detail.clone(),
-        Some(exemption) => {
-            format!(
-                "{} Exempt until {}: {}",
-                finding.detail, exemption.until, exemption.reason
-            )
+        let credential = printable(&finding.credential);
+        let _ = writeln!(out, "\n{head}  {}  {credential}", finding.code);
+        let mut text = finding.detail.clone();
+        if let Some(Exemption { until, reason }) = &finding.exemption {
+            let _ = write!(text, " Exempt until {until}: {reason}");
         }
+        wrapped(out, &text, width, "          ", "          ");
     }
 }
 
