@@ -7,8 +7,9 @@
 use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_fn::provide_credentials_fn;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
@@ -92,13 +93,20 @@ where
         "AWS_SESSION_TOKEN",
     ]
     .map(|name| read.get(aws(name, None)));
+    // Names the missing variable when credentials are first needed.
+    let missing = |name| {
+        SharedCredentialsProvider::new(provide_credentials_fn(move || async move {
+            let problem = format!("{name} is not set; the platform sets it in a Lambda function");
+            Err(CredentialsError::not_loaded(problem))
+        }))
+    };
     match (id, secret) {
         (Some(id), Some(secret)) => {
             let credentials = Credentials::new(id, secret, session, None, "environment");
             SharedCredentialsProvider::new(credentials)
         }
-        (None, _) => SharedCredentialsProvider::new(NoCredentials("AWS_ACCESS_KEY_ID")),
-        (_, None) => SharedCredentialsProvider::new(NoCredentials("AWS_SECRET_ACCESS_KEY")),
+        (None, _) => missing("AWS_ACCESS_KEY_ID"),
+        (_, None) => missing("AWS_SECRET_ACCESS_KEY"),
     }
 }
 
@@ -116,7 +124,9 @@ where
         }
     })?;
     let attempts = aws("AWS_MAX_ATTEMPTS", Some("3"));
-    let attempts = read.number(attempts, 1..=u32::MAX)?;
+    let attempts = read.parsed(attempts, "a whole number from 1", |text| {
+        text.parse().ok().filter(|attempts| *attempts > 0)
+    })?;
     Ok(retry.with_max_attempts(attempts))
 }
 
@@ -129,18 +139,14 @@ where
     let Some(text) = read.get(variable) else {
         return Ok(None);
     };
-    let url: Option<http::Uri> = text.parse().ok();
-    match url
-        .as_ref()
-        .and_then(|url| url.scheme_str().zip(url.host()))
-    {
-        Some(("http" | "https", _)) => Ok(Some(text)),
-        _ => Err(ConfigError::invalid(
-            variable,
-            &text,
-            "an https:// or http:// URL",
-        )),
+    let is_usable = text.parse().is_ok_and(|url: http::Uri| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
+    });
+    if is_usable {
+        return Ok(Some(text));
     }
+    let allowed = "an https:// or http:// URL";
+    Err(ConfigError::invalid(variable, &text, allowed))
 }
 
 #[derive(Debug)]
@@ -153,22 +159,6 @@ impl LoadServiceConfig for ServiceEndpoints {
         }
         let (_, url) = self.0.iter().find(|(id, _)| *id == key.service_id())?;
         Some(url.clone())
-    }
-}
-
-/// Names the variable that is missing, when credentials are first needed.
-#[derive(Debug)]
-struct NoCredentials(&'static str);
-
-impl ProvideCredentials for NoCredentials {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded(format!(
-            "{} is not set; the platform sets it in a Lambda function",
-            self.0
-        ))))
     }
 }
 

@@ -180,7 +180,7 @@ impl SpApiError {
     /// What a refusal means; none when it was none.
     ///
     /// There is no code for an expired secret, and reports disagree on the status (403 and
-    /// 401), so the words decide, whatever their case:
+    /// 401), so the words decide, in upper or lower case:
     /// <https://github.com/amzn/selling-partner-api-models/issues/4489>.
     pub fn refusal(&self) -> Option<Refusal> {
         if self.failure != SpApiFailure::Refused {

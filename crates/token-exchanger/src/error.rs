@@ -9,7 +9,7 @@ use lwa_core::sp_api::SpApiError;
 use lwa_core::vault::{Credentials, VaultError};
 use lwa_core::{ExposeSecret, SecretString};
 
-use crate::Settings;
+use crate::settings::Settings;
 
 /// A request that was not fulfilled. The text names the application or parameter and what to
 /// do; it never contains a credential.

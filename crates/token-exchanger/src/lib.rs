@@ -13,13 +13,13 @@ mod check;
 mod error;
 mod request;
 mod response;
+mod settings;
 
 use std::fmt;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::application::{Layout, Role};
-use lwa_core::config::{ConfigError, Deployment, Lookup};
+use lwa_core::application::Layout;
 use lwa_core::exchange::{
     Recovery, Refused, SHORTEST_ATTEMPT, Subject, TokenKey, after_refusal, expires_at, left, pause,
 };
@@ -36,46 +36,13 @@ use crate::request::{Action, Request};
 
 pub use crate::error::{ErrorKind, ExchangerError};
 pub use crate::response::{CheckResponse, Response, TokenResponse, Verdict};
+pub use crate::settings::Settings;
 
 /// The part of an invocation's time that is reserved for the response.
 const RESERVE: Duration = Duration::from_millis(250);
 
 /// Longest wait for one answer of LWA or SP-API. The clients have limits of their own.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(10);
-
-/// What the environment sets.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// What it shares with the other functions.
-    pub deployment: Deployment,
-    /// Where credentials live.
-    pub vault: VaultKind,
-    /// The LWA token endpoint.
-    pub token_url: String,
-    /// The base URL of SP-API.
-    pub sp_api_endpoint: String,
-}
-
-impl Settings {
-    /// Reads the settings.
-    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
-    where
-        F: Fn(&str) -> Option<String>,
-    {
-        Ok(Self {
-            deployment: Deployment::from_lookup(lookup)?,
-            vault: VaultKind::from_lookup(lookup)?,
-            token_url: lookup.token_url()?,
-            sp_api_endpoint: lookup.sp_api_endpoint()?,
-        })
-    }
-
-    /// Where a credential of an application is stored.
-    fn place(&self, key: &TokenKey, role: &Role) -> String {
-        let layout = &self.deployment.layout;
-        self.vault.place(layout, &key.application, role)
-    }
-}
 
 /// Checks a request without connecting to anything.
 pub fn validate(request: &Value, layout: &Layout) -> Result<(), ExchangerError> {
@@ -229,7 +196,7 @@ where
         }
     }
 
-    /// Reads the vault and asks LWA, with another secret where that is worth a try.
+    /// Reads the vault and asks LWA, with another secret if LWA refuses one.
     async fn exchange(&self, key: &TokenKey, invocation: &mut Invocation) -> Ending {
         let application = &key.application;
         let mut credentials = self.read_or_remember(key, invocation).await?;
