@@ -23,8 +23,8 @@ const MAX_DIMENSION_VALUE: usize = 1024;
 pub struct MetricSet {
     /// Where CloudWatch shows them; see [`crate::config::METRICS_NAMESPACE`].
     pub namespace: String,
-    /// What tells one time series from another: name and value. An empty value is left out,
-    /// what is not ASCII becomes `?`, and only the first 30 count. Never a credential.
+    /// Names and values that identify a time series. An empty value is left out, characters that
+    /// are not ASCII become `?`, and only the first 30 count. Never a credential.
     pub dimensions: Vec<(&'static str, String)>,
     /// The values.
     pub metrics: Vec<Metric>,
@@ -54,19 +54,21 @@ impl MetricSet {
 }
 
 /// One value.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Metric {
-    /// Its name, unique in its set and none of the dimensions' names.
+    /// Its name, unique in its set and different from the dimensions' names.
     pub name: &'static str,
-    /// What it is counted in.
+    /// Its unit.
     pub unit: Unit,
     /// The value; one that is not finite is left out.
+    #[serde(skip)]
     pub value: f64,
 }
 
 /// Units, as CloudWatch names them,
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Unit {
     /// A number of things.
     Count,
@@ -74,17 +76,6 @@ pub enum Unit {
     Milliseconds,
     /// Anything else, such as days.
     None,
-}
-
-impl Unit {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Count => "Count",
-            Self::Milliseconds => "Milliseconds",
-            Self::None => "None",
-        }
-    }
 }
 
 impl Metric {
@@ -126,14 +117,14 @@ pub fn emf_lines(set: &MetricSet, at: Timestamp) -> Vec<String> {
                 metrics,
                 at,
             };
-            // Nothing in it can fail: its keys are strings and its numbers finite.
+            // This cannot fail: the keys are strings and the numbers finite.
             serde_json::to_string(&line).unwrap_or_default()
         })
         .collect()
 }
 
-/// One line. It is written out as it is, without a tree of values in between: a warm invocation
-/// that is answered from a cache would spend most of its time on that.
+/// One line. It is serialised directly, without a tree of values: building one would take most of
+/// the time of an invocation that is answered from a cache.
 struct Line<'a> {
     namespace: &'a str,
     dimensions: &'a [(&'a str, String)],
@@ -153,14 +144,7 @@ struct Metadata<'a> {
 struct Directive<'a> {
     namespace: &'a str,
     dimensions: [Vec<&'a str>; 1],
-    metrics: Vec<Definition>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Definition {
-    name: &'static str,
-    unit: &'static str,
+    metrics: &'a [&'a Metric],
 }
 
 impl Serialize for Line<'_> {
@@ -170,14 +154,7 @@ impl Serialize for Line<'_> {
             cloud_watch_metrics: [Directive {
                 namespace: self.namespace,
                 dimensions: [self.dimensions.iter().map(|(name, _)| *name).collect()],
-                metrics: self
-                    .metrics
-                    .iter()
-                    .map(|metric| Definition {
-                        name: metric.name,
-                        unit: metric.unit.as_str(),
-                    })
-                    .collect(),
+                metrics: self.metrics,
             }],
         };
         let mut line = serializer.serialize_map(None)?;
