@@ -1,24 +1,17 @@
-import { readFileSync } from "node:fs";
-
 import { type Acknowledgment, type Stack, Token } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 
+import listed from "../permissions.json" with { type: "json" };
 import type { Settings, Vault } from "./settings.ts";
 
-/** The functions, by the names of their binaries. */
-export const FUNCTIONS = [
-  "token-exchanger",
-  "policy-formatter",
-  "auditor",
-  "rotation-requester",
-  "secret-receiver",
-] as const;
-
 /** The name of a function and of its binary. */
-export type FunctionName = (typeof FUNCTIONS)[number];
+export type FunctionName = keyof typeof listed;
+
+/** The functions, by the names of their binaries. */
+export const FUNCTIONS = Object.keys(listed) as FunctionName[];
 
 /**
  * What an action may be used on. `*` is for actions that AWS authorises on everything or nothing,
@@ -54,8 +47,7 @@ export interface Resources {
 
 /** The calls that each function's code can make: the one list that roles are generated from. */
 export function permissions(): Readonly<Record<FunctionName, readonly Permission[]>> {
-  const text = readFileSync(new URL("../permissions.json", import.meta.url), "utf8");
-  return JSON.parse(text) as Record<FunctionName, readonly Permission[]>;
+  return listed as Record<FunctionName, Permission[]>;
 }
 
 /** The calls that a function can make with these vaults, by what they are made on. */

@@ -4,8 +4,6 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { RegionInfo } from "aws-cdk-lib/region-info";
 import { z } from "zod";
 
-import { ALLOWED_SCHEDULE, isScheduleExpression } from "./schedule-expression.ts";
-
 /** Where credentials live, as `LWA_VAULT` spells it. */
 export type Vault = "parameter-store" | "secrets-manager";
 
@@ -68,8 +66,14 @@ const prefix = () =>
 const leaf = () =>
   matching(PATH, "a parameter name below the root, such as lwa/clientsecret, without a leading slash");
 
+/** The shape only: EventBridge Scheduler checks the values when it is deployed. A crontab has five fields. */
 const schedule = () =>
-  z.string({ error: ALLOWED_SCHEDULE }).refine(isScheduleExpression, { error: ALLOWED_SCHEDULE });
+  matching(
+    /^(rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\))$/,
+    "rate(VALUE UNIT), such as rate(1 day), or a cron expression of six fields " +
+      "(minutes hours day-of-month month day-of-week year) with ? in exactly one of the two day fields, " +
+      "such as cron(0 6 * * ? *)",
+  );
 
 const timeZone = () =>
   z

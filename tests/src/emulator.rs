@@ -98,4 +98,33 @@ impl Emulator {
         Aws::from_environment(|name| variables.get(name).cloned(), timeouts)
             .expect("the variables of an emulator should make a configuration")
     }
+
+    /// A client of Parameter Store.
+    pub fn ssm(&self) -> aws_sdk_ssm::Client {
+        self.aws().ssm()
+    }
+
+    /// A client of Secrets Manager.
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        self.aws().secrets_manager()
+    }
+}
+
+/// Clients of the vaults themselves, for what tests prepare and look at.
+pub trait VaultClients {
+    /// A client of Parameter Store.
+    fn ssm(&self) -> aws_sdk_ssm::Client;
+
+    /// A client of Secrets Manager.
+    fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client;
+}
+
+impl VaultClients for Aws {
+    fn ssm(&self) -> aws_sdk_ssm::Client {
+        aws_sdk_ssm::Client::new(self.sdk_config())
+    }
+
+    fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(self.sdk_config())
+    }
 }

@@ -1,18 +1,16 @@
 //! An HTTP server that follows a script, in place of LWA, SP-API or a part of AWS.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use http_body_util::channel::Channel;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::server::{Body, HangUp, Server};
+use crate::server::{self, Reply, Server};
 
 /// A running server on a loopback port. It ends when this is dropped.
 pub struct HttpStub {
@@ -66,7 +64,7 @@ impl HttpStub {
     pub fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        let server = Server::start(move |request| respond(Arc::clone(&shared), request));
+        let server = Server::start(move |request| ready(respond(&shared, request)));
         Self { server, state }
     }
 
@@ -181,29 +179,45 @@ impl Answer {
         self.cut = Cut::AfterBytes(bytes);
         self
     }
+
+    /// The status of what is sent.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn reply(self) -> Reply {
+        let end = match self.cut {
+            Cut::BeforeAnswer => return Reply::hang_up().after(self.delay),
+            Cut::AfterBytes(bytes) => bytes,
+            Cut::Never => self.body.len(),
+        };
+        let (size, pause) = self.chunk.unwrap_or((self.body.len(), Duration::ZERO));
+        let mut reply = Reply::announce(self.status, &self.headers, self.body.len());
+        let mut sent = 0;
+        while sent < end {
+            let next = end.min(sent + size);
+            reply = reply.then(pause, self.body.slice(sent..next));
+            sent = next;
+        }
+        if end < self.body.len() {
+            reply = reply.then_hang_up();
+        }
+        reply.after(self.delay)
+    }
 }
 
-async fn respond(
-    state: Arc<Mutex<State>>,
-    request: http::Request<Incoming>,
-) -> Result<Response<Body>, HangUp> {
-    let (head, body) = request.into_parts();
-    // A client that leaves in the middle of its request gets no answer.
-    let body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
-    let path = head.uri.path().to_owned();
-    let answer = next_answer(&mut lock(&state), &head.method, &path);
-    let query = head.uri.query().unwrap_or_default().to_owned();
-    let (method, headers) = (head.method, head.headers);
+fn respond(state: &Mutex<State>, request: server::Request) -> Reply {
+    let mut state = lock(state);
+    let answer = next_answer(&mut state, &request.method, request.path());
     // Recorded before the pause: a client that gives up has asked all the same.
-    lock(&state).requests.push(Request {
-        method,
-        path,
-        query,
-        headers,
-        body,
+    state.requests.push(Request {
+        path: request.path().to_owned(),
+        query: request.query().to_owned(),
+        headers: request.headers(),
+        method: request.method,
+        body: request.body,
     });
-    tokio::time::sleep(answer.delay).await;
-    send(answer)
+    answer.reply()
 }
 
 fn next_answer(state: &mut State, method: &Method, path: &str) -> Answer {
@@ -216,49 +230,6 @@ fn next_answer(state: &mut State, method: &Method, path: &str) -> Answer {
         None => None,
     }
     .unwrap_or_else(|| Answer::bytes(501, format!("no script expects {method} {path}")))
-}
-
-pub(crate) fn send(answer: Answer) -> Result<Response<Body>, HangUp> {
-    let body = match (answer.cut, answer.chunk) {
-        (Cut::BeforeAnswer, _) => return Err(HangUp),
-        (Cut::Never, None) => Full::new(answer.body.clone())
-            .map_err(|never| match never {})
-            .boxed(),
-        (cut, chunk) => pieces(answer.body.clone(), cut, chunk),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    let length = HeaderValue::from(answer.body.len());
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_LENGTH, length);
-    Ok(response)
-}
-
-fn pieces(body: Bytes, cut: Cut, chunk: Option<(usize, Duration)>) -> Body {
-    let (size, pause) = chunk.unwrap_or((body.len(), Duration::ZERO));
-    let end = match cut {
-        Cut::AfterBytes(bytes) => bytes,
-        Cut::Never | Cut::BeforeAnswer => body.len(),
-    };
-    let (mut sender, channel) = Channel::new(1);
-    tokio::spawn(async move {
-        let mut sent = 0;
-        while sent < end {
-            tokio::time::sleep(pause).await;
-            let next = end.min(sent + size);
-            if sender.send_data(body.slice(sent..next)).await.is_err() {
-                // The client has left.
-                return;
-            }
-            sent = next;
-        }
-        if end < body.len() {
-            sender.abort(HangUp);
-        }
-    });
-    channel.boxed()
 }
 
 fn fields(encoded: &str) -> BTreeMap<String, String> {

@@ -1,5 +1,6 @@
-//! What the tests of this package stand on: AWS emulators, the Lambda Runtime API for the real
-//! function binaries, an HTTP server that follows a script, and a search for leaked secrets.
+//! The test kit: AWS emulators, the Lambda Runtime API and a process for the real binary of a
+//! function, an HTTP server that follows a script, and a search for leaked secrets. The tests of
+//! this package and the benchmark use it.
 //!
 //! A harness reports by failing the test, so its functions panic where another library would
 //! return an error.
@@ -13,10 +14,12 @@
 
 pub mod aws_call;
 pub mod binary;
+pub mod clock;
 pub mod emulator;
 pub mod http_stub;
 pub mod leak;
+pub mod process;
 pub mod recorder;
 pub mod runtime_api;
-mod server;
+pub mod server;
 pub mod terminal;

@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::aws_call;
 use crate::emulator::REGION;
-use crate::http_stub::{self, Answer};
-use crate::server::{Body, HangUp, Server};
+use crate::http_stub::Answer;
+use crate::server::{Reply, Request, Server};
 
 /// A running proxy. It ends when this is dropped.
 pub struct Recorder {
@@ -102,43 +100,38 @@ struct Proxy {
 }
 
 impl Proxy {
-    async fn forward(self, request: Request<Incoming>) -> Result<Response<Body>, HangUp> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
-        let header = |name: &str| {
-            head.headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
-        let service = header("authorization")
+    async fn forward(self, request: Request) -> Reply {
+        let service = request
+            .header("authorization")
             .split('/')
             .nth(3)
-            .unwrap_or_default()
-            .to_owned();
-        let input = Input::parse(header("x-amz-target"), head.uri.path(), &body);
+            .unwrap_or_default();
+        let input = Input::parse(
+            request.header("x-amz-target"),
+            request.path(),
+            &request.body,
+        );
         let action = format!("{service}:{}", input.operation);
         let call = |status: StatusCode| Call {
             action: action.clone(),
-            resources: input.resources(&service, &self.account),
+            resources: input.resources(service, &self.account),
             status: status.as_u16(),
         };
 
         let scripted = lock(&self.answers).get(&action).cloned();
         if let Some(answer) = scripted {
-            let answer = http_stub::send(answer)?;
             lock(&self.calls).push(call(answer.status()));
-            return Ok(answer);
+            return answer.reply();
         }
-        let mut onward = Request::builder()
-            .method(head.method.clone())
-            .uri(format!("{}{}", self.target, head.uri));
+        let mut onward = http::Request::builder()
+            .method(request.method.clone())
+            .uri(format!("{}{}", self.target, request.target));
         if let Some(headers) = onward.headers_mut() {
-            *headers = head.headers.clone();
+            *headers = request.headers();
         }
-        let answer = aws_call::send(onward, body).await;
+        let answer = aws_call::send(onward, request.body.clone()).await;
         lock(&self.calls).push(call(answer.status()));
-        Ok(answer.map(|body| Full::new(body).map_err(|never| match never {}).boxed()))
+        Reply::relay(&answer)
     }
 }
 

@@ -1,50 +1,41 @@
-//! The Lambda Runtime API, for the real binary of a function:
+//! The real binary of a function, run as Lambda runs it:
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
-use std::collections::{BTreeMap, HashMap};
+pub mod protocol;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
-use crate::server::{Body, HangUp, Server};
-use crate::{binary, emulator};
+use self::protocol::{Poll, Report, RuntimeApi};
+use crate::binary;
+use crate::process::{Log, Process};
+use crate::server::Server;
 
-/// The longest answer of a function that Lambda accepts, in bytes.
-const LONGEST_RESPONSE: usize = 6 * 1024 * 1024;
+pub use self::protocol::Invocation;
 
 /// How long a function may take to say that it cannot start, or to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A function's process. It is killed when this is dropped.
+#[derive(Debug)]
 pub struct Function {
     name: String,
     server: Server,
-    api: Arc<Api>,
+    waiting: mpsc::UnboundedSender<Invocation>,
+    shared: Arc<Shared>,
     exit: watch::Receiver<Option<ExitStatus>>,
-}
-
-/// One event for a function.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    /// The event. Lambda sends only JSON; a test may send anything.
-    pub payload: Bytes,
-    /// The id that logs and answers refer to.
-    pub request_id: String,
-    /// How long the function has; afterwards Lambda kills it.
-    pub timeout: Duration,
+    log: Log,
 }
 
 /// A failed invocation, as the caller of a function sees it.
@@ -60,17 +51,14 @@ pub struct FunctionError {
 
 type Outcome = Result<Value, FunctionError>;
 
-/// The body that a function sent as its response, or as its error. It is read in the test's own
-/// task, where a body that is not as it should be can fail the test.
+/// What the function sent, as its response or as its error. It is read in the test's own task,
+/// where a body that is not as it should be can fail the test.
 type Sent = Result<Bytes, Bytes>;
 
-struct Api {
-    name: String,
-    waiting: mpsc::UnboundedSender<Invocation>,
-    events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
+#[derive(Debug)]
+struct Shared {
     pending: Mutex<HashMap<String, oneshot::Sender<Sent>>>,
     init_error: watch::Sender<Option<Bytes>>,
-    output: Mutex<Vec<u8>>,
     kill: Notify,
 }
 
@@ -98,42 +86,38 @@ impl Function {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let (waiting, events) = mpsc::unbounded_channel();
-        let api = Arc::new(Api {
-            name: name.clone(),
-            waiting,
-            events: tokio::sync::Mutex::new(events),
-            pending: Mutex::default(),
-            init_error: watch::Sender::new(None),
-            output: Mutex::default(),
-            kill: Notify::new(),
-        });
-        let shared = Arc::clone(&api);
-        let server = Server::start(move |request| respond(Arc::clone(&shared), request));
-
-        let mut environment: BTreeMap<String, String> =
-            lambda_variables(&name, &server.address().to_string());
+        let RuntimeApi {
+            server,
+            polls,
+            reports,
+        } = RuntimeApi::start(&name);
+        let mut environment = protocol::variables(&name, server.address());
         environment.extend(
             variables
                 .into_iter()
                 .map(|(key, value)| (key.into(), value.into())),
         );
-        let child = Command::new(binary)
-            .env_clear()
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary.display()));
+        let process = Process::start(binary, [""; 0], environment);
+        let log = process.log();
+
+        let shared = Arc::new(Shared {
+            pending: Mutex::default(),
+            init_error: watch::Sender::new(None),
+            kill: Notify::new(),
+        });
+        let (waiting, invocations) = mpsc::unbounded_channel();
         let (ended, exit) = watch::channel(None);
-        tokio::spawn(watch_over(child, Arc::clone(&api), ended));
+        // Each ends by itself once the server or the process is gone.
+        tokio::spawn(hand_out(polls, invocations));
+        tokio::spawn(take_in(reports, Arc::clone(&shared)));
+        tokio::spawn(watch_over(process, Arc::clone(&shared), ended));
         Self {
             name,
             server,
-            api,
+            waiting,
+            shared,
             exit,
+            log,
         }
     }
 
@@ -151,11 +135,10 @@ impl Function {
             ..
         } = invocation.clone();
         let (answer, mut answered) = oneshot::channel();
-        lock(&self.api.pending).insert(request_id.clone(), answer);
-        self.api
-            .waiting
+        lock(&self.shared.pending).insert(request_id.clone(), answer);
+        self.waiting
             .send(invocation)
-            .expect("the queue should be as old as the function");
+            .expect("events should be handed out as long as the function is there");
 
         let mut exit = self.exit.clone();
         let outcome = tokio::select! {
@@ -173,7 +156,7 @@ impl Function {
                 ),
             }),
             () = tokio::time::sleep(timeout) => {
-                self.api.kill.notify_one();
+                self.shared.kill.notify_one();
                 Err(FunctionError {
                     error_type: "Sandbox.Timedout".to_owned(),
                     error_message: format!(
@@ -183,13 +166,13 @@ impl Function {
                 })
             }
         };
-        lock(&self.api.pending).remove(&request_id);
+        lock(&self.shared.pending).remove(&request_id);
         outcome
     }
 
     /// The error with which the function said that it cannot start.
     pub async fn init_error(&self) -> FunctionError {
-        let mut errors = self.api.init_error.subscribe();
+        let mut errors = self.shared.init_error.subscribe();
         let error = async {
             let seen = errors.wait_for(Option::is_some).await;
             seen.ok().and_then(|error| error.clone())
@@ -214,14 +197,14 @@ impl Function {
 
     /// Kill the process, and return everything it wrote.
     pub async fn stop(self) -> String {
-        self.api.kill.notify_one();
+        self.shared.kill.notify_one();
         self.exit().await;
         self.output()
     }
 
     /// What the process wrote so far to standard output and standard error.
     pub fn output(&self) -> String {
-        String::from_utf8_lossy(&lock(&self.api.output)).into_owned()
+        self.log.text()
     }
 
     /// The lines of [`Function::output`] that are JSON objects: structured logs, and metrics in
@@ -235,9 +218,9 @@ impl Function {
             .collect()
     }
 
-    /// Where this function finds the Runtime API: a host and a port.
-    pub fn runtime_api(&self) -> String {
-        self.server.address().to_string()
+    /// Where this function finds the Runtime API.
+    pub const fn runtime_api(&self) -> SocketAddr {
+        self.server.address()
     }
 
     fn parse<T: DeserializeOwned>(&self, body: &Bytes) -> T {
@@ -253,7 +236,7 @@ impl Function {
 
 impl Drop for Function {
     fn drop(&mut self) {
-        self.api.kill.notify_one();
+        self.shared.kill.notify_one();
     }
 }
 
@@ -282,58 +265,56 @@ impl Invocation {
     }
 }
 
-/// What Lambda sets, and the runtime needs:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
-fn lambda_variables(name: &str, runtime_api: &str) -> BTreeMap<String, String> {
-    [
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api),
-        ("AWS_LAMBDA_FUNCTION_NAME", name),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/test"),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/23/[$LATEST]test"),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-        ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
-        ("AWS_REGION", emulator::REGION),
-        ("TZ", ":UTC"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+/// Gives each event to the next poll. A function that polls several times at once has several
+/// events in hand.
+async fn hand_out(
+    mut polls: mpsc::UnboundedReceiver<Poll>,
+    mut invocations: mpsc::UnboundedReceiver<Invocation>,
+) {
+    while let Some(poll) = polls.recv().await {
+        let Some(invocation) = invocations.recv().await else {
+            return;
+        };
+        poll.give(&invocation);
+    }
 }
 
-/// Collect what the process writes until it ends or must be killed, then say how it ended.
-async fn watch_over(mut child: Child, api: Arc<Api>, ended: watch::Sender<Option<ExitStatus>>) {
-    let readers = [
-        child
-            .stdout
-            .take()
-            .map(|stream| collect(stream, Arc::clone(&api))),
-        child
-            .stderr
-            .take()
-            .map(|stream| collect(stream, Arc::clone(&api))),
-    ];
+/// Passes on what the function sends to the test that waits for it.
+async fn take_in(mut reports: mpsc::UnboundedReceiver<Report>, shared: Arc<Shared>) {
+    while let Some(report) = reports.recv().await {
+        let sent = report.outcome.clone();
+        let Some(request_id) = &report.request_id else {
+            shared.init_error.send_replace(sent.err());
+            report.accept();
+            continue;
+        };
+        let Some(answer) = lock(&shared.pending).remove(request_id) else {
+            report.refuse(
+                StatusCode::BAD_REQUEST,
+                "no invocation with this id is in hand",
+            );
+            continue;
+        };
+        // The receiver is gone if the invocation has just timed out.
+        let _ = answer.send(sent);
+        report.accept();
+    }
+}
+
+/// Waits until the process has ended or must be killed, then says how it ended.
+async fn watch_over(
+    mut process: Process,
+    shared: Arc<Shared>,
+    ended: watch::Sender<Option<ExitStatus>>,
+) {
     let status = tokio::select! {
-        status = child.wait() => status,
-        () = api.kill.notified() => {
-            // It may just have ended by itself.
-            let _ = child.start_kill();
-            child.wait().await
+        status = process.wait() => status,
+        () = shared.kill.notified() => {
+            process.kill();
+            process.wait().await
         }
     };
-    for reader in readers.into_iter().flatten() {
-        let _ = reader.await;
-    }
-    ended.send_replace(Some(status.expect("a child should be waited for")));
-}
-
-fn collect(mut stream: impl AsyncRead + Unpin + Send + 'static, api: Arc<Api>) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut buffer = vec![0; 8192];
-        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-            lock(&api.output).extend_from_slice(&buffer[..read]);
-        }
-    })
+    ended.send_replace(Some(status));
 }
 
 async fn exit_status(exit: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStatus {
@@ -341,97 +322,7 @@ async fn exit_status(exit: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStat
         .await
         .ok()
         .and_then(|status| *status)
-        .expect("whoever watches over a process should say how it ended")
-}
-
-async fn respond(api: Arc<Api>, request: Request<Incoming>) -> Result<Response<Body>, HangUp> {
-    let (head, body) = request.into_parts();
-    let path = head
-        .uri
-        .path()
-        .strip_prefix("/2018-06-01/runtime/")
-        .unwrap_or_default();
-    let segments: Vec<&str> = path.split('/').collect();
-    let answer = match (&head.method, segments.as_slice()) {
-        (&Method::GET, ["invocation", "next"]) => return next(&api).await,
-        (&Method::POST, ["invocation", request_id, result @ ("response" | "error")]) => {
-            match Limited::new(body, LONGEST_RESPONSE).collect().await {
-                Ok(body) if *result == "error" => api.take(request_id, Err(body.to_bytes())),
-                Ok(body) => api.take(request_id, Ok(body.to_bytes())),
-                Err(_) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the answer is too long"),
-            }
-        }
-        (&Method::POST, ["init", "error"]) => {
-            let body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
-            api.init_error.send_replace(Some(body));
-            plain(StatusCode::ACCEPTED, "{\"status\":\"OK\"}")
-        }
-        _ => plain(
-            StatusCode::NOT_FOUND,
-            "no such operation in the Runtime API",
-        ),
-    };
-    Ok(answer)
-}
-
-impl Api {
-    /// Give what a function sent to whoever waits for it.
-    fn take(&self, request_id: &str, sent: Sent) -> Response<Body> {
-        let Some(answer) = lock(&self.pending).remove(request_id) else {
-            return plain(
-                StatusCode::BAD_REQUEST,
-                "no invocation with this id is in hand",
-            );
-        };
-        // Nobody listens any more if the invocation has just timed out.
-        let _ = answer.send(sent);
-        plain(StatusCode::ACCEPTED, "{\"status\":\"OK\"}")
-    }
-}
-
-/// Answer when there is an event. A function that asks several times at once has several in hand.
-async fn next(api: &Api) -> Result<Response<Body>, HangUp> {
-    let invocation = api.events.lock().await.recv().await.ok_or(HangUp)?;
-    let deadline = deadline(invocation.timeout);
-    let arn = format!(
-        "arn:aws:lambda:{}:123456789012:function:{}",
-        emulator::REGION,
-        api.name
-    );
-    let mut response = Response::new(full(invocation.payload));
-    for (name, value) in [
-        ("content-type", "application/json"),
-        ("lambda-runtime-aws-request-id", &invocation.request_id),
-        ("lambda-runtime-deadline-ms", &deadline.to_string()),
-        ("lambda-runtime-invoked-function-arn", &arn),
-    ] {
-        let value = value
-            .parse()
-            .expect("what a test sends should be legal in a header");
-        response.headers_mut().insert(name, value);
-    }
-    Ok(response)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the process under test compares the deadline with its own clock"
-)]
-fn deadline(timeout: Duration) -> u128 {
-    (SystemTime::now() + timeout)
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("the clock should be set")
-        .as_millis()
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(full(Bytes::from_static(text.as_bytes())));
-    *response.status_mut() = status;
-    response
-}
-
-fn full(bytes: Bytes) -> Body {
-    Full::new(bytes).map_err(|never| match never {}).boxed()
+        .expect("the task that watches the process should say how it ended")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

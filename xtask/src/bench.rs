@@ -53,7 +53,7 @@ pub(crate) fn bench(options: &Options) -> Result<()> {
     command.arg("--floor").arg(floor);
     match python() {
         Some(python) => {
-            let sample = tree::root().join("bench/python/bootstrap.py");
+            let sample = tree::root().join("tests/bench/python/bootstrap.py");
             command.arg("--python").arg(python);
             command.arg("--python-sample").arg(sample);
         }

@@ -31,7 +31,7 @@ const ALLOWED_CHANGE: u64 = 10;
 /// What a zip archive of one file has besides its compressed bytes.
 const ZIP_OVERHEAD: u64 = 150;
 
-const RECORD: &str = "bench/sizes.toml";
+const RECORD: &str = "tests/bench/sizes.toml";
 
 /// A processor architecture, by Lambda's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,5 @@
-//! What the workspace depends on, held against `deny.toml` and against what must never be in a
-//! Lambda function or in the core. Needs Cargo only, and no network.
+//! What must never be in a Lambda function or in the core. `deny.toml` holds for the workspace as a
+//! whole and cannot say it, because the command and the tests may use what a function may not.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -7,7 +7,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use spdx::{Expression, Licensee, ParseMode};
 
 use crate::tree;
 
@@ -39,17 +38,10 @@ const NOT_IN_CORE: &[&str] = &[
     "tokio",
 ];
 
-const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-
-/// Check licences, sources and bans.
+/// Checks what each function and the core reach.
 pub(crate) fn check() -> Result<()> {
-    let text = std::fs::read_to_string(tree::root().join("deny.toml"))
-        .context("deny.toml cannot be read")?;
-    let rules: Rules = toml::from_str(&text).context("deny.toml is not as expected")?;
     let metadata = metadata()?;
-
-    let mut problems = against_rules(&rules, &metadata.packages)?;
-    problems.extend(functions_on_functions(&metadata.packages));
+    let mut problems = functions_on_functions(&metadata.packages);
     if functions(&metadata.packages).next().is_none() {
         problems.push("no Lambda function was found, so none was checked".to_owned());
     }
@@ -75,28 +67,6 @@ pub(crate) fn check() -> Result<()> {
 }
 
 #[derive(Deserialize)]
-struct Rules {
-    licenses: Licenses,
-    bans: Bans,
-}
-
-#[derive(Deserialize)]
-struct Licenses {
-    allow: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Bans {
-    deny: Vec<Ban>,
-}
-
-#[derive(Deserialize)]
-struct Ban {
-    #[serde(rename = "crate")]
-    name: String,
-}
-
-#[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
 }
@@ -104,10 +74,6 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
-    version: String,
-    license: Option<String>,
-    /// None for the workspace's own.
-    source: Option<String>,
     manifest_path: String,
     dependencies: Vec<Dependency>,
 }
@@ -119,48 +85,7 @@ struct Dependency {
     kind: Option<String>,
 }
 
-fn against_rules(rules: &Rules, packages: &[Package]) -> Result<Vec<String>> {
-    let allowed: Vec<Licensee> = rules
-        .licenses
-        .allow
-        .iter()
-        .map(|text| Licensee::parse(text).with_context(|| format!("`{text}` in deny.toml")))
-        .collect::<Result<_>>()?;
-    let mut problems = Vec::new();
-    for package in packages {
-        let name = format!("{} {}", package.name, package.version);
-        match package
-            .license
-            .as_deref()
-            .map(|text| Expression::parse_mode(text, ParseMode::LAX))
-        {
-            None => problems.push(format!("{name} names no licence")),
-            Some(Err(error)) => problems.push(format!("{name} has an unreadable licence: {error}")),
-            Some(Ok(licence)) => {
-                if !licence.evaluate(|one| allowed.iter().any(|licensee| licensee.satisfies(one))) {
-                    problems.push(format!(
-                        "{name} has the licence {licence}, which deny.toml does not allow"
-                    ));
-                }
-            }
-        }
-        if package
-            .source
-            .as_deref()
-            .is_some_and(|source| source != CRATES_IO)
-        {
-            problems.push(format!(
-                "{name} comes from neither crates.io nor this workspace"
-            ));
-        }
-        if rules.bans.deny.iter().any(|ban| ban.name == package.name) {
-            problems.push(format!("{name} is banned by deny.toml"));
-        }
-    }
-    Ok(problems)
-}
-
-/// The Lambda functions: what in `crates/` runs on the Lambda runtime.
+/// The Lambda functions: what in `crates/` runs through `lwa-lambda`.
 fn functions(packages: &[Package]) -> impl Iterator<Item = &Package> {
     let crates = tree::root().join("crates");
     packages.iter().filter(move |package| {
@@ -168,7 +93,7 @@ fn functions(packages: &[Package]) -> impl Iterator<Item = &Package> {
             && package
                 .dependencies
                 .iter()
-                .any(|dependency| dependency.name == "lambda_runtime" && dependency.kind.is_none())
+                .any(|dependency| dependency.name == "lwa-lambda" && dependency.kind.is_none())
     })
 }
 
@@ -277,69 +202,26 @@ fn output(command: &mut Command) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn package(license: Option<&str>, source: Option<&str>) -> Package {
+    fn function(name: &str, dependencies: &[&str]) -> Package {
+        let normal = |name: &&str| Dependency {
+            name: (*name).to_owned(),
+            kind: None,
+        };
         Package {
-            name: "example".to_owned(),
-            version: "1.0.0".to_owned(),
-            license: license.map(str::to_owned),
-            source: source.map(str::to_owned),
-            manifest_path: "/elsewhere/Cargo.toml".to_owned(),
-            dependencies: Vec::new(),
+            name: name.to_owned(),
+            manifest_path: format!("{}/crates/{name}/Cargo.toml", tree::root().display()),
+            dependencies: dependencies.iter().map(normal).collect(),
         }
     }
 
-    fn problems(package: Package) -> Vec<String> {
-        let rules = toml::from_str(
-            r#"
-            licenses.allow = ["MIT", "Apache-2.0", "ISC"]
-            bans.deny = [{ crate = "native-tls", use-instead = "rustls" }]
-            "#,
-        )
-        .unwrap();
-        against_rules(&rules, &[package]).unwrap()
-    }
-
     #[test]
-    fn one_allowed_licence_of_a_choice_is_enough() {
-        assert!(problems(package(Some("GPL-3.0-only OR MIT"), None)).is_empty());
-        assert!(problems(package(Some("Unlicense/MIT"), Some(CRATES_IO))).is_empty());
-    }
-
-    #[test]
-    fn every_licence_of_a_sum_must_be_allowed() {
+    fn a_function_that_depends_on_another_is_a_problem() {
+        let alone = function("alone", &["lwa-lambda", "lwa-core"]);
+        let both = function("both", &["lwa-lambda", "alone"]);
+        let library = function("library", &["alone"]);
         assert_eq!(
-            problems(package(Some("MIT AND GPL-3.0-only"), None)),
-            ["example 1.0.0 has the licence MIT AND GPL-3.0-only, which deny.toml does not allow"]
-        );
-    }
-
-    #[test]
-    fn a_licence_that_is_missing_or_unknown_is_a_problem() {
-        assert_eq!(
-            problems(package(None, None)),
-            ["example 1.0.0 names no licence"]
-        );
-        assert_eq!(problems(package(Some("Do as you like"), None)).len(), 1);
-    }
-
-    #[test]
-    fn a_package_from_git_is_a_problem() {
-        assert_eq!(
-            problems(package(
-                Some("MIT"),
-                Some("git+https://example.com/example")
-            )),
-            ["example 1.0.0 comes from neither crates.io nor this workspace"]
-        );
-    }
-
-    #[test]
-    fn a_banned_crate_is_a_problem() {
-        let mut banned = package(Some("MIT"), Some(CRATES_IO));
-        banned.name = "native-tls".to_owned();
-        assert_eq!(
-            problems(banned),
-            ["native-tls 1.0.0 is banned by deny.toml"]
+            functions_on_functions(&[alone, both, library]),
+            ["both depends on alone, another function"]
         );
     }
 
@@ -351,6 +233,16 @@ mod tests {
                 .contains(&name)),
             ["example reaches regex; `cargo tree -p example -e normal -i regex` says how"]
         );
+    }
+
+    #[test]
+    fn every_function_of_the_workspace_has_permissions() {
+        let file = tree::root().join("infra/permissions.json");
+        let text = std::fs::read_to_string(file).unwrap();
+        let permissions: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let listed: BTreeSet<String> = permissions.as_object().unwrap().keys().cloned().collect();
+        let found: BTreeSet<String> = function_names().unwrap().into_iter().collect();
+        assert_eq!(found, listed);
     }
 
     #[test]

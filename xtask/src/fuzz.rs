@@ -1,18 +1,23 @@
-//! `cargo xtask fuzz`: the targets of `crates/fuzzing` under libFuzzer, for a bounded time.
+//! `cargo xtask fuzz`: the targets of `tests/fuzz` under libFuzzer, for a bounded time.
 //!
-//! Everything is kept below `target/fuzz`: the seeds, what each target has learnt, its log, and
-//! what was found.
+//! Everything is below `target/fuzz`: the seeds, and for each target its corpus, its log and its
+//! findings.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use toml::{Table, Value};
 
-use crate::{dependencies, steps, tree, verbs};
+use crate::{dependencies, python, steps, tree, verbs};
 
-/// What is fuzzed, and for how long.
+/// Where the program for libFuzzer is.
+const FUZZ_DIR: &str = "--fuzz-dir=tests/fuzz/libfuzzer";
+
+/// Tells the program which target it runs.
+const TARGET_VARIABLE: &str = "LWA_FUZZ_TARGET";
+
+/// What to fuzz, and for how long.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// How long each target runs
@@ -23,156 +28,148 @@ pub(crate) struct Options {
     target: Option<String>,
 }
 
-/// What one run came to.
+/// The result of one run.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Run {
     executions: u64,
     per_second: u64,
-    /// Edges of the program, and how often they were passed, in libFuzzer's count.
+    /// Edges of the program and how often they were taken, as libFuzzer counts.
     features: u64,
-    /// The input that breaks what must hold.
+    /// The input that makes the target panic.
     finding: Option<PathBuf>,
 }
 
 /// `cargo xtask fuzz`.
 pub(crate) fn fuzz(options: &Options) -> Result<()> {
-    require_tools()?;
-    let targets = chosen(&targets()?, options.target.as_deref())?;
+    require_nightly()?;
     let folder = tree::root().join("target/fuzz");
+    let targets = prepare(&folder.join("seeds"))?;
+    let targets = chosen(&targets, options.target.as_deref())?;
 
-    let seeds = folder.join("seeds");
-    write_seeds(&seeds)?;
     let build = folder.join("build");
-    let mut command = nightly(&["fuzz", "build", "--sanitizer=none", "--target-dir"]);
-    command.arg(&build);
-    // Nothing of ours is unsafe, and without the address sanitizer a target runs twice as often.
-    let by_hand = "cargo +nightly fuzz build --sanitizer=none --target-dir target/fuzz/build";
-    steps::run("fuzz targets", command, by_hand)?;
-    let binaries = build.join(dependencies::host()?).join("release");
+    let cargo_fuzz = python::virtual_environment()?.with_file_name("cargo-fuzz");
+    let mut command = Command::new("rustup");
+    command
+        .args(["run", "nightly"])
+        .arg(cargo_fuzz)
+        // Nothing of ours is unsafe, and without the address sanitizer a target runs twice as often.
+        .args(["build", FUZZ_DIR, "--sanitizer=none", "--target-dir"])
+        .arg(&build)
+        .current_dir(tree::root())
+        // It names the toolchain that runs this program.
+        .env_remove("CARGO");
+    let by_hand = format!(
+        "rustup run nightly target/venv/bin/cargo-fuzz build {FUZZ_DIR} --sanitizer=none \
+         --target-dir target/fuzz/build"
+    );
+    steps::run("libFuzzer", command, &by_hand)?;
+    let program = build.join(dependencies::host()?).join("release/program");
 
     println!("target            executions  per second  features  finding");
     let mut found = Vec::new();
     for target in &targets {
-        let run = run(&binaries.join(target), target, &folder, options.seconds)?;
+        let run = run(&program, target, &folder, options.seconds)?;
         let Run {
             executions,
             per_second,
             features,
             finding,
         } = run;
-        let said = finding
+        let shown = finding
             .as_ref()
             .map_or("none".into(), |file| file.to_string_lossy());
-        println!("{target:<16} {executions:>11} {per_second:>11} {features:>9}  {said}");
-        found.extend(
-            finding.map(|file| format!("  {} {}", binaries.join(target).display(), file.display())),
-        );
+        println!("{target:<16} {executions:>11} {per_second:>11} {features:>9}  {shown}");
+        found.extend(finding.map(|file| {
+            let (program, file) = (program.display(), file.display());
+            format!("  {TARGET_VARIABLE}={target} {program} {file}")
+        }));
     }
     if found.is_empty() {
         return Ok(());
     }
     bail!(
-        "{} of {} targets found an input that breaks what must hold; to see why:\n{}",
+        "{} of {} targets panic; to see why:\n{}",
         found.len(),
         targets.len(),
         found.join("\n")
     )
 }
 
-fn require_tools() -> Result<()> {
-    let is_there = |arguments: &[&str]| {
-        nightly(arguments)
-            .output()
-            .is_ok_and(|output| output.status.success())
-    };
-    if !is_there(&["--version"]) {
-        bail!(
-            "fuzzing needs the nightly toolchain of Rust; install it with `rustup toolchain \
-             install nightly --profile minimal`"
-        );
-    }
-    if !is_there(&["fuzz", "--version"]) {
-        bail!("`cargo fuzz` is missing; install it with `cargo install --locked cargo-fuzz`");
-    }
-    Ok(())
-}
-
-/// Cargo of the nightly toolchain, in the workspace's root.
-fn nightly(arguments: &[&str]) -> Command {
+fn require_nightly() -> Result<()> {
     let mut command = Command::new("rustup");
-    command
-        .args(["run", "nightly", "cargo"])
-        .args(arguments)
-        .current_dir(tree::root());
-    command
-}
-
-/// The names of all targets, as their manifest has them.
-fn targets() -> Result<Vec<String>> {
-    let manifest = tree::root().join("fuzz/Cargo.toml");
-    let text = fs::read_to_string(&manifest)
-        .with_context(|| format!("{} cannot be read", manifest.display()))?;
-    let manifest: Table = text.parse().context("fuzz/Cargo.toml is no manifest")?;
-    let binaries = manifest.get("bin").and_then(Value::as_array);
-    let name = |binary: &Value| Some(binary.get("name")?.as_str()?.to_owned());
-    Ok(binaries.into_iter().flatten().filter_map(name).collect())
+    command.args(["run", "nightly", "cargo", "--version"]);
+    if command.output().is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    bail!(
+        "fuzzing needs the nightly toolchain of Rust; install it with `rustup toolchain install \
+         nightly --profile minimal`"
+    )
 }
 
 fn chosen(targets: &[String], only: Option<&str>) -> Result<Vec<String>> {
     match only {
         None => Ok(targets.to_vec()),
         Some(only) if targets.iter().any(|target| target == only) => Ok(vec![only.to_owned()]),
-        Some(only) => bail!("`{only}` is no target; there are {}", targets.join(", ")),
+        Some(only) => bail!(
+            "`{only}` is not a target; the targets are {}",
+            targets.join(", ")
+        ),
     }
 }
 
-fn write_seeds(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        // Of events that are gone.
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("{} cannot be removed", folder.display()))?;
+/// Writes the seeds, and returns the names of all targets.
+fn prepare(seeds: &Path) -> Result<Vec<String>> {
+    if seeds.exists() {
+        // Some may be of events that no longer exist.
+        fs::remove_dir_all(seeds)
+            .with_context(|| format!("{} cannot be removed", seeds.display()))?;
     }
-    let example = [
+    let mut command = verbs::cargo(&[
         "run",
         "--quiet",
-        "--package=lwa-fuzzing",
-        "--example=seeds",
+        "--package=lwa-fuzz-targets",
+        "--example=prepare",
         "--locked",
         "--",
         "events",
-    ];
-    let mut command = verbs::cargo(&example);
-    command.arg(folder);
-    steps::run(
-        "seeds",
-        command,
-        &format!("cargo {} FOLDER", example.join(" ")),
-    )
+    ]);
+    let output = command
+        .arg(seeds)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("`cargo` cannot be started")?;
+    if !output.status.success() {
+        bail!("the seeds cannot be written ({})", output.status);
+    }
+    let names = String::from_utf8(output.stdout).context("a target's name is not UTF-8")?;
+    Ok(names.lines().map(str::to_owned).collect())
 }
 
-fn run(binary: &Path, target: &str, folder: &Path, seconds: u32) -> Result<Run> {
-    let learnt = folder.join("corpus").join(target);
+fn run(program: &Path, target: &str, folder: &Path, seconds: u32) -> Result<Run> {
+    let corpus = folder.join("corpus").join(target);
     let findings = folder.join("findings").join(target);
-    for folder in [&learnt, &findings] {
+    for folder in [&corpus, &findings] {
         fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
     }
     let log = folder.join(format!("{target}.log"));
     let file =
         File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
-    let status = Command::new(binary)
-        .arg(&learnt)
+    let status = Command::new(program)
+        .env(TARGET_VARIABLE, target)
+        .arg(&corpus)
         .arg(folder.join("seeds"))
         .arg(format!("-max_total_time={seconds}"))
         .args(["-print_final_stats=1", "-timeout=20"])
         // It would take longer than the time-out on a busy machine.
         .env("RUST_BACKTRACE", "0")
-        // A trailing slash makes it a folder.
+        // The slash at the end makes it a folder.
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .stdout(Stdio::null())
         .stderr(file)
         .status()
-        .with_context(|| format!("{} cannot be started", binary.display()))?;
+        .with_context(|| format!("{} cannot be started", program.display()))?;
     let text = fs::read(&log).with_context(|| format!("{} cannot be read", log.display()))?;
     let run = Run::read(&String::from_utf8_lossy(&text));
     if !status.success() && run.finding.is_none() {
@@ -219,7 +216,7 @@ stat::new_units_added:          330
     const BAD: &str = "\
 #1024\tNEW    cov: 900 ft: 1200 corp: 3/4b exec/s: 512 rss: 42Mb
 thread '<unnamed>' panicked at src/lib.rs:1:1:
-a secret got out
+a secret was leaked
 ==1== ERROR: libFuzzer: deadly signal
 artifact_prefix='/tmp/x/'; Test unit written to /tmp/x/crash-0a
 stat::number_of_executed_units: 2048
@@ -245,14 +242,14 @@ stat::average_exec_per_sec:     1024
     }
 
     #[test]
-    fn a_target_that_is_not_there_is_told_from_those_that_are() {
-        let targets = targets().unwrap();
+    fn an_unknown_target_is_refused_with_the_known_ones() {
+        let targets = ["event", "queue"].map(str::to_owned);
         assert_eq!(chosen(&targets, None).unwrap(), targets);
         assert_eq!(chosen(&targets, Some("queue")).unwrap(), ["queue"]);
         let error = chosen(&targets, Some("quene")).unwrap_err().to_string();
-        assert!(
-            error.starts_with("`quene` is no target; there are event, "),
-            "{error}"
+        assert_eq!(
+            error,
+            "`quene` is not a target; the targets are event, queue"
         );
     }
 }

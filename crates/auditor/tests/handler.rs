@@ -12,11 +12,15 @@ use std::time::Duration;
 
 use auditor::{Auditor, AuditorError, Response, Settings};
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::audit::estate::{ParameterEstate, ParameterPage};
 use lwa_core::config::Lookup;
-use lwa_core::ports::{CallError, CallFailure, ParameterMetadata};
-use lwa_local::world::SecretVersion;
-use lwa_local::{Fault, FaultMode, Parameter, Secret, World};
+use lwa_core::error::FunctionError;
+use lwa_core::ports::{CallError, CallFailure};
+use lwa_core::vault::ports::{
+    Page, ParameterFilter, ParameterMetadata, ReadMetadata, SecretMetadata, SecretVersionEntry,
+    Tags,
+};
+use lwa_local::SecretVersion;
+use lwa_local::{Fault, Parameter, ScriptedFault, Secret, World};
 use serde_json::{Value, json};
 
 /// A Tuesday.
@@ -32,9 +36,9 @@ fn at(text: &str) -> Timestamp {
 
 /// A well-kept application with a reported deadline.
 fn put_application(world: &World, root: &str) {
-    world.put_parameter(&format!("{root}/lwa/clientidentifier"), PLANTED, at(ISSUED));
-    world.put_parameter(&format!("{root}/lwa/clientsecret"), PLANTED, at(ISSUED));
-    world.put_parameter(&format!("{root}/refreshToken"), PLANTED, at(ISSUED));
+    world.seed_parameter(&format!("{root}/lwa/clientidentifier"), PLANTED, at(ISSUED));
+    world.seed_parameter(&format!("{root}/lwa/clientsecret"), PLANTED, at(ISSUED));
+    world.seed_parameter(&format!("{root}/refreshToken"), PLANTED, at(ISSUED));
     tag(world, root, "lwa:secret-expires-at", EXPIRES);
 }
 
@@ -49,10 +53,10 @@ fn change(world: &World, name: &str, change: impl FnOnce(&mut Parameter)) {
 }
 
 fn fail(world: &World, operation: &str, target: &str, failure: CallFailure) {
-    world.state().faults.push(Fault {
+    world.state().faults.push(ScriptedFault {
         operation: operation.into(),
         target: target.into(),
-        mode: FaultMode::Before(failure),
+        fault: Fault::Before(failure),
         times: None,
     });
 }
@@ -67,7 +71,7 @@ fn settings(variables: &[(&str, &str)]) -> Settings {
 }
 
 struct Harness<P> {
-    auditor: Auditor<P, World, World, World, World>,
+    auditor: Auditor<P, World, World, World>,
     world: World,
     /// How many metrics the world had before.
     before: usize,
@@ -77,7 +81,7 @@ fn harness(world: &World, variables: &[(&str, &str)]) -> Harness<World> {
     harness_over(world.clone(), world, variables)
 }
 
-fn harness_over<P: ParameterEstate>(
+fn harness_over<P: ReadMetadata>(
     parameters: P,
     world: &World,
     variables: &[(&str, &str)],
@@ -85,7 +89,6 @@ fn harness_over<P: ParameterEstate>(
     let auditor = Auditor::new(
         settings(variables),
         parameters,
-        world.clone(),
         world.clone(),
         world.clone(),
         world.clone(),
@@ -97,7 +100,7 @@ fn harness_over<P: ParameterEstate>(
     }
 }
 
-impl<P: ParameterEstate> Harness<P> {
+impl<P: ReadMetadata> Harness<P> {
     async fn audit(&self) -> Response {
         self.auditor.handle(json!({}), HOUR).await.unwrap()
     }
@@ -334,12 +337,12 @@ fn troubled() -> World {
             "arn:aws:iam::111122223333:user/alice",
         );
     });
-    world.put_parameter(
+    world.seed_parameter(
         "/my-erp/half/lwa/clientsecret",
         PLANTED,
         at("2026-10-02T06:00:00Z"),
     );
-    world.put_parameter("/my-erp/gone/refreshToken", PLANTED, at(ISSUED));
+    world.seed_parameter("/my-erp/gone/refreshToken", PLANTED, at(ISSUED));
     world
 }
 
@@ -458,6 +461,7 @@ fn put_secret(world: &World, name: &str, stages: &[(&str, &str)]) {
         stages: vec![(*stage).into()],
     };
     let secret = Secret {
+        deleted_at: None,
         arn: format!("arn:aws:secretsmanager:us-east-2:111122223333:secret:{name}-a1b2c3"),
         key_id: Some("alias/lwa-credentials".into()),
         tags: BTreeMap::from([("lwa:secret-expires-at".into(), EXPIRES.into())]),
@@ -533,7 +537,7 @@ async fn an_estate_without_any_date_is_estimated_and_rewriting_moves_only_the_es
     let (before, found) = deadlines().await;
     assert_eq!(found, ["LWA010 info /my-erp/estimated/lwa/clientsecret"]);
     for root in ["/my-erp/reported", "/my-erp/estimated"] {
-        world.put_parameter(
+        world.seed_parameter(
             &format!("{root}/lwa/clientsecret"),
             PLANTED,
             at("2026-06-01T06:00:00Z"),
@@ -619,7 +623,7 @@ async fn a_prefix_that_is_denied_is_told_and_the_others_are_audited() {
     assert_eq!(response.summary.applications, 1);
     assert_eq!(
         world.published()[0].subject,
-        "[WARNING] audit incomplete: parameters below /my-erp, all or some was not seen"
+        "[WARNING] Audit incomplete; not seen: parameters below /my-erp, all or some"
     );
 }
 
@@ -638,7 +642,7 @@ async fn an_audit_that_sees_nothing_at_all_is_critical() {
     assert!(
         world.published()[0]
             .subject
-            .starts_with("[CRITICAL] audit saw nothing: ")
+            .starts_with("[CRITICAL] Audit saw nothing: ")
     );
 }
 
@@ -697,7 +701,7 @@ async fn a_credential_that_is_deleted_during_the_scan_is_told() {
 #[tokio::test]
 async fn where_completeness_cannot_be_looked_up_nothing_is_claimed() {
     let world = World::new(at(NOW));
-    world.put_parameter("/my-erp/lwa/clientsecret", PLANTED, at(ISSUED));
+    world.seed_parameter("/my-erp/lwa/clientsecret", PLANTED, at(ISSUED));
     tag(&world, "/my-erp", "lwa:secret-expires-at", EXPIRES);
     fail(
         &world,
@@ -717,22 +721,46 @@ struct Leaky {
     page_takes: SignedDuration,
 }
 
-impl ParameterEstate for Leaky {
-    async fn page(&self, prefix: &str, token: Option<&str>) -> Result<ParameterPage, CallError> {
-        let mut page = ParameterEstate::page(&self.world, prefix, token).await?;
-        page.parameters
-            .retain(|parameter| parameter.name != self.hidden);
-        let later = self.world.state().now + self.page_takes;
-        self.world.set_now(later);
+impl ReadMetadata for Leaky {
+    async fn describe_parameters(
+        &self,
+        filter: ParameterFilter<'_>,
+        token: Option<&str>,
+    ) -> Result<Page<ParameterMetadata>, CallError> {
+        let mut page = self.world.describe_parameters(filter, token).await?;
+        if matches!(filter, ParameterFilter::Below(_)) {
+            page.items.retain(|parameter| parameter.name != self.hidden);
+            let later = self.world.state().now + self.page_takes;
+            self.world.set_now(later);
+        }
         Ok(page)
     }
 
-    async fn find(&self, names: &[String]) -> Result<Vec<ParameterMetadata>, CallError> {
-        self.world.find(names).await
+    async fn list_parameter_tags(&self, name: &str) -> Result<Tags, CallError> {
+        self.world.list_parameter_tags(name).await
     }
 
-    async fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, CallError> {
-        ParameterEstate::tags(&self.world, name).await
+    async fn list_secrets(
+        &self,
+        name_prefix: &str,
+        token: Option<&str>,
+    ) -> Result<Page<SecretMetadata>, CallError> {
+        self.world.list_secrets(name_prefix, token).await
+    }
+
+    async fn describe_secret(&self, name: &str) -> Result<SecretMetadata, CallError> {
+        self.world.describe_secret(name).await
+    }
+
+    async fn list_secret_version_ids(
+        &self,
+        name: &str,
+        include_deprecated: bool,
+        token: Option<&str>,
+    ) -> Result<Page<SecretVersionEntry>, CallError> {
+        self.world
+            .list_secret_version_ids(name, include_deprecated, token)
+            .await
     }
 }
 
@@ -809,7 +837,7 @@ async fn an_audit_in_many_invocations_ends_as_one_in_one_go_with_one_digest() {
             put_application(&world, &format!("/shop/{number}"));
         }
         put_secret(&world, "shop/x", &[("AWSPENDING", ISSUED)]);
-        world.put_parameter("/shop/half/lwa/clientidentifier", PLANTED, at(ISSUED));
+        world.seed_parameter("/shop/half/lwa/clientidentifier", PLANTED, at(ISSUED));
         world
     };
     let whole = estate();
@@ -861,10 +889,10 @@ async fn a_page_that_hangs_is_tried_again_and_then_told_instead_of_looping() {
     let world = World::new(at(NOW));
     put_application(&world, "/my-erp");
     put_application(&world, "/shop");
-    world.state().faults.push(Fault {
+    world.state().faults.push(ScriptedFault {
         operation: "DescribeParameters".into(),
         target: "/shop".into(),
-        mode: FaultMode::Hang,
+        fault: Fault::Hang,
         times: None,
     });
     let variables = [("LWA_PARAMETER_PREFIX", "/my-erp,/shop")];
@@ -886,7 +914,7 @@ async fn a_page_that_hangs_is_tried_again_and_then_told_instead_of_looping() {
 }
 
 #[tokio::test]
-async fn whatever_wakes_it_starts_an_audit() {
+async fn every_trigger_starts_an_audit() {
     let event = json!({
         "version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events",
         "account": "111122223333", "time": NOW, "region": "us-east-2", "resources": [], "detail": {},
@@ -940,18 +968,19 @@ async fn a_continuation_that_does_not_fit_is_refused_and_nothing_is_done() {
     )
     .await;
     check(
-        &|c| c["version"] = json!(2),
-        "has version 2, and this function writes 1",
+        // As an earlier deployment wrote it, with its own fields.
+        &|c| *c = json!({"version": 1, "vault": "parameter-store"}),
+        "has version 1, and this function reads 2",
     )
     .await;
     check(
-        &|c| c["prefix"] = json!("/else"),
+        &|c| c["position"]["prefix"] = json!("/else"),
         "a vault or prefix that is not configured",
     )
     .await;
     check(
         &|c| c["settled"] = json!("?"),
-        "`settled` that is no Base64",
+        "`settled` that is not Base64",
     )
     .await;
     check(
@@ -960,8 +989,8 @@ async fn a_continuation_that_does_not_fit_is_refused_and_nothing_is_done() {
     )
     .await;
     check(
-        &|c| c["vault"] = json!("attic"),
-        "names a vault that there is not",
+        &|c| c["position"]["vault"] = json!("attic"),
+        "cannot be read: unknown variant `attic`",
     )
     .await;
     assert_eq!(world.calls().len(), calls);

@@ -24,7 +24,7 @@ fn peak() -> u64 {
 }
 
 #[tokio::test]
-async fn twenty_times_the_estate_takes_hardly_more_memory_whatever_the_order() {
+async fn twenty_times_the_estate_takes_hardly_more_memory_in_any_order() {
     Aws::new(1_000, Order::Name).audit("parameter-store").await;
     let small = peak();
     for order in [Order::Name, Order::RoleByRole, Order::Scattered] {

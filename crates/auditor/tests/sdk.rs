@@ -59,7 +59,7 @@ async fn throttling_is_waited_out() {
 }
 
 #[tokio::test]
-async fn calls_are_the_pages_and_one_per_application_whatever_the_order() {
+async fn calls_are_the_pages_and_one_per_application_in_any_order() {
     for order in [Order::Name, Order::RoleByRole, Order::Scattered] {
         let aws = Aws::new(10_000, order);
         let response = aws.audit("parameter-store").await;

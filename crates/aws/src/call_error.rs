@@ -5,10 +5,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
+use lwa_core::error::chain;
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::text::{elide_end, printable};
 
-use crate::http::{causes, chain, find};
+use crate::http::{causes, find};
 
 /// Longest detail, in characters.
 const MAX_DETAIL: usize = 400;

@@ -1,6 +1,6 @@
 //! The SDK clients, all from one configuration and over one HTTP stack.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -20,14 +20,6 @@ use crate::http::{self, CONNECT_TIMEOUT};
 pub struct Aws {
     config: SdkConfig,
     http: http::Client,
-    clients: Arc<Clients>,
-}
-
-/// What several adapters of one function use.
-#[derive(Debug, Default)]
-struct Clients {
-    ssm: OnceLock<aws_sdk_ssm::Client>,
-    secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
 }
 
 /// How long one call may take. Connecting has its own limit, [`CONNECT_TIMEOUT`].
@@ -78,11 +70,7 @@ impl Aws {
                 .build(),
         ));
         let config = config.time_source(SystemTimeSource::new()).build();
-        Self {
-            config,
-            http,
-            clients: Arc::default(),
-        }
+        Self { config, http }
     }
 
     /// The HTTP stack, for calls outside AWS.
@@ -100,12 +88,6 @@ impl Aws {
         &self.config
     }
 
-    /// Systems Manager, for Parameter Store.
-    pub fn ssm(&self) -> aws_sdk_ssm::Client {
-        let make = || aws_sdk_ssm::Client::new(&self.config);
-        self.clients.ssm.get_or_init(make).clone()
-    }
-
     /// Simple Notification Service.
     pub fn sns(&self) -> aws_sdk_sns::Client {
         aws_sdk_sns::Client::new(&self.config)
@@ -114,11 +96,5 @@ impl Aws {
     /// Simple Queue Service.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
-    }
-
-    /// Secrets Manager.
-    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        let make = || aws_sdk_secretsmanager::Client::new(&self.config);
-        self.clients.secrets_manager.get_or_init(make).clone()
     }
 }

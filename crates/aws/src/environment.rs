@@ -13,7 +13,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-use lwa_core::config::{ConfigError, Lookup};
+use lwa_core::config::{AWS_REGION, ConfigError, Lookup};
 use lwa_core::text::quotable;
 
 /// The value of one environment variable; none when it is not set or not Unicode.
@@ -40,9 +40,10 @@ pub fn ca_bundle(get: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
 /// credentials, endpoints and retries. Profiles, files and metadata services are not asked.
 /// Without credentials this succeeds, and the first call says what is missing.
 pub fn sdk_config(get: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, ConfigError> {
+    let region = region(&get)?;
     let read = Reader(get);
     let mut config = SdkConfig::builder()
-        .region(read.region()?)
+        .region(Region::new(region))
         .credentials_provider(read.credentials())
         .retry_config(read.retry()?);
     config.set_use_fips(read.flag("AWS_USE_FIPS_ENDPOINT")?);
@@ -58,6 +59,14 @@ pub fn sdk_config(get: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, Con
         config.set_service_config(Some(ServiceEndpoints(endpoints)));
     }
     Ok(config.build())
+}
+
+fn region(get: impl Fn(&str) -> Option<String>) -> Result<String, ConfigError> {
+    let lookup = Lookup::new(get);
+    match lookup.aws_region()? {
+        Some(region) => Ok(region),
+        None => lookup.required(AWS_REGION, AWS_REGION.meaning),
+    }
 }
 
 /// The services that the functions call, by the id that the SDK asks with.
@@ -95,24 +104,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 allowed: allowed.to_owned(),
             }),
         }
-    }
-
-    fn region(&self) -> Result<Region, ConfigError> {
-        let allowed = "the name of an AWS region such as eu-west-1";
-        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-            let region = self.parsed(name, allowed, |text| {
-                text.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-                    .then(|| Region::new(text.to_owned()))
-            })?;
-            if let Some(region) = region {
-                return Ok(region);
-            }
-        }
-        Err(ConfigError::Missing {
-            name: "AWS_REGION",
-            allowed: allowed.to_owned(),
-        })
     }
 
     fn credentials(&self) -> SharedCredentialsProvider {
@@ -260,7 +251,7 @@ mod tests {
             .provide_credentials()
             .await
             .unwrap_err();
-        let text = crate::http::chain(&error);
+        let text = lwa_core::error::chain(&error);
         assert!(text.contains("AWS_SECRET_ACCESS_KEY is not set"), "{text}");
     }
 

@@ -33,6 +33,7 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lwa_core::error::chain;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -405,21 +406,10 @@ pub(crate) fn find<'a, E: StdError + 'static>(
         .find_map(|error| error.downcast_ref())
 }
 
-/// The causes below a heading that says nothing, or the error itself where there are none.
+/// The causes below a heading that says nothing, or the error itself where there are none. Those
+/// of hyper, rustls and the system name no URL and no data.
 pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
     error.source().map_or_else(|| error.to_string(), chain)
-}
-
-/// An error with its causes. Those of hyper, rustls and the system name no URL and no data.
-pub fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for error in std::iter::successors(Some(error), |&error| error.source()) {
-        let part = error.to_string();
-        if !parts.iter().any(|earlier| earlier.contains(&part)) {
-            parts.push(part);
-        }
-    }
-    parts.join(": ")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::InvalidUri;
 use http::{HeaderMap, Request, Uri, header};
+use lwa_core::config::{ConfigError, LWA_TOKEN_URL};
 use lwa_core::lwa::{
     AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, TokenRequest, safe_words,
 };
@@ -31,12 +32,11 @@ pub struct LwaClient {
 
 impl LwaClient {
     /// A client of the token endpoint at `url`; no exchange takes longer than `timeout`.
-    pub fn new(http: Client, url: &str, timeout: Duration) -> Result<Self, InvalidUri> {
-        Ok(Self {
-            http,
-            url: url.parse()?,
-            timeout,
-        })
+    pub fn new(http: Client, url: &str, timeout: Duration) -> Result<Self, ConfigError> {
+        let url = url
+            .parse()
+            .map_err(|error: InvalidUri| ConfigError::invalid(LWA_TOKEN_URL, url, error))?;
+        Ok(Self { http, url, timeout })
     }
 }
 

@@ -9,7 +9,7 @@ use lwa_core::rotation::queue::QueueMessage;
 use crate::call_error::call_error;
 use crate::clients::{Aws, Lazy, lazy};
 
-/// Changes when messages come back.
+/// Changes the visibility timeout of messages.
 #[derive(Debug, Clone)]
 pub struct SqsQueue(Lazy<aws_sdk_sqs::Client>);
 
@@ -27,7 +27,11 @@ impl SqsQueue {
 }
 
 impl MessageQueue for SqsQueue {
-    async fn come_back(&self, message: &QueueMessage, delay: Duration) -> Result<(), CallError> {
+    async fn set_visibility(
+        &self,
+        message: &QueueMessage,
+        timeout: Duration,
+    ) -> Result<(), CallError> {
         let operation = "ChangeMessageVisibility";
         let unknown = |what: &str| CallError {
             operation,
@@ -48,7 +52,7 @@ impl MessageQueue for SqsQueue {
             .change_message_visibility()
             .queue_url(url)
             .receipt_handle(handle)
-            .visibility_timeout(i32::try_from(delay.as_secs()).unwrap_or(i32::MAX));
+            .visibility_timeout(i32::try_from(timeout.as_secs()).unwrap_or(i32::MAX));
         // Boxed: the SDK's futures inside a handler's are too deep for the compiler.
         Box::pin(request.send())
             .await
@@ -99,7 +103,7 @@ mod tests {
         ));
         let message = message(&json!({"eventSourceARN": ARN, "receiptHandle": "r-1"}));
         queue
-            .come_back(&message, Duration::from_mins(2))
+            .set_visibility(&message, Duration::from_mins(2))
             .await
             .unwrap();
         let request: Value = serde_json::from_str(&canned.bodies()[0]).unwrap();
@@ -119,7 +123,7 @@ mod tests {
             json!({"eventSourceARN": ARN}),
             json!({"eventSourceARN": "arn:aws:sns:eu-west-1:1:x", "receiptHandle": "r"}),
         ] {
-            let error = queue.come_back(&message(&odd), Duration::ZERO).await;
+            let error = queue.set_visibility(&message(&odd), Duration::ZERO).await;
             assert_eq!(error.unwrap_err().failure, CallFailure::Refused);
         }
         assert_eq!(

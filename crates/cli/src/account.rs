@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
 use clap::Args;
+use lwa_aws::account::Account;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
 use lwa_aws::lwa_client::{LWA_TIMEOUT, LwaClient};
 use lwa_aws::sp_api_client::{SP_API_TIMEOUT, SpApiClient};
-use lwa_aws::vault::Vault;
 use lwa_aws::{environment, http};
 use lwa_core::Timestamp;
-use lwa_core::config::{ConfigError, LWA_TOKEN_URL};
+use lwa_core::config::ConfigError;
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::Metrics;
+use lwa_core::vault::Vault;
 use token_exchanger::{Ports, Settings, TokenExchanger};
 
 use crate::settings;
@@ -70,7 +71,7 @@ pub(crate) async fn connect(options: &AwsOptions, timeouts: Timeouts) -> anyhow:
 }
 
 /// The exchanger of the Lambda function, over a real account and Amazon.
-pub(crate) type Exchanger<M> = TokenExchanger<Vault, LwaClient, SpApiClient, SystemClock, M>;
+pub(crate) type Exchanger<M> = TokenExchanger<Account, LwaClient, SpApiClient, SystemClock, M>;
 
 /// Wires it as the function's `main` does.
 pub(crate) fn token_exchanger<M: Metrics>(
@@ -80,7 +81,11 @@ pub(crate) fn token_exchanger<M: Metrics>(
 ) -> Result<Exchanger<M>, ConfigError> {
     let lwa = lwa_client(aws, &settings.token_url)?;
     let ports = Ports {
-        vault: Vault::new(settings.vault, aws, settings.layout.clone()),
+        vault: Vault::new(
+            Account::new(aws),
+            settings.vault,
+            settings.deployment.layout.clone(),
+        ),
         lwa,
         sp_api: SpApiClient::new(
             aws.http().clone(),
@@ -96,7 +101,6 @@ pub(crate) fn token_exchanger<M: Metrics>(
 /// LWA at a URL out of the configuration.
 pub(crate) fn lwa_client(aws: &Aws, token_url: &str) -> Result<LwaClient, ConfigError> {
     LwaClient::new(aws.http().clone(), token_url, LWA_TIMEOUT)
-        .map_err(|error| ConfigError::invalid(LWA_TOKEN_URL, token_url, error))
 }
 
 /// Records nothing: a terminal is not the deployed function.

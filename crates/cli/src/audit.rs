@@ -10,9 +10,8 @@ use auditor::scan::Observation;
 use auditor::{Response, Settings};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
+use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
 use lwa_core::{ApplicationName, Severity, Timestamp, wording};
 use lwa_report::{Report, csv, html, table};
@@ -131,14 +130,11 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
     if let Some(file) = &options.output {
         check_writable(file)?;
     }
-    let mut settings = settings(options)?;
+    let settings = settings(options)?;
     block_on(async {
         let aws = account::connect(&options.aws, PATIENT).await?;
-        aws.region()
-            .unwrap_or_default()
-            .clone_into(&mut settings.region);
-        let parameters = ParameterStoreEstate::from_aws(&aws);
-        let secrets = SecretsManagerEstate::from_aws(&aws);
+        let region = aws.region().unwrap_or_default();
+        let vaults = Account::patient(&aws);
         let clock = ShiftedClock::showing(options.now);
         let position = Mutex::new("Auditing".to_owned());
         let position = || position.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,14 +149,14 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
                 *position() = format!("{credentials} credentials seen, {vault} below {prefix}");
             }
         };
-        let survey = auditor::survey(&settings, &parameters, &secrets, &clock, &observer);
+        let survey = auditor::survey(&settings, &vaults, &clock, &observer);
         let waiting = || position().clone();
         let state = Progress::new().watch(waiting, boxed(survey)).await;
         let scope = settings.scope();
         let report = Report {
             tally: &state.tally,
             now: state.started_at,
-            region: &settings.region,
+            region,
             scope: &scope,
         };
         let text = match format {

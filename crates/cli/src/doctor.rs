@@ -17,17 +17,16 @@ use std::time::Duration;
 use auditor::scan::Observation;
 use clap::Args;
 use jiff::SignedDuration;
+use lwa_aws::account::Account;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::inspection::{self, LogLine};
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
 use lwa_core::application::Role;
-use lwa_core::audit::Vault;
-use lwa_core::audit::estate::{FIND_LIMIT, ParameterEstate, SecretEstate};
 use lwa_core::audit::tally::ApplicationDeadline;
 use lwa_core::config::{ConfigError, Lookup, TOPIC_ARN};
 use lwa_core::ports::{CallError, CallFailure, Clock};
+use lwa_core::vault::ports::{NAMES_LIMIT, ReadMetadata};
+use lwa_core::vault::{VaultKind, parameter_store};
 use lwa_core::{ApplicationName, Layout, rules};
 use serde_json::json;
 use token_exchanger::Response;
@@ -212,8 +211,7 @@ impl Doctor<'_> {
         &mut self,
         settings: &Settings,
     ) -> Result<Vec<ApplicationDeadline>, Failure> {
-        let parameters = ParameterStoreEstate::from_aws(self.aws);
-        let secrets = SecretsManagerEstate::from_aws(self.aws);
+        let vaults = Account::patient(self.aws);
         let audit = &settings.audit;
         let denied = Mutex::new(BTreeMap::new());
         let denied = || denied.lock().unwrap_or_else(PoisonError::into_inner);
@@ -224,7 +222,7 @@ impl Doctor<'_> {
                 denied().insert(what.to_owned(), error.operation);
             }
         };
-        let survey = auditor::survey(audit, &parameters, &secrets, &SystemClock, &observer);
+        let survey = auditor::survey(audit, &vaults, &SystemClock, &observer);
         let state = self.report.over("the credentials", boxed(survey)).await;
         let (tally, now) = (&state.tally, state.started_at);
         let lifetime = audit.rules.secret_lifetime_days;
@@ -242,7 +240,7 @@ impl Doctor<'_> {
             self.report
                 .show([Verdict::fault(Fault::ClientSecretMissing, &scope, "")])?;
         }
-        let keys = self.keys_of(&audit.layout, deadlines, &parameters, &secrets);
+        let keys = self.keys_of(&audit.deployment.layout, deadlines, &vaults);
         for id in keys.await {
             let call = inspection::key(self.aws, &id);
             let found = self.report.over("the keys", call).await;
@@ -256,30 +254,30 @@ impl Doctor<'_> {
         &mut self,
         layout: &Layout,
         deadlines: &[ApplicationDeadline],
-        parameters: &ParameterStoreEstate,
-        secrets: &SecretsManagerEstate,
+        vaults: &Account,
     ) -> BTreeSet<String> {
         let mut keys = BTreeSet::new();
         let mut names = Vec::new();
         for found in deadlines {
             match found.vault {
-                Vault::ParameterStore => {
+                VaultKind::ParameterStore => {
                     let refresh_token = Role::RefreshToken { seller: None };
                     let roles = [Role::ClientId, Role::ClientSecret, refresh_token];
                     let parameter = |role| layout.parameter(&found.application, &role);
                     names.extend(roles.map(parameter));
                 }
-                Vault::SecretsManager => {
-                    let call = secrets.page(&found.credential, None);
+                VaultKind::SecretsManager => {
+                    let call = vaults.list_secrets(&found.credential, None);
                     let page = self.report.over("the keys", call).await.unwrap_or_default();
-                    let secrets = page.secrets.into_iter();
+                    let secrets = page.items.into_iter();
                     let mut found = secrets.filter(|secret| secret.name == found.credential);
                     keys.extend(found.next().and_then(|secret| secret.key_id));
                 }
             }
         }
-        for names in names.chunks(FIND_LIMIT) {
-            let found = self.report.over("the keys", parameters.find(names)).await;
+        for names in names.chunks(NAMES_LIMIT) {
+            let call = parameter_store::find_parameters(vaults, names);
+            let found = self.report.over("the keys", call).await;
             let found = found.unwrap_or_default().into_iter();
             keys.extend(found.filter_map(|parameter| parameter.key_id));
         }
@@ -293,7 +291,7 @@ impl Doctor<'_> {
         settings: &Settings,
         applications: &[ApplicationName],
     ) -> Result<(), Failure> {
-        let layout = &settings.audit.layout;
+        let layout = &settings.audit.deployment.layout;
         let wanted = rules::event_rules(layout).map_err(anyhow::Error::from)?;
         let is_watched = |vault: &str| {
             let vaults = &settings.audit.vaults;

@@ -1,7 +1,7 @@
 //! Why a subcommand did not do its work.
 
-use lwa_aws::http::chain;
 use lwa_core::config::ConfigError;
+use lwa_core::error::chain;
 
 /// Why a subcommand did not do its work.
 pub(crate) enum Failure {

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::http::chain;
 use lwa_core::Timestamp;
+use lwa_core::error::chain;
 use lwa_core::ports::Clock;
 
 pub use crate::event_rule::{Mismatch, RuleSet};
@@ -33,7 +33,7 @@ pub use run::{Environment, Options, replay};
 use crate::account::AwsOptions;
 use crate::clock::instant;
 use crate::failure::Failure;
-use crate::runtime::block_on;
+use crate::runtime::{block_on, boxed};
 use crate::settings::{self, SettingsOptions};
 use crate::terminal::{PATIENCE, Progress};
 
@@ -188,7 +188,7 @@ async fn replay_all(
         if !is_followed && SystemClock.now().duration_since(start).unsigned_abs() > PATIENCE {
             progress.show(&format!("Replaying {number} of {}", inputs.len()));
         }
-        let replayed = replay(input, replay_options, settings::variable);
+        let replayed = boxed(replay(input, replay_options, settings::variable));
         let waiting = format!("Waiting for {}", input.name);
         let outcome = progress.over(&waiting, replayed).await;
         if options.json {

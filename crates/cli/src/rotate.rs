@@ -9,18 +9,18 @@ use anstyle::Style;
 use anyhow::Context;
 use clap::Args;
 use jiff::SignedDuration;
+use lwa_aws::account::Account;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::clock::SystemClock;
 use lwa_aws::environment;
 use lwa_aws::logging::{self, Format};
 use lwa_aws::lwa_client::LwaClient;
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::rotation_vault::RotationVault;
 use lwa_aws::sp_api_client::SpApiClient;
-use lwa_aws::vault::Vault;
-use lwa_core::config::TOPIC_ARN;
+use lwa_core::config::{AWS_REGION, TOPIC_ARN};
 use lwa_core::ports::Clock;
 use lwa_core::rotation::request::Decision;
+use lwa_core::vault::Vault;
 use lwa_core::{ApplicationName, Timestamp};
 use rotation_requester::{
     ApplicationReport, Outcome, Plan, Ports, Progress as Stage, RotationRequester, Settings,
@@ -102,15 +102,8 @@ const SP_API_TIMEOUT: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-type Requester = RotationRequester<
-    RotationVault,
-    Vault,
-    LwaClient,
-    SpApiClient,
-    RecordingNotifier,
-    SystemClock,
-    NoMetrics,
->;
+type Requester =
+    RotationRequester<Account, LwaClient, SpApiClient, RecordingNotifier, SystemClock, NoMetrics>;
 
 /// Runs the subcommand; whether the new secret is stored, or at least requested.
 pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
@@ -119,8 +112,8 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
         terminal::check_confirmable("a rotation")?;
     }
     log_warnings();
-    let mut settings = Settings::from_lookup(&variables)?;
-    let application = choose(options.application.as_deref(), &mut settings.layout)?;
+    let mut layout = Settings::from_lookup(&variables)?.deployment.layout;
+    let application = choose(options.application.as_deref(), &mut layout)?;
     // Like the function it notifies people; unlike the function it does not insist on a topic.
     let topic = match variables.get(TOPIC_ARN) {
         Some(_) => Some(variables.topic_arn()?),
@@ -128,7 +121,9 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
     };
     block_on(async {
         let aws = account::connect(&options.target.aws, TIMEOUTS).await?;
-        settings.region = aws.region().map(str::to_owned);
+        let region = aws.region().map(str::to_owned);
+        let mut settings = Settings::from_lookup(&variables.with(AWS_REGION, region))?;
+        settings.deployment.layout = layout;
         let sns = topic.as_ref().map(|arn| SnsTopic::new(aws.sns(), arn));
         let notifier = RecordingNotifier::new(sns);
         let rotation = Rotation {
@@ -148,10 +143,9 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
 }
 
 fn wire(aws: &Aws, settings: Settings, notifier: RecordingNotifier) -> Result<Requester, Failure> {
-    let (kind, layout) = (settings.vault, settings.layout.clone());
+    let (kind, layout) = (settings.vault, settings.deployment.layout.clone());
     let ports = Ports {
-        ledger: RotationVault::new(kind, aws, layout.clone()),
-        vault: Vault::new(kind, aws, layout),
+        vault: Vault::new(Account::new(aws), kind, layout),
         lwa: account::lwa_client(aws, &settings.token_url)?,
         sp_api: SpApiClient::new(
             aws.http().clone(),

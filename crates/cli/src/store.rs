@@ -6,14 +6,17 @@ mod options;
 mod report;
 
 use anyhow::Context;
+use lwa_aws::account::Account;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::credential_store::Store;
 use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::Clock;
+use lwa_core::store::Order;
 use lwa_core::store::carry_out::{Outcome, carry_out};
+use lwa_core::store::look::look;
 use lwa_core::store::plan::plan;
 use lwa_core::store::verification::{trials, verify};
-use lwa_core::store::{CredentialStore, Credentials, Order};
+use lwa_core::vault::CredentialValues;
+use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
 use token_exchanger::Settings;
 
 use crate::account::{self, PROMPT};
@@ -34,35 +37,38 @@ pub(crate) fn main(options: &StoreOptions) -> Result<bool, Failure> {
     }
     let mut settings = Settings::from_lookup(&variables)?;
     let order = Order {
-        application: choose(options.application.as_deref(), &mut settings.layout)?,
+        application: choose(
+            options.application.as_deref(),
+            &mut settings.deployment.layout,
+        )?,
         vault: settings.vault,
-        layout: settings.layout,
+        layout: settings.deployment.layout,
         extent: options.extent()?,
         key: options.key()?,
         expires_at: options.expires_at,
-        lifetime_days: variables.secret_lifetime_days()?,
+        lifetime_days: settings.deployment.secret_lifetime_days,
     };
     let given = input::read(options, &order)?;
     block_on(async {
         let aws = account::connect(&options.target.aws, PROMPT).await?;
-        let store = Store::new(order.vault, &aws, order.layout.clone());
+        let account = Account::new(&aws);
         let lwa = account::lwa_client(&aws, &settings.token_url)?;
         let region = aws.region().unwrap_or_default();
-        boxed(run(options, &order, &given, region, &store, &lwa)).await
+        boxed(run(options, &order, &given, region, &account, &lwa)).await
     })
 }
 
 async fn run(
     options: &StoreOptions,
     order: &Order,
-    given: &Credentials,
+    given: &CredentialValues,
     region: &str,
-    store: &impl CredentialStore,
+    account: &(impl ReadMetadata + ReadValues + WriteTags + WriteValues),
     lwa: &impl TokenEndpoint,
 ) -> Result<bool, Failure> {
     let mut progress = Progress::new();
     let waiting = format!("Looking at {}", order.application);
-    let looking = boxed(store.look(&order.application, &order.extent));
+    let looking = boxed(look(account, order));
     let found = progress.over(&waiting, looking).await.with_context(|| {
         let name = &order.application;
         format!("nothing was stored: what the vault has of {name} cannot be read")
@@ -102,7 +108,7 @@ async fn run(
     }
     let mut printed = Ok(());
     let mut number = 0;
-    let outcomes = carry_out(store, &plan, |step, outcome| {
+    let outcomes = carry_out(account, &plan, |step, outcome| {
         number += 1;
         // Writing goes on when the reader of our output is gone.
         let told = report.outcome(number, step, outcome);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use lwa_aws::http::chain;
+use lwa_core::error::chain;
 use lwa_core::text::printable;
 use serde_json::Value;
 use textwrap::{Options, WordSplitter};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anstyle::Style;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use lwa_core::error::FunctionError;
 use lwa_core::exchange::Shape;
 use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::ports::Metrics;
@@ -96,7 +97,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Runs the subcommand; whether there is a token that works.
 pub(crate) fn main(options: &TokenOptions) -> Result<bool, Failure> {
     let mut settings = Settings::from_lookup(&options.target.lookup()?)?;
-    let application = choose(options.application.as_deref(), &mut settings.layout)?;
+    let application = choose(
+        options.application.as_deref(),
+        &mut settings.deployment.layout,
+    )?;
     let request = json!({
         "application": application.as_str(),
         "seller": options.seller,
@@ -105,7 +109,7 @@ pub(crate) fn main(options: &TokenOptions) -> Result<bool, Failure> {
         "force_refresh": options.force_refresh,
         "action": if options.check { "check" } else { "token" },
     });
-    token_exchanger::validate(&request, &settings.layout).map_err(Failure::usage)?;
+    token_exchanger::validate(&request, &settings.deployment.layout).map_err(Failure::usage)?;
     let previous = PreviousUsed::default();
     let answer = block_on(async {
         let exchange = async {

@@ -16,8 +16,8 @@ use lwa_core::audit::tally::{Limits, Tally};
 use lwa_core::audit::{Rules, digest};
 use lwa_core::config::Lookup;
 use lwa_core::event::Event;
-use lwa_core::policy_notice::{Context, Findings, notice};
-use lwa_core::ports::{InlinePolicy, ParameterMetadata};
+use lwa_core::policy_notice::{Context, Lookups, notice};
+use lwa_core::vault::ports::{InlinePolicy, ParameterMetadata};
 use lwa_core::{Layout, Role, Severity, Timestamp};
 
 const EVENT: &str =
@@ -39,7 +39,7 @@ fn parse_an_event(bencher: Bencher) {
 fn render_a_message(bencher: Bencher) {
     let event = Event::parse(&serde_json::from_str(EVENT).unwrap());
     let name = "/my-erp/lwa/clientsecret";
-    let findings = Findings {
+    let lookups = Lookups {
         metadata: Ok(Some(metadata(name.to_owned()))),
         tags: Ok(tags()),
     };
@@ -50,7 +50,7 @@ fn render_a_message(bencher: Bencher) {
         runbook_url: Some("https://wiki.example.com/rotate"),
         now: now(),
     };
-    bencher.bench(|| notice(black_box(&event), Some(&findings), context).render());
+    bencher.bench(|| notice(black_box(&event), Some(&lookups), context).render());
 }
 
 /// Records come and go one by one, as from a listing: a list of 100,000 would be a measurement of
@@ -68,7 +68,7 @@ fn audit(bencher: Bencher, parameters: usize) {
             roster.note(&place.application, &place.role);
             if place.role == Role::ClientSecret {
                 let assessment = client_secret(&place, metadata, Some(&tags), &rules, now);
-                roster.tag(&place.application, &assessment);
+                roster.tag(&assessment.application);
                 tally.add(assessment, &rules);
             } else {
                 for finding in other_parameter(&place, metadata, &rules, now) {

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::application::{ApplicationName, Layout};
+use crate::error::FunctionError;
 use crate::sp_api::Region;
 use crate::text::quotable;
 
@@ -14,7 +15,7 @@ use crate::text::quotable;
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// Which functions read it, as the README says it.
+    /// Which functions use it, as the README says it.
     pub used_by: &'static str,
     /// What holds when it is not set; none when it must be set.
     pub default: Option<&'static str>,
@@ -43,7 +44,7 @@ variables! {
     /// Root paths that hold applications, comma-separated.
     LWA_PARAMETER_PREFIX, "all", Some("/my-erp");
     /// Where credentials live: `parameter-store` or `secrets-manager`; the auditor also takes `both`.
-    LWA_VAULT, "all", Some("parameter-store");
+    LWA_VAULT, "token-exchanger, auditor, rotation-requester, secret-receiver", Some("parameter-store");
     /// Parameter name of the client id below the root.
     LWA_CLIENT_ID_LEAF, "all", Some("lwa/clientidentifier");
     /// Parameter name of the client secret below the root.
@@ -78,6 +79,50 @@ variables! {
     METRICS_NAMESPACE, "all", Some("LwaRotation");
 }
 
+/// The AWS region. The platform sets it for every function, so it is not in [`VARIABLES`].
+pub const AWS_REGION: Variable = Variable {
+    name: "AWS_REGION",
+    used_by: "all",
+    default: None,
+    meaning: "the name of an AWS region such as eu-west-1",
+};
+
+const AWS_DEFAULT_REGION: Variable = Variable {
+    name: "AWS_DEFAULT_REGION",
+    ..AWS_REGION
+};
+
+/// What every function of a deployment is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// How parameters are named, and which applications there are.
+    pub layout: Layout,
+    /// How long a client secret lives, in days.
+    pub secret_lifetime_days: u32,
+    /// The team's own page, linked from every message.
+    pub runbook_url: Option<String>,
+    /// The AWS region, for links; none where it is not known.
+    pub region: Option<String>,
+    /// Where CloudWatch shows the metrics.
+    pub metrics_namespace: String,
+}
+
+impl Deployment {
+    /// Reads what is common to all functions.
+    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
+    where
+        F: Fn(&str) -> Option<String>,
+    {
+        Ok(Self {
+            layout: lookup.layout()?,
+            secret_lifetime_days: lookup.number(SECRET_LIFETIME_DAYS, 1..=3650)?,
+            runbook_url: lookup.url(RUNBOOK_URL)?,
+            region: lookup.aws_region()?,
+            metrics_namespace: lookup.metrics_namespace()?,
+        })
+    }
+}
+
 /// A variable that is missing or holds what cannot be used. The message names the variable,
 /// what was found and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +145,12 @@ pub enum ConfigError {
         /// What it may hold.
         allowed: String,
     },
+}
+
+impl FunctionError for ConfigError {
+    fn error_type(&self) -> &'static str {
+        "InvalidConfiguration"
+    }
 }
 
 impl ConfigError {
@@ -128,6 +179,18 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
         (self.0)(variable.name)
             .map(|v| v.trim().to_owned())
             .filter(|v| !v.is_empty())
+    }
+
+    /// The same variables, but with `value` for one of them unless that is none.
+    pub fn with(
+        &self,
+        variable: Variable,
+        value: Option<String>,
+    ) -> Lookup<impl Fn(&str) -> Option<String>> {
+        Lookup(move |name: &str| match &value {
+            Some(value) if name == variable.name => Some(value.clone()),
+            _ => (self.0)(name),
+        })
     }
 
     /// The value, or the variable's default.
@@ -246,9 +309,19 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
         Ok(url.unwrap_or_else(|| region.endpoint().to_owned()))
     }
 
-    /// How long a client secret lives, in days.
-    pub fn secret_lifetime_days(&self) -> Result<u32, ConfigError> {
-        self.number(SECRET_LIFETIME_DAYS, 1..=3650)
+    /// The AWS region, from the variables that every AWS SDK reads,
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>.
+    pub fn aws_region(&self) -> Result<Option<String>, ConfigError> {
+        let set = |variable| self.get(variable).map(|text| (variable, text));
+        let Some((variable, text)) = set(AWS_REGION).or_else(|| set(AWS_DEFAULT_REGION)) else {
+            return Ok(None);
+        };
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if text.bytes().all(legal) {
+            Ok(Some(text))
+        } else {
+            Err(ConfigError::invalid(variable, &text, variable.meaning))
+        }
     }
 
     /// The topic for messages to people, checked to look like the ARN of one.
@@ -272,7 +345,7 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
 
     /// The namespace of metrics, 1 to 255 characters,
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>.
-    pub fn metrics_namespace(&self) -> Result<String, ConfigError> {
+    fn metrics_namespace(&self) -> Result<String, ConfigError> {
         self.parsed(
             METRICS_NAMESPACE,
             "1 to 255 characters of A-Z a-z 0-9 . - _ / #",
@@ -314,11 +387,13 @@ mod tests {
 
     #[test]
     fn without_any_variable_the_defaults_hold() {
-        let layout = lookup(&[]).layout().unwrap();
-        assert_eq!(layout.prefixes, ["/my-erp"]);
-        assert_eq!(layout.client_secret_leaf, "lwa/clientsecret");
-        assert_eq!(lookup(&[]).secret_lifetime_days(), Ok(180));
-        assert_eq!(lookup(&[]).metrics_namespace().unwrap(), "LwaRotation");
+        let deployment = Deployment::from_lookup(&lookup(&[])).unwrap();
+        assert_eq!(deployment.layout.prefixes, ["/my-erp"]);
+        assert_eq!(deployment.layout.client_secret_leaf, "lwa/clientsecret");
+        assert_eq!(deployment.secret_lifetime_days, 180);
+        assert_eq!(deployment.runbook_url, None);
+        assert_eq!(deployment.region, None);
+        assert_eq!(deployment.metrics_namespace, "LwaRotation");
     }
 
     #[test]
@@ -331,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_reported_with_its_name_what_was_found_and_what_is_allowed() {
-        let error = lookup(&[("SECRET_LIFETIME_DAYS", "half a year")]).secret_lifetime_days();
+        let error = Deployment::from_lookup(&lookup(&[("SECRET_LIFETIME_DAYS", "half a year")]));
         assert_eq!(
             error.unwrap_err().to_string(),
             "SECRET_LIFETIME_DAYS is `half a year`; allowed: a whole number from 1 to 3650"

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::provenance::Provenance;
 use crate::vault::SecretVersion;
@@ -43,7 +44,8 @@ pub mod tag {
 }
 
 /// Where a deadline comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Basis {
     /// Amazon, or an operator, gave the date.
     Reported,
@@ -62,7 +64,8 @@ impl Basis {
 }
 
 /// The instant after which a client secret stops working.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Deadline {
     /// The instant.
     pub at: Timestamp,

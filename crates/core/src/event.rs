@@ -6,6 +6,36 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+/// A set of words that the service may extend.
+macro_rules! words {
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $meaning:literal])+ $word:ident,)+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[doc = $meaning])+ $word,)+
+            /// A word that this version does not know.
+            Other(String),
+        }
+
+        impl $name {
+            fn parse(text: &str) -> Self {
+                match text {
+                    $(stringify!($word) => Self::$word,)+
+                    other => Self::Other(other.to_owned()),
+                }
+            }
+
+            /// The word as the service spells it.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$word => stringify!($word),)+
+                    Self::Other(other) => other,
+                }
+            }
+        }
+    };
+}
+
 /// One event, <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -48,8 +78,6 @@ pub enum EventKind {
 pub struct PolicyAction {
     /// The parameter's name, as it came.
     pub parameter_name: String,
-    /// The parameter's type, as it came.
-    pub parameter_type: Option<String>,
     /// Which policy acted.
     pub policy_type: PolicyType,
     /// Whether it succeeded.
@@ -62,45 +90,15 @@ pub struct PolicyAction {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The type of a parameter policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PolicyType {
-    /// The parameter was not changed for a while.
-    NoChangeNotification,
-    /// The parameter will be deleted soon.
-    ExpirationNotification,
-    /// The parameter was deleted.
-    Expiration,
-    /// In the published schema without an explanation.
-    Empty,
-    /// In the published schema without an explanation.
-    SettingValidation,
-    /// One we do not know.
-    Other(String),
-}
-
-impl PolicyType {
-    fn parse(text: &str) -> Self {
-        match text {
-            "NoChangeNotification" => Self::NoChangeNotification,
-            "ExpirationNotification" => Self::ExpirationNotification,
-            "Expiration" => Self::Expiration,
-            "Empty" => Self::Empty,
-            "SettingValidation" => Self::SettingValidation,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// The type as the service spells it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::NoChangeNotification => "NoChangeNotification",
-            Self::ExpirationNotification => "ExpirationNotification",
-            Self::Expiration => "Expiration",
-            Self::Empty => "Empty",
-            Self::SettingValidation => "SettingValidation",
-            Self::Other(other) => other,
-        }
+words! {
+    /// The type of a parameter policy.
+    PolicyType {
+        /// The parameter was not changed for a while.
+        NoChangeNotification,
+        /// The parameter will be deleted soon.
+        ExpirationNotification,
+        /// The parameter was deleted.
+        Expiration,
     }
 }
 
@@ -111,7 +109,7 @@ pub enum ActionStatus {
     Success,
     /// It did not.
     Failure,
-    /// The event does not say, or in a word we do not know.
+    /// The event gives no status, or a word that this version does not know.
     Unknown(String),
 }
 
@@ -141,49 +139,23 @@ pub struct PolicySpan {
 pub struct ParameterChange {
     /// The parameter's name, as it came.
     pub parameter_name: String,
-    /// The parameter's type, as it came.
-    pub parameter_type: Option<String>,
     /// What was done.
     pub operation: ChangeOperation,
     /// The parameter's description.
     pub description: Option<String>,
 }
 
-/// What was done to a parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChangeOperation {
-    /// It exists now.
-    Create,
-    /// It has a new version.
-    Update,
-    /// It is gone.
-    Delete,
-    /// A label moved.
-    LabelParameterVersion,
-    /// One we do not know.
-    Other(String),
-}
-
-impl ChangeOperation {
-    fn parse(text: &str) -> Self {
-        match text {
-            "Create" => Self::Create,
-            "Update" => Self::Update,
-            "Delete" => Self::Delete,
-            "LabelParameterVersion" => Self::LabelParameterVersion,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// The operation as the service spells it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Create => "Create",
-            Self::Update => "Update",
-            Self::Delete => "Delete",
-            Self::LabelParameterVersion => "LabelParameterVersion",
-            Self::Other(other) => other,
-        }
+words! {
+    /// What was done to a parameter.
+    ChangeOperation {
+        /// It exists now.
+        Create,
+        /// It has a new version.
+        Update,
+        /// It is gone.
+        Delete,
+        /// A label moved.
+        LabelParameterVersion,
     }
 }
 
@@ -202,10 +174,8 @@ pub struct SecretRotation {
 impl SecretRotation {
     /// The secret's name: its ARN without the six random characters at the end.
     pub fn secret_name(&self) -> &str {
-        let name = self
-            .secret_arn
-            .split_once(":secret:")
-            .map_or(&*self.secret_arn, |(_, n)| n);
+        let arn = &*self.secret_arn;
+        let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
         match name.rsplit_once('-') {
             Some((before, suffix)) if suffix.len() == 6 => before,
             _ => name,
@@ -220,7 +190,7 @@ pub enum RotationOutcome {
     Succeeded,
     /// A step failed.
     Failed,
-    /// Somebody wrote a version meanwhile.
+    /// Another writer stored a version meanwhile.
     Abandoned,
 }
 
@@ -228,16 +198,10 @@ impl Event {
     /// Reads any JSON value.
     pub fn parse(event: &Value) -> Self {
         let detail = event.get("detail").unwrap_or(event);
-        let resources: Vec<String> = event
-            .get("resources")
-            .and_then(Value::as_array)
-            .map(|all| {
-                all.iter()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned)
-                    .collect()
-            })
-            .unwrap_or_default();
+        let resources = event["resources"].as_array().into_iter().flatten();
+        let resources: Vec<String> = resources
+            .filter_map(|arn| Some(arn.as_str()?.to_owned()))
+            .collect();
         let source = text(event, "source");
         let detail_type = text(event, "detail-type");
         let kind = match (source.as_deref(), detail_type.as_deref()) {
@@ -266,44 +230,32 @@ impl Event {
 }
 
 fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
-    let content = policy_content(detail.get("policy-content"));
-    let attribute = |name: &str| content.get("Attributes").and_then(|all| all.get(name));
+    // The policy comes as an object, or as a string that holds one.
+    let content = match &detail["policy-content"] {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+        other => other.clone(),
+    };
+    let attributes = &content["Attributes"];
+    let amount = ["After", "Before"]
+        .into_iter()
+        .find_map(|key| number_text(&attributes[key]));
     let policy_type = text(detail, "policy-type").or_else(|| text(&content, "Type"));
-    let amount = attribute("After")
-        .or_else(|| attribute("Before"))
-        .and_then(number_text);
     Some(EventKind::PolicyAction(PolicyAction {
         parameter_name: text(detail, "parameter-name").or_else(|| name_from_arn(resources))?,
-        parameter_type: text(detail, "parameter-type"),
         policy_type: PolicyType::parse(&policy_type.unwrap_or_default()),
         status: ActionStatus::parse(&text(detail, "action-status").unwrap_or_default()),
         reason: text(detail, "action-reason"),
         span: amount.map(|amount| PolicySpan {
             amount,
-            unit: attribute("Unit")
-                .and_then(Value::as_str)
-                .unwrap_or("Days")
-                .to_owned(),
+            unit: text(attributes, "Unit").unwrap_or_else(|| "Days".to_owned()),
         }),
-        expires_at: attribute("Timestamp")
-            .and_then(Value::as_str)
-            .and_then(|timestamp| timestamp.parse().ok()),
+        expires_at: text(attributes, "Timestamp").and_then(|at| at.parse().ok()),
     }))
-}
-
-/// The policy as an object: it comes as one, or as a string that holds one.
-fn policy_content(content: Option<&Value>) -> Value {
-    match content {
-        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
-        Some(other) => other.clone(),
-        None => Value::Null,
-    }
 }
 
 fn parameter_change(detail: &Value, resources: &[String]) -> Option<EventKind> {
     Some(EventKind::ParameterChange(ParameterChange {
         parameter_name: text(detail, "name").or_else(|| name_from_arn(resources))?,
-        parameter_type: text(detail, "type"),
         operation: ChangeOperation::parse(&text(detail, "operation").unwrap_or_default()),
         description: text(detail, "description"),
     }))
@@ -316,13 +268,10 @@ fn secret_rotation(detail: &Value, resources: &[String]) -> Option<EventKind> {
         "RotationAbandoned" => RotationOutcome::Abandoned,
         _ => return None,
     };
-    let additional = detail.get("additionalEventData").unwrap_or(&Value::Null);
-    let secret_arn = text(additional, "SecretId").or_else(|| {
-        resources
-            .iter()
-            .find(|arn| arn.contains(":secretsmanager:"))
-            .cloned()
-    })?;
+    let additional = &detail["additionalEventData"];
+    let mut arns = resources.iter();
+    let secret_arn = text(additional, "SecretId")
+        .or_else(|| arns.find(|arn| arn.contains(":secretsmanager:")).cloned())?;
     let error = text(detail, "errorMessage").or_else(|| text(additional, "errorMessage"));
     Some(EventKind::SecretRotation(SecretRotation {
         secret_arn,
@@ -333,11 +282,8 @@ fn secret_rotation(detail: &Value, resources: &[String]) -> Option<EventKind> {
 
 /// A string field that is not empty.
 fn text(object: &Value, key: &str) -> Option<String> {
-    object
-        .get(key)?
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+    let text = object[key].as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// A number that comes as a string, or as a number.

@@ -1,4 +1,4 @@
-//! Deep links for people: the pages on which the work is done.
+//! Deep links to the pages on which people do the work.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -7,10 +7,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// <https://developer-docs.amazon.com/sp-api/docs/rotating-your-apps-lwa-credentials>.
 pub const DEVELOPER_CONSOLE: &str =
     "https://sellercentral.amazon.com/sellingpartner/developerconsole";
-
-/// Amazon's own page on rotating the secret.
-pub const ROTATION_DOCS: &str =
-    "https://developer-docs.amazon.com/sp-api/docs/rotating-your-apps-lwa-credentials";
 
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -50,11 +46,8 @@ fn console(region: &str) -> (String, String) {
     } else {
         "console.aws.amazon.com"
     };
-    let host = if region.is_empty() {
-        domain.to_owned()
-    } else {
-        format!("{region}.{domain}")
-    };
+    let dot = if region.is_empty() { "" } else { "." };
+    let host = format!("{region}{dot}{domain}");
     (host, region)
 }
 

@@ -1,9 +1,10 @@
-//! What people receive: one notice, rendered for e-mail, SMS, chat and everything else.
+//! What people receive: one [`Notice`], laid out for e-mail, SMS, chat and everything else.
 
 use serde_json::json;
 
+use crate::notice::Notice;
 use crate::severity::Severity;
-use crate::text::{ascii, elide_end, elide_middle, gsm7, printable};
+use crate::text::{ascii, elide_end, gsm7, printable};
 
 /// Widest line of an e-mail, in columns. Only a link may be longer: broken it would not work.
 pub const EMAIL_COLUMNS: usize = 72;
@@ -52,131 +53,17 @@ pub struct Attributes {
     pub kind: &'static str,
 }
 
-/// A message before it is rendered: what happened, what is known, what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// How urgent it is.
-    pub severity: Severity,
-    /// What kind of message it is, a stable word such as `secret-unchanged`.
-    pub kind: &'static str,
-    /// The application it is about, for the attribute.
-    pub application: Option<String>,
-    /// The subject, without the severity.
-    pub subject: Line,
-    /// The text message, without the severity.
-    pub sms: Line,
-    /// Further sentences of the text message, each used whole if it fits, and otherwise not.
-    pub sms_more: Vec<String>,
-    /// The first paragraph: what it is, in one or two sentences.
-    pub headline: String,
-    /// What is known, as label and value.
-    pub facts: Vec<Fact>,
-    /// Titled paragraphs and lists.
-    pub sections: Vec<Section>,
-    /// What to do, in order; empty when there is nothing to do.
-    pub steps: Vec<Step>,
-    /// What could not be found out, one sentence each.
-    pub missing: Vec<String>,
-    /// Where it comes from: the last line.
-    pub origin: String,
-    /// Id that ties repeated messages together in a chat; the event's id, for example.
-    pub id: Option<String>,
-}
-
-/// One line around a name of any length: where room is short, the name gives way.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Line {
-    /// Text before the name.
-    pub before: String,
-    /// The name, shortened in its middle if need be.
-    pub name: String,
-    /// Text after the name.
-    pub after: String,
-}
-
-impl Line {
-    /// A line around a name.
-    pub fn new(
-        before: impl Into<String>,
-        name: impl Into<String>,
-        after: impl Into<String>,
-    ) -> Self {
-        Self {
-            before: before.into(),
-            name: name.into(),
-            after: after.into(),
-        }
-    }
-
-    /// The line in at most `limit` characters.
-    fn fit(&self, opening: &str, limit: usize) -> String {
-        let fixed = [opening, &self.before, &self.after].map(|part| part.chars().count());
-        let room = limit.saturating_sub(fixed.iter().sum());
-        let name = elide_middle(&self.name, room);
-        elide_end(
-            &format!("{opening}{}{name}{}", self.before, self.after),
-            limit,
-        )
-    }
-}
-
-/// A label with its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    /// One or two words.
-    pub label: &'static str,
-    /// The value, of any length.
-    pub value: String,
-}
-
-/// A paragraph or list with a title.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    /// The title, without a colon.
-    pub title: String,
-    /// The paragraphs, or the entries of the list.
-    pub lines: Vec<String>,
-    /// Whether the lines are entries of a list.
-    pub list: bool,
-}
-
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// What to do, as a sentence without a link.
-    pub text: String,
-    /// Where.
-    pub link: Option<String>,
-}
-
-impl Step {
-    /// A step without a link.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            link: None,
-        }
-    }
-
-    /// A step with a link.
-    pub fn at(text: impl Into<String>, link: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            link: Some(link.into()),
-        }
-    }
-}
-
 impl Notice {
-    /// Renders the notice for every protocol.
+    /// Lays the notice out for every protocol.
     pub fn render(&self) -> Message {
+        let subject = self.subject();
         let email = self.email();
         Message {
-            subject: self.subject_line(),
+            https: self.chat(&subject),
+            subject,
             default: email.clone(),
             email,
-            sms: self.sms_text(),
-            https: self.chat(),
+            sms: self.sms(),
             attributes: Attributes {
                 severity: self.severity,
                 application: self.application.clone(),
@@ -185,23 +72,19 @@ impl Notice {
         }
     }
 
-    fn subject_line(&self) -> String {
-        let line = Line {
-            before: ascii(&self.subject.before),
-            name: ascii(&self.subject.name),
-            after: ascii(&self.subject.after),
-        };
-        line.fit(&format!("[{}] ", self.severity.label()), SUBJECT_LIMIT)
+    fn subject(&self) -> String {
+        let opening = format!("[{}] ", self.severity.label());
+        self.headline.line(&opening, SUBJECT_LIMIT, ascii)
     }
 
-    fn sms_text(&self) -> String {
-        let line = Line {
-            before: gsm7(&self.sms.before),
-            name: gsm7(&self.sms.name),
-            after: gsm7(&self.sms.after),
-        };
-        let mut text = line.fit(&format!("LWA {}: ", self.severity.label()), SMS_LIMIT);
-        for sentence in &self.sms_more {
+    /// The headline, and as many whole sentences after it as fit.
+    fn sms(&self) -> String {
+        let opening = format!("LWA {}: ", self.severity.label());
+        let mut text = self.headline.sentence(&opening, SMS_LIMIT, gsm7);
+        let is_urgent = self.severity > Severity::Info;
+        let has_more = !self.steps.is_empty() || is_urgent && !self.sections.is_empty();
+        let pointer = has_more.then_some("See the e-mail.");
+        for sentence in self.lead.iter().map(String::as_str).chain(pointer) {
             let sentence = gsm7(sentence);
             if text.len() + 1 + sentence.len() <= SMS_LIMIT {
                 text.push(' ');
@@ -213,90 +96,59 @@ impl Notice {
 
     fn email(&self) -> String {
         let mut out = String::new();
-        paragraph(
-            &mut out,
-            "",
-            &format!("{}: {}", self.severity.label(), self.headline),
-        );
-        if !self.facts.is_empty() {
+        let opening = format!("{}: {}", self.severity.label(), self.opening());
+        hanging(&mut out, "", &opening);
+        let labels = self.facts.iter().map(|(label, _)| label.len());
+        if let Some(width) = labels.max() {
             out.push('\n');
-            let width = self
-                .facts
-                .iter()
-                .map(|fact| fact.label.len())
-                .max()
-                .unwrap_or(0);
-            for fact in &self.facts {
-                let opening = format!("  {:width$}  ", fact.label);
-                hanging(&mut out, &opening, &clean(&fact.value));
+            for (label, value) in &self.facts {
+                hanging(&mut out, &format!("  {label:width$}  "), value);
             }
         }
         for section in &self.sections {
-            out.push('\n');
-            paragraph(&mut out, "", &section.title);
-            for line in &section.lines {
-                hanging(
-                    &mut out,
-                    if section.list { "  - " } else { "  " },
-                    &clean(line),
-                );
-            }
+            let bullet = if section.is_list { "  - " } else { "  " };
+            block(&mut out, &section.title, bullet, &section.lines);
         }
         if !self.steps.is_empty() {
             out.push_str("\nWhat to do now\n");
             for (number, step) in (1..).zip(&self.steps) {
-                hanging(&mut out, &format!("  {number}. "), &clean(&step.text));
+                hanging(&mut out, &format!("  {number}. "), &step.text);
                 if let Some(link) = &step.link {
-                    out.push_str("     ");
-                    out.push_str(&printable(link));
-                    out.push('\n');
+                    out.push_str(&format!("     {}\n", printable(link)));
                 }
             }
         }
         if !self.missing.is_empty() {
-            out.push_str("\nMissing from this message\n");
-            for missing in &self.missing {
-                hanging(&mut out, "  - ", &clean(missing));
-            }
+            block(&mut out, MISSING, "  - ", &self.missing);
         }
         out.push('\n');
-        paragraph(&mut out, "", &self.origin);
+        hanging(&mut out, "", &self.origin);
         out
     }
 
-    fn chat(&self) -> String {
-        let mut description = vec![markdown(&self.headline)];
+    fn chat(&self, subject: &str) -> String {
+        let mut blocks = vec![markdown(&self.opening())];
         if !self.facts.is_empty() {
-            let fact = |fact: &Fact| format!("*{}:* {}", fact.label, markdown(&clean(&fact.value)));
-            description.push(self.facts.iter().map(fact).collect::<Vec<_>>().join("\n"));
+            let facts = self.facts.iter();
+            let facts = facts.map(|(label, value)| format!("*{label}:* {}", markdown(value)));
+            blocks.push(facts.collect::<Vec<_>>().join("\n"));
         }
-        for section in &self.sections {
-            let bullet = if section.list { "• " } else { "" };
-            let line = |line: &String| format!("{bullet}{}", markdown(&clean(line)));
-            let lines: Vec<_> = section.lines.iter().map(line).collect();
-            description.push(format!(
-                "*{}*\n{}",
-                markdown(&section.title),
-                lines.join("\n")
-            ));
-        }
-        if !self.missing.is_empty() {
-            let missing: Vec<_> = self
-                .missing
+        let sections = self.sections.iter();
+        let sections = sections.map(|section| (&*section.title, section.is_list, &section.lines));
+        let missing = (!self.missing.is_empty()).then_some((MISSING, true, &self.missing));
+        for (title, is_list, lines) in sections.chain(missing) {
+            let bullet = if is_list { "• " } else { "" };
+            let lines = lines
                 .iter()
-                .map(|text| markdown(&clean(text)))
-                .collect();
-            description.push(format!("_Missing: {}_", missing.join("; ")));
+                .map(|line| format!("{bullet}{}", markdown(line)));
+            let lines = lines.collect::<Vec<_>>().join("\n");
+            blocks.push(format!("*{}*\n{lines}", markdown(title)));
         }
-        description.push(format!("_{}_", markdown(&clean(&self.origin))));
-        let next_steps: Vec<_> = self
-            .steps
-            .iter()
-            .map(|step| match &step.link {
-                Some(link) => format!("{} <{}>", markdown(&step.text), printable(link)),
-                None => markdown(&step.text),
-            })
-            .collect();
+        blocks.push(format!("_{}_", markdown(&self.origin)));
+        let steps = self.steps.iter().map(|step| match &step.link {
+            Some(link) => format!("{} <{}>", markdown(&step.text), printable(link)),
+            None => markdown(&step.text),
+        });
         let icon = match self.severity {
             Severity::Info => ":white_check_mark:",
             Severity::Warning => ":warning:",
@@ -307,13 +159,13 @@ impl Notice {
             "source": "custom",
             "content": {
                 "textType": "client-markdown",
-                "title": format!("{icon} {}", self.subject_line()),
-                "description": elide_end(&description.join("\n\n"), CHAT_LIMIT),
-                "nextSteps": next_steps,
+                "title": format!("{icon} {subject}"),
+                "description": elide_end(&blocks.join("\n\n"), CHAT_LIMIT),
+                "nextSteps": steps.collect::<Vec<_>>(),
                 "keywords": [self.severity.as_str(), self.kind],
             },
             "metadata": {
-                "summary": self.subject_line(),
+                "summary": subject,
                 "eventType": self.kind,
             },
         });
@@ -330,6 +182,9 @@ impl Notice {
     }
 }
 
+/// The title above what could not be found out.
+const MISSING: &str = "Missing from this message";
+
 /// A value in one line, of bounded length, without anything that could forge a line.
 fn clean(value: &str) -> String {
     let one_line = printable(value);
@@ -337,22 +192,26 @@ fn clean(value: &str) -> String {
     if count <= VALUE_LIMIT {
         return one_line;
     }
-    format!(
-        "{} (shortened from {count} characters)",
-        elide_end(&one_line, VALUE_LIMIT)
-    )
+    let kept = elide_end(&one_line, VALUE_LIMIT);
+    format!("{kept} (shortened from {count} characters)")
 }
 
-/// Escapes what would be markup or a mention in a chat message.
-fn markdown(text: &str) -> String {
-    text.replace('&', "&amp;")
+/// A value without anything that would be markup or a mention in a chat message.
+fn markdown(value: &str) -> String {
+    clean(value)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('@', "@\u{200b}")
 }
 
-fn paragraph(out: &mut String, indent: &str, text: &str) {
-    hanging(out, indent, &clean(text));
+/// Writes lines under a title.
+fn block(out: &mut String, title: &str, bullet: &str, lines: &[String]) {
+    out.push('\n');
+    hanging(out, "", title);
+    for line in lines {
+        hanging(out, bullet, line);
+    }
 }
 
 /// Writes `text` after `opening`, further lines indented below the text's first character.
@@ -363,7 +222,7 @@ fn hanging(out: &mut String, opening: &str, text: &str) {
         .subsequent_indent(&indent)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .break_words(true);
-    for line in textwrap::wrap(text, options) {
+    for line in textwrap::wrap(&clean(text), options) {
         out.push_str(line.trim_end());
         out.push('\n');
     }
@@ -372,34 +231,43 @@ fn hanging(out: &mut String, opening: &str, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notice::{Headline, Step};
 
-    fn notice() -> Notice {
-        Notice {
-            severity: Severity::Warning,
-            kind: "test",
-            application: Some("my-erp".into()),
-            subject: Line::new("", "my-erp", ": 30 days left"),
-            sms: Line::new("", "my-erp", " stops in 30 days."),
-            sms_more: vec!["Rotate now.".into()],
-            headline: "Something happened.".into(),
-            facts: vec![Fact {
-                label: "Parameter",
-                value: "/my-erp/x".into(),
-            }],
-            sections: vec![],
-            steps: vec![Step::at("Do it.", "https://example.com/")],
-            missing: vec![],
-            origin: "Event 1.".into(),
-            id: Some("1".into()),
-        }
+    fn notice(name: &str) -> Notice {
+        let headline = Headline::new("Secret of ", name, " stops in 30 days");
+        Notice::new(Severity::Warning, "test", headline, "Event 1.".into())
+            .fact("Parameter", "/my-erp/x".to_owned())
+    }
+
+    #[test]
+    fn subject_text_message_and_email_open_with_the_same_sentence() {
+        let message = notice("my-erp").say(["Rotate now."]).render();
+        assert_eq!(
+            message.subject,
+            "[WARNING] Secret of my-erp stops in 30 days"
+        );
+        let sentences = "Secret of my-erp stops in 30 days. Rotate now.";
+        assert_eq!(message.sms, format!("LWA WARNING: {sentences}"));
+        assert!(
+            message
+                .email
+                .starts_with(&format!("WARNING: {sentences}\n"))
+        );
+    }
+
+    #[test]
+    fn a_question_keeps_its_mark() {
+        let headline = Headline::new("Two secrets of ", "my-erp", ": which is newer?");
+        let message = Notice::new(Severity::Info, "test", headline, String::new()).render();
+        assert_eq!(
+            message.sms,
+            "LWA INFO: Two secrets of my-erp: which is newer?"
+        );
     }
 
     #[test]
     fn a_name_too_long_for_a_line_gives_way_and_the_rest_stays_whole() {
-        let mut notice = notice();
-        notice.sms.name = "n".repeat(500);
-        notice.subject.name = "n".repeat(500);
-        let message = notice.render();
+        let message = notice(&"n".repeat(1_011)).render();
         assert_eq!(message.sms.len(), SMS_LIMIT);
         assert!(
             message.sms.ends_with(" stops in 30 days."),
@@ -408,26 +276,39 @@ mod tests {
         );
         assert_eq!(message.subject.len(), SUBJECT_LIMIT);
         assert!(
-            message.subject.ends_with(": 30 days left"),
+            message.subject.ends_with(" stops in 30 days"),
             "{}",
             message.subject
         );
+        let email = message
+            .email
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(email.contains("n stops in 30 days."), "{email}");
     }
 
     #[test]
     fn a_sentence_that_does_not_fit_is_left_out_whole() {
-        let mut notice = notice();
-        notice.sms_more = vec!["x".repeat(150), "Short.".into()];
+        let notice = notice("my-erp").say(["x".repeat(150), "Short.".into()]);
         assert_eq!(
             notice.render().sms,
-            "LWA WARNING: my-erp stops in 30 days. Short."
+            "LWA WARNING: Secret of my-erp stops in 30 days. Short."
         );
     }
 
     #[test]
-    fn somebody_elses_text_cannot_forge_a_line_or_a_mention() {
-        let mut notice = notice();
-        notice.facts[0].value = "a\nb <!channel> @here".into();
+    fn a_text_message_points_to_steps_only_an_email_has_room_for() {
+        let notice = notice("my-erp").steps([Step::at("Do it.", "https://example.com/")]);
+        assert_eq!(
+            notice.render().sms,
+            "LWA WARNING: Secret of my-erp stops in 30 days. See the e-mail."
+        );
+    }
+
+    #[test]
+    fn text_from_outside_cannot_forge_a_line_or_a_mention() {
+        let notice = notice("my-erp").fact("Reason", "a\nb <!channel> @here".to_owned());
         let message = notice.render();
         assert!(message.email.contains("a?b <!channel> @here"));
         assert!(message.https.contains("a?b &lt;!channel&gt; @\u{200b}here"));

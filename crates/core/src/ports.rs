@@ -1,9 +1,8 @@
 //! What the handlers need from outside, as traits that speak our own types.
 //!
 //! Each trait has only the calls that are made. The real implementations are in `lwa-aws`, the
-//! in-memory ones in `lwa-local`.
+//! in-memory ones in `lwa-local`. The calls to the vaults are in [`crate::vault::ports`].
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,7 +10,6 @@ use jiff::Timestamp;
 
 use crate::message::Message;
 use crate::metrics::MetricSet;
-use crate::vault::SecretVersion;
 
 /// The time, and waiting for it to pass.
 pub trait Clock: Send + Sync {
@@ -20,62 +18,6 @@ pub trait Clock: Send + Sync {
 
     /// Returns after `duration`.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
-}
-
-/// What Parameter Store tells about a parameter without its value,
-/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterMetadata.html>.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ParameterMetadata {
-    /// The full name.
-    pub name: String,
-    /// `String`, `StringList`, `SecureString`, or whatever else the service says.
-    pub parameter_type: String,
-    /// The key of a `SecureString`; `alias/aws/ssm` is the AWS-managed one.
-    pub key_id: Option<String>,
-    /// When it was last written; editing a description counts.
-    pub last_modified: Option<Timestamp>,
-    /// The ARN of who wrote it last.
-    pub last_modified_user: Option<String>,
-    /// Its version, from 1.
-    pub version: Option<i64>,
-    /// `Standard`, `Advanced` or `Intelligent-Tiering`.
-    pub tier: Option<String>,
-    /// Its policies.
-    pub policies: Vec<InlinePolicy>,
-}
-
-impl ParameterMetadata {
-    /// The version as the version of a stored secret.
-    pub fn secret_version(&self) -> Option<SecretVersion> {
-        self.version
-            .map(|version| SecretVersion::new(version.to_string()))
-    }
-}
-
-/// One policy of an Advanced parameter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InlinePolicy {
-    /// The policy as JSON.
-    pub text: String,
-    /// `NoChangeNotification`, `ExpirationNotification` or `Expiration`.
-    pub policy_type: String,
-    /// `Pending`, `InProgress`, `Finished` or `Failed`.
-    pub status: String,
-}
-
-/// Metadata of single parameters, never their values.
-pub trait ParameterDirectory: Send + Sync {
-    /// What is known about a parameter; none when it does not exist.
-    fn describe(
-        &self,
-        name: &str,
-    ) -> impl Future<Output = Result<Option<ParameterMetadata>, CallError>> + Send;
-
-    /// All tags of a parameter.
-    fn tags(
-        &self,
-        name: &str,
-    ) -> impl Future<Output = Result<BTreeMap<String, String>, CallError>> + Send;
 }
 
 /// Where messages to people go.

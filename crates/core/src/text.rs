@@ -1,10 +1,12 @@
 //! Text for places that cannot hold every character: subjects, text messages, quotations.
 
-/// Longest quotation of somebody else's text in an error, in characters.
+use std::fmt::Display;
+
+/// Longest quotation of text from outside in an error, in characters.
 const MAX_QUOTATION: usize = 80;
 
-/// Somebody else's text, made fit for an error message: control characters become `?`, and
-/// what is longer than 80 characters is cut.
+/// Text from outside, made fit for an error message: control characters become `?`, and
+/// anything longer than 80 characters is cut.
 pub fn quotable(text: &str) -> String {
     let clean = printable(text);
     elide_end(&clean, MAX_QUOTATION)
@@ -82,8 +84,29 @@ pub fn elide_middle(text: &str, limit: usize) -> String {
     format!("{start}..{end}")
 }
 
-/// A text as one word of a tag's value, cut to `limit` characters: whatever is no letter, digit or
-/// one of `_.:/=+-@` becomes `-`. Parameter Store and Secrets Manager take few others,
+/// The text with its first letter in upper case.
+pub fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next();
+    first
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(characters)
+        .collect()
+}
+
+/// The text where a condition holds, and nothing where it does not.
+pub const fn when(condition: bool, text: &str) -> &str {
+    if condition { text } else { "" }
+}
+
+/// A value after some words, and nothing where there is none.
+pub fn after(words: &str, value: Option<impl Display>) -> String {
+    value.map_or_else(String::new, |value| format!("{words}{value}"))
+}
+
+/// A text as one word of a tag's value, cut to `limit` characters: every character but letters,
+/// digits and `_.:/=+-@` becomes `-`. Parameter Store and Secrets Manager take few others,
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Tag.html>.
 pub fn tag_word(text: &str, limit: usize) -> String {
     text.chars()

@@ -1,10 +1,13 @@
 //! Sentences that several messages share, so that people read the same words everywhere.
 
+use std::fmt::Display;
+
 use jiff::Timestamp;
 
-use crate::deadline::{Basis, Deadline, OVERLAP_DAYS};
+use crate::application::ApplicationName;
+use crate::deadline::{Basis, Deadline, OVERLAP_DAYS, SECRET_LIFETIME_DAYS};
 use crate::link;
-use crate::message::Step;
+use crate::notice::{Notice, Step};
 
 /// A date: `2026-06-30`.
 pub fn date(at: Timestamp) -> String {
@@ -17,12 +20,33 @@ pub fn minute(at: Timestamp) -> String {
 }
 
 /// A number of days: `1 day`, `30 days`.
-pub fn days(count: i64) -> String {
-    if count == 1 {
-        "1 day".to_owned()
-    } else {
-        format!("{count} days")
+pub fn days(number: i64) -> String {
+    count(number, "day")
+}
+
+/// A number of things: `1 finding`, `2 findings`.
+pub fn count<N: Display + PartialEq + From<bool>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(true) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// The first lines of a list, and how many of `total` are left out.
+pub fn first(lines: impl Iterator<Item = String>, limit: usize, total: u64) -> Vec<String> {
+    let mut lines: Vec<_> = lines.take(limit).collect();
+    match total.saturating_sub(lines.len() as u64) {
+        0 => {}
+        rest => lines.push(format!("and {rest} more")),
     }
+    lines
+}
+
+/// Applications in a sentence: `my-erp, my-erp/eu`.
+pub fn names(applications: &[ApplicationName]) -> String {
+    if applications.is_empty() {
+        return "an unknown application".to_owned();
+    }
+    let names: Vec<_> = applications.iter().map(ApplicationName::as_str).collect();
+    names.join(", ")
 }
 
 /// How far away the deadline is: `30 days left`, `ends today`, `passed 3 days ago`.
@@ -33,6 +57,11 @@ pub fn remaining(deadline: &Deadline, now: Timestamp) -> String {
         (false, 0) => "ends today".to_owned(),
         (false, left) => format!("{} left", days(left)),
     }
+}
+
+/// The deadline's day and how far away it is: `2026-06-30, 30 days left`.
+pub fn day(deadline: &Deadline, now: Timestamp) -> String {
+    format!("{}, {}", date(deadline.at), remaining(deadline, now))
 }
 
 /// The deadline in a sentence about the secret: `stops working on 2026-06-30: 30 days left`,
@@ -64,41 +93,61 @@ pub fn deadline(deadline: &Deadline, now: Timestamp, lifetime_days: u32) -> Stri
     )
 }
 
-/// What the deadline means, for a person who does not know LWA.
-pub fn what_happens(application: &str) -> String {
-    format!(
-        "Amazon refuses the old secret, and every Selling Partner API call of {application} fails \
-         until a new one is stored. The two secrets overlap for {OVERLAP_DAYS} days, so rotating \
-         before the deadline interrupts nothing."
-    )
+impl Notice {
+    /// Adds what a deadline means, for a person who does not know LWA.
+    pub(crate) fn consequence(
+        self,
+        application: &str,
+        deadline: Option<&Deadline>,
+        now: Timestamp,
+    ) -> Self {
+        let title = match deadline {
+            Some(deadline) if deadline.has_passed(now) => "What that means".to_owned(),
+            Some(deadline) => format!("What happens on {}", date(deadline.at)),
+            None => format!("What happens {SECRET_LIFETIME_DAYS} days after its issue"),
+        };
+        let text = format!(
+            "Amazon refuses the old secret, and every Selling Partner API call of {application} \
+             fails until a new one is stored. The two secrets overlap for {OVERLAP_DAYS} days, so \
+             rotating before the deadline interrupts nothing."
+        );
+        self.paragraph(title, text)
+    }
 }
 
-/// How a person rotates a client secret that Parameter Store holds.
-pub fn rotation_steps(
-    application: &str,
-    parameter_name: &str,
-    region: &str,
+/// The first thing to do about a client secret that ends, short enough for a text message.
+pub const ROTATE: &str = "Rotate it in the SP-API developer console.";
+
+/// How a person rotates the client secret that applications share; `page` is where an
+/// application's is stored.
+pub fn steps_to_rotate(
+    applications: &[ApplicationName],
+    page: impl Fn(&ApplicationName) -> String,
     runbook_url: Option<&str>,
 ) -> Vec<Step> {
-    let mut steps = vec![
-        Step::at(
-            format!(
-                "As the account's primary user, open the developer console, find {application}, \
-                 view its LWA credentials and rotate the secret:"
-            ),
-            link::DEVELOPER_CONSOLE,
-        ),
-        Step::at(
-            "Store the new secret as a new version of the parameter, and set its tag \
-             lwa:secret-expires-at to the new date:",
-            link::parameter(region, parameter_name),
-        ),
+    let rotate = format!(
+        "As the account's primary user, open the developer console, find {}, view its LWA \
+         credentials and rotate the secret:",
+        names(applications)
+    );
+    let store = applications.iter().map(|name| {
+        let text = format!(
+            "If secret-receiver does not store the new secret within minutes, store it with lwa \
+             store --application {name}, or here, and set its tag lwa:secret-expires-at to the \
+             new date:"
+        );
+        Step::at(text, page(name))
+    });
+    let check = applications.iter().take(1).map(|name| {
         Step::new(format!(
-            "Check that Amazon accepts it: lwa token --application {application}"
-        )),
-    ];
-    steps.extend(runbook_step(runbook_url));
-    steps
+            "Check that Amazon accepts it: lwa token --application {name}"
+        ))
+    });
+    std::iter::once(Step::at(rotate, link::DEVELOPER_CONSOLE))
+        .chain(store)
+        .chain(check)
+        .chain(runbook_step(runbook_url))
+        .collect()
 }
 
 /// The step that leads to the team's own page.

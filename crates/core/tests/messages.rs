@@ -6,27 +6,23 @@ use std::collections::BTreeMap;
 
 use lwa_core::config::Lookup;
 use lwa_core::event::Event;
-use lwa_core::message::{EMAIL_COLUMNS, Message, SMS_LIMIT, SUBJECT_LIMIT};
-use lwa_core::policy_notice::{self, Context, Findings};
-use lwa_core::ports::{CallError, CallFailure, InlinePolicy, ParameterMetadata};
+use lwa_core::message::Message;
+use lwa_core::policy_notice::{self, Context, Lookups};
+use lwa_core::ports::{CallError, CallFailure};
+use lwa_core::vault::ports::{InlinePolicy, ParameterMetadata};
 use lwa_core::{Layout, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use textwrap::core::display_width;
 
-/// The size of a message that SNS takes, in bytes.
-const SNS_LIMIT: usize = 262_144;
+use crate::legal::check;
 
-/// The GSM 7-bit default alphabet, without the characters that take two units,
-/// <https://www.etsi.org/deliver/etsi_ts/123000_123099/123038/>.
-const GSM_7: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
-    ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+mod legal;
 
 fn layout() -> Layout {
     Lookup::new(|_| None).layout().unwrap()
 }
 
-fn render(event: &Value, findings: Option<&Findings>, now: Timestamp) -> Message {
+fn render(event: &Value, lookups: Option<&Lookups>, now: Timestamp) -> Message {
     let layout = layout();
     let context = Context {
         layout: &layout,
@@ -34,43 +30,7 @@ fn render(event: &Value, findings: Option<&Findings>, now: Timestamp) -> Message
         runbook_url: Some("https://wiki.example/rotate"),
         now,
     };
-    policy_notice::notice(&Event::parse(event), findings, context).render()
-}
-
-fn check(message: &Message) {
-    let subject = &message.subject;
-    assert!(subject.len() <= SUBJECT_LIMIT, "{subject}");
-    assert!(
-        subject.bytes().all(|b| (b' '..=b'~').contains(&b)),
-        "{subject:?}"
-    );
-    assert!(!subject.starts_with(' '), "{subject:?}");
-
-    let sms = &message.sms;
-    assert!(sms.chars().all(|c| GSM_7.contains(c)), "{sms:?}");
-    assert!(sms.chars().count() <= SMS_LIMIT, "{sms:?}");
-    assert!(sms.ends_with(['.', '?', '!']), "half a sentence: {sms:?}");
-
-    for line in message.email.lines() {
-        let is_link = line.trim_start().starts_with("https://");
-        assert!(display_width(line) <= EMAIL_COLUMNS || is_link, "{line:?}");
-        assert!(!line.chars().any(char::is_control), "{line:?}");
-    }
-
-    let chat: Value = serde_json::from_str(&message.https).unwrap();
-    assert_eq!(chat["source"], "custom");
-    assert!(
-        chat["content"]["title"]
-            .as_str()
-            .is_some_and(|title| title.len() <= 250)
-    );
-    let sizes = [
-        &message.default,
-        &message.email,
-        &message.sms,
-        &message.https,
-    ];
-    assert!(sizes.iter().map(|text| text.len()).sum::<usize>() < SNS_LIMIT / 2);
+    policy_notice::notice(&Event::parse(event), lookups, context).render()
 }
 
 /// Any JSON at all.
@@ -201,7 +161,7 @@ fn instant() -> impl Strategy<Value = Timestamp> {
     .prop_map(|second| Timestamp::from_second(second).unwrap())
 }
 
-fn findings() -> impl Strategy<Value = Option<Findings>> {
+fn lookups() -> impl Strategy<Value = Option<Lookups>> {
     let error = Just(CallError {
         operation: "DescribeParameters",
         failure: CallFailure::Denied,
@@ -243,7 +203,7 @@ fn findings() -> impl Strategy<Value = Option<Findings>> {
     ];
     let tags =
         prop_oneof![3 => tags.prop_map(Ok::<BTreeMap<_, _>, CallError>), 1 => error.prop_map(Err)];
-    prop::option::of((metadata, tags).prop_map(|(metadata, tags)| Findings { metadata, tags }))
+    prop::option::of((metadata, tags).prop_map(|(metadata, tags)| Lookups { metadata, tags }))
 }
 
 proptest! {
@@ -256,9 +216,9 @@ proptest! {
 
     #[test]
     fn the_message_about_any_likely_event_is_legal(
-        event in likely_event(), findings in findings(), now in instant(),
+        event in likely_event(), lookups in lookups(), now in instant(),
     ) {
-        check(&render(&event, findings.as_ref(), now));
+        check(&render(&event, lookups.as_ref(), now));
     }
 
     #[test]
@@ -273,9 +233,9 @@ proptest! {
         });
         let deadline: Timestamp = "2026-06-30T12:00:00Z".parse().unwrap();
         let tags = [("lwa:secret-expires-at".to_owned(), deadline.to_string())];
-        let findings = Findings { metadata: Ok(None), tags: Ok(tags.into_iter().collect()) };
+        let lookups = Lookups { metadata: Ok(None), tags: Ok(tags.into_iter().collect()) };
         let now = deadline - lwa_core::deadline::days(days);
-        let message = render(&event, Some(&findings), now);
+        let message = render(&event, Some(&lookups), now);
         check(&message);
         let left = if days == 1 { "1 day left".to_owned() } else { format!("{days} days left") };
         for text in [&message.sms, &message.subject] {

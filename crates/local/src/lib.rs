@@ -1,17 +1,20 @@
 //! The outside world in memory: what replay and tests run the real handlers on.
 //!
 //! A [`World`] holds parameters, secrets, faults and the time. It implements the ports of
-//! `lwa-core`, records every call, and keeps every published message.
+//! `lwa-core`, one AWS call for each method and by AWS's rules, records every call, and keeps
+//! every published message.
 
-mod estate;
+mod account;
+pub mod listing;
 pub mod log;
 pub mod lwa;
-mod parameter_directory;
-pub mod rotation;
+pub mod parameter_store;
+mod refusal;
+pub mod secrets_manager;
 pub mod sp_api;
-pub mod store;
-pub mod vault;
 pub mod world;
 pub mod world_file;
 
-pub use world::{Blow, Fate, Fault, FaultMode, Parameter, ParameterVersion, Secret, World};
+pub use parameter_store::{Parameter, ParameterVersion};
+pub use secrets_manager::{Secret, SecretVersion};
+pub use world::{Fault, FaultInjector, ScriptedFault, World};

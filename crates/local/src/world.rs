@@ -5,18 +5,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::SecretString;
 use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
-use lwa_core::ports::{CallError, CallFailure, Clock, InlinePolicy, Metrics, Notifier};
+use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
+use lwa_core::vault::ports::SecretMetadata;
 
+use crate::listing::Listing;
 use crate::lwa::Lwa;
+use crate::parameter_store::Parameter;
+use crate::refusal::Refusal;
+use crate::secrets_manager::Secret;
 use crate::sp_api::SpApi;
+
+/// The principal that calls unless [`World::acting_as`] names another.
+pub const WRITER: &str = "arn:aws:iam::111122223333:user/alice";
+
+/// The principal that stores new secrets.
+pub const RECEIVER: &str = "arn:aws:sts::111122223333:assumed-role/lwa-secret-receiver/receiver";
 
 /// An in-memory account. Clones share one state, as clients of one account do.
 #[derive(Clone)]
 pub struct World {
     state: Arc<Mutex<State>>,
+    principal: &'static str,
 }
 
 /// Everything that a [`World`] holds.
@@ -31,10 +42,14 @@ pub struct State {
     pub lwa: Lwa,
     /// The Selling Partner API.
     pub sp_api: SpApi,
+    /// What listings leave out, and how they come.
+    pub listing: Listing,
+    /// What `ListSecrets` showed of a secret until when, oldest first; none before it existed.
+    pub(crate) past_secrets: BTreeMap<String, Vec<(Timestamp, Option<SecretMetadata>)>>,
     /// What goes wrong, in the order in which it is looked up.
-    pub faults: Vec<Fault>,
-    /// Who decides about calls that no fault strikes; nobody unless set.
-    pub fate: Option<Box<dyn Fate>>,
+    pub faults: Vec<ScriptedFault>,
+    /// Decides about calls that no scripted fault is for.
+    pub fault_injector: Option<Box<dyn FaultInjector>>,
     /// Every message published, oldest first.
     pub published: Vec<Message>,
     /// All metrics recorded, oldest first.
@@ -43,102 +58,39 @@ pub struct State {
     pub calls: Vec<String>,
 }
 
-/// One parameter.
-#[derive(Clone)]
-pub struct Parameter {
-    /// `SecureString`, `String` or `StringList`.
-    pub parameter_type: String,
-    /// The key of a `SecureString`.
-    pub key_id: Option<String>,
-    /// `Standard` or `Advanced`.
-    pub tier: String,
-    /// Its policies.
-    pub policies: Vec<InlinePolicy>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// Its versions, oldest first; the last is the current one.
-    pub versions: Vec<ParameterVersion>,
-}
-
-/// One version of a parameter.
-#[derive(Clone)]
-pub struct ParameterVersion {
-    /// Its number; the oldest kept need not be 1.
-    pub version: i64,
-    /// Its value.
-    pub value: SecretString,
-    /// When it was written.
-    pub written_at: Timestamp,
-    /// The ARN of who wrote it.
-    pub written_by: String,
-}
-
-/// One secret of Secrets Manager.
-#[derive(Clone)]
-pub struct Secret {
-    /// Its ARN.
-    pub arn: String,
-    /// Its key; none for the AWS-managed one.
-    pub key_id: Option<String>,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// Its versions, oldest first.
-    pub versions: Vec<SecretVersion>,
-}
-
-/// One version of a secret.
-#[derive(Clone)]
-pub struct SecretVersion {
-    /// Its id.
-    pub id: String,
-    /// Its value, a JSON document.
-    pub value: SecretString,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// Its staging labels.
-    pub stages: Vec<String>,
-}
-
-/// Something that goes wrong when an operation is called.
+/// A fault that is known beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct ScriptedFault {
     /// The operation, as its service names it.
     pub operation: String,
     /// Only calls whose target contains this; every call when empty.
     pub target: String,
-    /// How it goes wrong.
-    pub mode: FaultMode,
+    /// How the call goes wrong.
+    pub fault: Fault,
     /// How many calls go wrong; none for every one.
     pub times: Option<u32>,
 }
 
 /// Decides about every call as it is made, for a harness that does not know them beforehand.
-pub trait Fate: Send {
-    /// What becomes of a call. It may move the time, which is how long the call takes.
-    fn strike(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Blow>;
-}
-
-/// What a [`Fate`] has in store for a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blow {
-    /// It goes wrong, and its caller lives to see that.
-    Fault(FaultMode),
-    /// Its caller dies before it: nothing has happened, and no answer ever comes. Whoever drives
-    /// the caller has to drop it.
-    DieBefore,
-    /// Its caller dies after it: it had its effect, and no answer ever comes.
-    DieAfter,
+pub trait FaultInjector: Send {
+    /// How a call goes wrong, if it does. It may move the time, which is how long the call takes.
+    fn inject(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Fault>;
 }
 
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultMode {
+pub enum Fault {
     /// It fails and nothing has happened.
     Before(CallFailure),
     /// It fails although it had its effect.
     After(CallFailure),
     /// It never answers.
     Hang,
+    /// Its caller dies before it: nothing has happened, and no answer ever comes. The harness
+    /// that drives the caller has to drop it.
+    DieBefore,
+    /// Its caller dies after it: it had its effect, and no answer ever comes.
+    DieAfter,
 }
 
 impl World {
@@ -150,15 +102,32 @@ impl World {
             secrets: BTreeMap::new(),
             lwa: Lwa::default(),
             sp_api: SpApi::default(),
+            listing: Listing::default(),
+            past_secrets: BTreeMap::new(),
             faults: Vec::new(),
-            fate: None,
+            fault_injector: None,
             published: Vec::new(),
             metrics: Vec::new(),
             calls: Vec::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
+            principal: WRITER,
         }
+    }
+
+    /// The same account, called by another principal.
+    #[must_use]
+    pub fn acting_as(&self, principal: &'static str) -> Self {
+        Self {
+            state: Arc::clone(&self.state),
+            principal,
+        }
+    }
+
+    /// The ARN of the principal that calls.
+    pub(crate) const fn principal(&self) -> &'static str {
+        self.principal
     }
 
     /// The state, for setting up and for looking at.
@@ -173,51 +142,63 @@ impl World {
 
     /// Puts a current version of a parameter in place, with the SecureString, customer key,
     /// Advanced tier and reminder policies that a well-kept estate has.
-    pub fn put_parameter(&self, name: &str, value: &str, written_at: Timestamp) {
-        let mut state = self.state();
-        let parameter = state
-            .parameters
-            .entry(name.to_owned())
-            .or_insert_with(Parameter::well_kept);
-        parameter.push_version(value.into(), written_at, WRITER);
+    pub fn seed_parameter(&self, name: &str, value: &str, written_at: Timestamp) {
+        self.state().put_well_kept(name, value, written_at);
     }
 
-    /// Performs one call: records it, lets a fault strike, and applies the effect.
+    /// Performs one call: records it, injects a fault, and applies the effect.
     ///
-    /// Adapters of this crate make every call through here, so that a harness can fail each
-    /// one before or after its effect.
+    /// Every call to this account is made through here, so that a harness can fail each one
+    /// before or after its effect.
     pub async fn call<T>(
         &self,
         operation: &'static str,
         target: &str,
         effect: impl FnOnce(&mut State) -> Result<T, CallError> + Send,
     ) -> Result<T, CallError> {
-        let struck = {
+        let fault = {
             let mut state = self.state();
             state
                 .calls
                 .push(format!("{operation} {target}").trim_end().to_owned());
-            state.strike(operation, target)
+            state.fault(operation, target)
         };
         let failed = |failure| CallError {
             operation,
             failure,
             detail: format!("{} (scripted)", words(failure)),
         };
-        match struck {
+        match fault {
             None => effect(&mut self.state()),
-            Some(Blow::Fault(FaultMode::Before(failure))) => Err(failed(failure)),
-            Some(Blow::Fault(FaultMode::After(failure))) => {
+            Some(Fault::Before(failure)) => Err(failed(failure)),
+            Some(Fault::After(failure)) => {
                 effect(&mut self.state())?;
                 Err(failed(failure))
             }
-            Some(Blow::Fault(FaultMode::Hang) | Blow::DieBefore) => std::future::pending().await,
-            Some(Blow::DieAfter) => {
-                // Whether it was refused is no matter: nobody hears of it.
+            Some(Fault::Hang | Fault::DieBefore) => std::future::pending().await,
+            Some(Fault::DieAfter) => {
+                // Whether it was refused does not matter: no caller hears of it.
                 drop(effect(&mut self.state()));
                 std::future::pending().await
             }
         }
+    }
+
+    /// A call to a service that may refuse it.
+    pub(crate) async fn service_call<T>(
+        &self,
+        operation: &'static str,
+        target: &str,
+        effect: impl FnOnce(&mut State) -> Result<T, Refusal> + Send,
+    ) -> Result<T, CallError> {
+        self.call(operation, target, |state| {
+            effect(state).map_err(|(failure, code)| CallError {
+                operation,
+                failure,
+                detail: code.to_owned(),
+            })
+        })
+        .await
     }
 
     /// The calls made so far, oldest first.
@@ -231,57 +212,19 @@ impl World {
     }
 }
 
-/// Who writes credentials in a world that names nobody else.
-pub const WRITER: &str = "arn:aws:iam::111122223333:user/alice";
-
-impl Parameter {
-    /// A SecureString under a customer key, Advanced, with the four reminders, and no version
-    /// yet.
-    pub fn well_kept() -> Self {
-        let policy = |days: u32| InlinePolicy {
-            text: format!(
-                "{{\"Type\":\"NoChangeNotification\",\"Version\":\"1.0\",\
-                 \"Attributes\":{{\"After\":\"{days}\",\"Unit\":\"Days\"}}}}"
-            ),
-            policy_type: "NoChangeNotification".into(),
-            status: "Pending".into(),
-        };
-        Self {
-            parameter_type: "SecureString".into(),
-            key_id: Some("alias/lwa-credentials".into()),
-            tier: "Advanced".into(),
-            policies: [90, 150, 165, 173].map(policy).to_vec(),
-            tags: BTreeMap::new(),
-            versions: Vec::new(),
-        }
-    }
-
-    /// Adds a version, which is the current one from now on, and returns its number.
-    pub fn push_version(&mut self, value: SecretString, at: Timestamp, by: &str) -> i64 {
-        let version = self.versions.last().map_or(1, |last| last.version + 1);
-        self.versions.push(ParameterVersion {
-            version,
-            value,
-            written_at: at,
-            written_by: by.to_owned(),
-        });
-        version
-    }
-}
-
 impl State {
-    fn strike(&mut self, operation: &str, target: &str) -> Option<Blow> {
-        let fault = self.faults.iter_mut().find(|fault| {
+    fn fault(&mut self, operation: &str, target: &str) -> Option<Fault> {
+        let scripted = self.faults.iter_mut().find(|fault| {
             fault.operation == operation && target.contains(&fault.target) && fault.times != Some(0)
         });
-        let Some(fault) = fault else {
-            let fate = self.fate.as_mut()?;
-            return fate.strike(&mut self.now, operation, target);
+        let Some(scripted) = scripted else {
+            let injector = self.fault_injector.as_mut()?;
+            return injector.inject(&mut self.now, operation, target);
         };
-        if let Some(times) = &mut fault.times {
+        if let Some(times) = &mut scripted.times {
             *times -= 1;
         }
-        Some(Blow::Fault(fault.mode))
+        Some(scripted.fault)
     }
 }
 

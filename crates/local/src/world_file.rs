@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lwa_core::lwa::{LwaError, LwaFailure};
-use lwa_core::ports::{CallFailure, InlinePolicy};
+use lwa_core::ports::CallFailure;
 use lwa_core::sp_api::{SpApiError, SpApiFailure};
+use lwa_core::vault::ports::InlinePolicy;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::lwa::{ClientSecret, Consent, Lwa, OAuthClient};
+use crate::parameter_store::{Parameter, ParameterVersion};
+use crate::secrets_manager::{Secret, SecretVersion};
 use crate::sp_api::SpApi;
-use crate::world::{
-    Fault, FaultMode, Parameter, ParameterVersion, Secret, SecretVersion, WRITER, World,
-};
+use crate::world::{Fault, ScriptedFault, WRITER, World};
 
 /// What the vault and the services answer in a scenario. Unknown keys are refused, so that a
 /// misspelt one does not silently change the story.
@@ -343,6 +344,7 @@ impl SecretFile {
             key_id: self.key_id,
             tags: self.tags,
             versions: versions.collect(),
+            deleted_at: None,
         }
     }
 }
@@ -431,7 +433,7 @@ impl SpApiAnswerFile {
 }
 
 impl FaultFile {
-    fn build(self) -> Fault {
+    fn build(self) -> ScriptedFault {
         let failure = match self.failure {
             FailureFile::Denied => Some(CallFailure::Denied),
             FailureFile::Throttled => Some(CallFailure::Throttled),
@@ -441,15 +443,15 @@ impl FaultFile {
             FailureFile::Unavailable => Some(CallFailure::Unavailable),
             FailureFile::Hang => None,
         };
-        let mode = match failure {
-            None => FaultMode::Hang,
-            Some(failure) if self.after_effect => FaultMode::After(failure),
-            Some(failure) => FaultMode::Before(failure),
+        let fault = match failure {
+            None => Fault::Hang,
+            Some(failure) if self.after_effect => Fault::After(failure),
+            Some(failure) => Fault::Before(failure),
         };
-        Fault {
+        ScriptedFault {
             operation: self.operation,
             target: self.target,
-            mode,
+            fault,
             times: self.times,
         }
     }

@@ -5,54 +5,32 @@
 //! fails or dawdles costs its lines, never the message; only a failed publish is an error, and
 //! the platform then delivers the event again.
 
-mod recent_ids;
-
 use std::time::Duration;
 
-use lwa_core::Layout;
-use lwa_core::config::{self, ConfigError, Lookup};
+use jiff::SignedDuration;
+use lwa_core::error::FunctionError;
 use lwa_core::event::Event;
+use lwa_core::memory::Memory;
 use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
-use lwa_core::policy_notice::{self, Context, Findings};
-use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier, ParameterDirectory};
+use lwa_core::policy_notice::{self, Context, Lookups};
+use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
 use lwa_core::text::quotable;
+use lwa_core::vault::parameter_store;
+use lwa_core::vault::ports::ReadMetadata;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::recent_ids::RecentIds;
+/// The settings that the formatter shares with the other functions are all it needs.
+pub use lwa_core::config::Deployment as Settings;
 
 /// How long the look-ups may take before the message goes out without them. They run side by
 /// side; the function's own timeout has to leave room for the publish after them.
 pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the formatter is told by its environment.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How parameters are named.
-    pub layout: Layout,
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
-    /// The team's own page.
-    pub runbook_url: Option<String>,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
-}
-
-impl Settings {
-    /// Reads the settings.
-    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
-    where
-        F: Fn(&str) -> Option<String>,
-    {
-        Ok(Self {
-            layout: lookup.layout()?,
-            secret_lifetime_days: lookup.secret_lifetime_days()?,
-            runbook_url: lookup.url(config::RUNBOOK_URL)?,
-            metrics_namespace: lookup.metrics_namespace()?,
-        })
-    }
-}
+/// How long an event may be delivered again,
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html>.
+const DELIVERED_AGAIN_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the function answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,7 +57,7 @@ pub struct Response {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatterError {
     /// The message could not be published; delivering the event again may succeed.
-    #[error("the message about event {event_id} was not published: {source}")]
+    #[error("the message about event {event_id} was not published")]
     PublishFailed {
         /// The event's id, or `without an id`.
         event_id: String,
@@ -88,9 +66,8 @@ pub enum FormatterError {
     },
 }
 
-impl FormatterError {
-    /// The `errorType` of the function's error response; stable.
-    pub const fn error_type(&self) -> &'static str {
+impl FunctionError for FormatterError {
+    fn error_type(&self) -> &'static str {
         match self {
             Self::PublishFailed { .. } => "PublishFailed",
         }
@@ -98,36 +75,34 @@ impl FormatterError {
 }
 
 /// The function over its ports.
-pub struct PolicyFormatter<D, N, C, M> {
+pub struct PolicyFormatter<A, N, C, M> {
     settings: Settings,
-    directory: D,
+    account: A,
     notifier: N,
     clock: C,
     metrics: M,
-    published: RecentIds,
+    published: Memory,
 }
 
-impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D, N, C, M> {
+impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C, M> {
     /// A formatter that has published nothing yet.
-    pub fn new(settings: Settings, directory: D, notifier: N, clock: C, metrics: M) -> Self {
+    pub fn new(settings: Settings, account: A, notifier: N, clock: C, metrics: M) -> Self {
         Self {
             settings,
-            directory,
+            account,
             notifier,
             clock,
             metrics,
-            published: RecentIds::default(),
+            published: Memory::new(DELIVERED_AGAIN_FOR),
         }
     }
 
     /// Turns one event into one published message.
     pub async fn handle(&self, event: Value) -> Result<Response, FormatterError> {
         let event = Event::parse(&event);
-        let is_known = event
-            .id
-            .as_deref()
-            .is_some_and(|id| self.published.contains(id));
-        let findings = if is_known {
+        let id = event.id.as_deref();
+        let is_known = id.is_some_and(|id| self.published.contains(id, self.clock.now()));
+        let lookups = if is_known {
             None
         } else {
             self.look_up(&event).await
@@ -138,15 +113,15 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D
             runbook_url: self.settings.runbook_url.as_deref(),
             now: self.clock.now(),
         };
-        let notice = policy_notice::notice(&event, findings.as_ref(), context);
+        let notice = policy_notice::notice(&event, lookups.as_ref(), context);
         let message = notice.render();
         let message_id = if is_known {
-            tracing::info!(event.id, "this event was published before: nothing to do");
+            tracing::info!(event.id, "event published before: nothing to do");
             None
         } else {
-            Some(self.publish(event.id.as_deref(), &message).await?)
+            Some(self.publish(id, &message).await?)
         };
-        self.count(findings.as_ref(), is_known);
+        self.count(lookups.as_ref(), is_known);
         Ok(Response {
             event_id: event.id,
             duplicate: is_known,
@@ -172,20 +147,26 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D
             message.id = published,
             message.kind = message.attributes.kind,
             message.severity = message.attributes.severity.as_str(),
-            "published a message"
+            "notification published"
         );
         // Remembered only now: an event whose publish failed comes again and has to go out.
         if let Some(id) = id {
-            self.published.insert(id.to_owned());
+            self.published.insert(id.to_owned(), self.clock.now());
         }
         Ok(published)
     }
 
-    async fn look_up(&self, event: &Event) -> Option<Findings> {
+    async fn look_up(&self, event: &Event) -> Option<Lookups> {
         let name = policy_notice::parameter_name(event)?;
         let (metadata, tags) = tokio::join!(
-            self.limited("DescribeParameters", self.directory.describe(name)),
-            self.limited("ListTagsForResource", self.directory.tags(name)),
+            self.limited(
+                "DescribeParameters",
+                parameter_store::describe(&self.account, name)
+            ),
+            self.limited(
+                "ListTagsForResource",
+                parameter_store::tags(&self.account, name)
+            ),
         );
         for error in [metadata.as_ref().err(), tags.as_ref().err()]
             .into_iter()
@@ -196,12 +177,12 @@ impl<D: ParameterDirectory, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<D
                 "the message goes out without a look-up: {error}"
             );
         }
-        Some(Findings { metadata, tags })
+        Some(Lookups { metadata, tags })
     }
 
-    fn count(&self, findings: Option<&Findings>, is_known: bool) {
-        let failed = findings.map_or(0, |findings| {
-            usize::from(findings.metadata.is_err()) + usize::from(findings.tags.is_err())
+    fn count(&self, lookups: Option<&Lookups>, is_known: bool) {
+        let failed = lookups.map_or(0, |lookups| {
+            usize::from(lookups.metadata.is_err()) + usize::from(lookups.tags.is_err())
         });
         let set = MetricSet {
             namespace: self.settings.metrics_namespace.clone(),

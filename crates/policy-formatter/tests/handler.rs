@@ -4,9 +4,10 @@
 
 use lwa_core::Timestamp;
 use lwa_core::config::Lookup;
+use lwa_core::error::{FunctionError, chain};
 use lwa_core::metrics::Metric;
 use lwa_core::ports::CallFailure;
-use lwa_local::{Fault, FaultMode, World};
+use lwa_local::{Fault, ScriptedFault, World};
 use policy_formatter::{PolicyFormatter, Settings};
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ fn at(text: &str) -> Timestamp {
 
 fn world() -> World {
     let world = World::new(at("2026-05-31T12:00:00Z"));
-    world.put_parameter(
+    world.seed_parameter(
         PARAMETER,
         "amzn1.oa2-cs.v1.planted",
         at("2026-01-01T12:00:00Z"),
@@ -37,11 +38,11 @@ fn formatter(world: &World) -> PolicyFormatter<World, World, World, World> {
     )
 }
 
-fn fault(operation: &str, mode: FaultMode, times: Option<u32>) -> Fault {
-    Fault {
+fn fault(operation: &str, fault: Fault, times: Option<u32>) -> ScriptedFault {
+    ScriptedFault {
         operation: operation.into(),
         target: String::new(),
-        mode,
+        fault,
         times,
     }
 }
@@ -69,7 +70,7 @@ async fn a_reminder_names_the_deadline_and_who_changed_the_secret_last() {
     let response = formatter(&world).handle(reminder("1")).await.unwrap();
     assert_eq!(
         response.subject,
-        "[WARNING] Client secret of my-erp: 2026-06-30, 30 days left"
+        "[WARNING] Client secret of my-erp stops working on 2026-06-30: 30 days left"
     );
     assert!(response.missing.is_empty());
     let email = &world.published()[0].email;
@@ -88,10 +89,10 @@ async fn a_reminder_names_the_deadline_and_who_changed_the_secret_last() {
 #[tokio::test]
 async fn a_look_up_that_is_denied_throttled_or_slow_costs_its_lines_and_not_the_message() {
     let modes = [
-        (FaultMode::Before(CallFailure::Denied), "was denied"),
-        (FaultMode::Before(CallFailure::Throttled), "was throttled"),
-        (FaultMode::Before(CallFailure::Unavailable), "failed"),
-        (FaultMode::Hang, "timed out"),
+        (Fault::Before(CallFailure::Denied), "was denied"),
+        (Fault::Before(CallFailure::Throttled), "was throttled"),
+        (Fault::Before(CallFailure::Unavailable), "failed"),
+        (Fault::Hang, "timed out"),
     ];
     for (mode, words) in modes {
         let world = world();
@@ -120,15 +121,18 @@ async fn a_look_up_that_is_denied_throttled_or_slow_costs_its_lines_and_not_the_
 #[tokio::test]
 async fn a_failed_publish_is_an_error_and_the_next_delivery_goes_out() {
     let world = world();
-    let denied = FaultMode::Before(CallFailure::Denied);
+    let denied = Fault::Before(CallFailure::Denied);
     world.state().faults = vec![fault("Publish", denied, Some(1))];
     let formatter = formatter(&world);
     let error = formatter.handle(reminder("1")).await.unwrap_err();
     assert_eq!(error.error_type(), "PublishFailed");
+    assert_eq!(
+        error.to_string(),
+        "the message about event 1 was not published"
+    );
     assert!(
-        error
-            .to_string()
-            .starts_with("the message about event 1 was not published: Publish")
+        chain(&error)
+            .starts_with("the message about event 1 was not published: Publish was denied")
     );
     assert!(!formatter.handle(reminder("1")).await.unwrap().duplicate);
     assert_eq!(world.published().len(), 1);

@@ -8,9 +8,9 @@
 )]
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{Code, Exemption, Finding};
 use lwa_core::audit::tally::{ApplicationDeadline, Limits, Tally};
+use lwa_core::vault::VaultKind;
 use lwa_core::{ApplicationName, Basis, Deadline, Role, Severity};
 use lwa_report::{Report, html};
 
@@ -79,7 +79,7 @@ const ESTATE: &[Made] = &[
         &[(
             Code::Lwa010,
             Severity::Info,
-            "Nobody reported the deadline; 2026-12-21 is an estimate of 180 days from its last write.",
+            "The deadline was not reported; 2026-12-21 is an estimate of 180 days from its last write.",
         )],
     ),
     ("returns", 118, "", false, &[]),
@@ -102,7 +102,7 @@ fn main() {
         tally.credentials += 3;
         tally.deadlines.push(ApplicationDeadline {
             application: application.clone(),
-            vault: Vault::ParameterStore,
+            vault: VaultKind::ParameterStore,
             credential: credential.clone(),
             owner: owner.clone(),
             deadline: Some(Deadline {
@@ -121,7 +121,7 @@ fn main() {
             code,
             severity,
             application: application.clone(),
-            vault: Vault::ParameterStore,
+            vault: VaultKind::ParameterStore,
             credential: credential.clone(),
             role: Some(Role::ClientSecret),
             owner: owner.clone(),
@@ -137,7 +137,7 @@ fn main() {
             tally.exempt.push(made(
                 Code::Lwa005,
                 Severity::Info,
-                "No policy reminds of it; only this audit does.",
+                "It has no reminder policy, so only this audit reminds of its deadline.",
             ));
         }
     }

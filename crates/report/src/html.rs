@@ -248,7 +248,7 @@ fn urgency(row: &Row<'_>, report: &Report<'_>) -> &'static str {
     match row.deadline {
         _ if row.exemption.is_some() => "exempt",
         None => "unknown",
-        Some(deadline) => match lwa_core::policy_notice::deadline_severity(&deadline, report.now) {
+        Some(deadline) => match lwa_core::urgency::deadline_severity(&deadline, report.now) {
             Severity::Info => "ok",
             severity => severity.as_str(),
         },

@@ -12,10 +12,10 @@ pub mod table;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{Exemption, Finding};
 use lwa_core::audit::tally::Tally;
 use lwa_core::text::printable;
+use lwa_core::vault::VaultKind;
 use lwa_core::{ApplicationName, Deadline, Severity, wording};
 
 /// An audit to report on. Its tally should have been kept without limits, so that every
@@ -38,7 +38,7 @@ pub struct Row<'a> {
     /// The application.
     pub application: &'a ApplicationName,
     /// Where it lives.
-    pub vault: Vault,
+    pub vault: VaultKind,
     /// Its client secret; none where there is no such thing.
     pub credential: Option<&'a str>,
     /// Who is responsible.
@@ -90,7 +90,7 @@ impl<'a> Report<'a> {
     /// Every application, by days left; those without a deadline come last.
     pub fn rows(&self) -> Vec<Row<'a>> {
         let tally = self.tally;
-        let mut rows: BTreeMap<(&ApplicationName, Vault), Row<'a>> = BTreeMap::new();
+        let mut rows: BTreeMap<(&ApplicationName, VaultKind), Row<'a>> = BTreeMap::new();
         for found in tally.deadlines.items() {
             let row = Row {
                 credential: Some(&found.credential),
@@ -117,7 +117,7 @@ impl<'a> Report<'a> {
     pub fn summary(&self) -> String {
         let mut parts = vec![
             format!("{} critical", self.tally.count(Severity::Critical)),
-            count(self.tally.count(Severity::Warning), "warning"),
+            wording::count(self.tally.count(Severity::Warning), "warning"),
             format!("{} info", self.tally.count(Severity::Info)),
         ];
         if self.tally.exempt.total() > 0 {
@@ -125,8 +125,8 @@ impl<'a> Report<'a> {
         }
         format!(
             "{}, {}: {}",
-            count(self.tally.applications, "application"),
-            count(self.tally.credentials, "credential"),
+            wording::count(self.tally.applications, "application"),
+            wording::count(self.tally.credentials, "credential"),
             parts.join(", ")
         )
     }
@@ -145,7 +145,7 @@ impl<'a> Report<'a> {
 /// An application of which nothing is known.
 const fn empty<'a>(
     application: &'a ApplicationName,
-    vault: Vault,
+    vault: VaultKind,
     owner: Option<&'a str>,
 ) -> Row<'a> {
     Row {
@@ -157,14 +157,5 @@ const fn empty<'a>(
         days_left: None,
         exemption: None,
         findings: Vec::new(),
-    }
-}
-
-/// `1 application`, `2 applications`.
-fn count(number: u64, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
     }
 }

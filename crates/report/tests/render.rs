@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use lwa_core::audit::Vault;
 use lwa_core::audit::findings::{Code, Exemption, Finding};
 use lwa_core::audit::tally::{ApplicationDeadline, Limits, Tally};
+use lwa_core::vault::VaultKind;
 use lwa_core::{ApplicationName, Basis, Deadline, Role, Severity, Timestamp};
 use lwa_report::{Report, csv, html, table};
 
@@ -24,7 +24,7 @@ fn add(tally: &mut Tally, name: &str, days: i64, owner: Option<&str>, basis: Bas
     tally.credentials += 3;
     tally.deadlines.push(ApplicationDeadline {
         application: application(name),
-        vault: Vault::ParameterStore,
+        vault: VaultKind::ParameterStore,
         credential: format!("/{name}/lwa/clientsecret"),
         owner: owner.map(str::to_owned),
         deadline: Some(deadline),
@@ -41,7 +41,7 @@ fn find(tally: &mut Tally, code: Code, severity: Severity, name: &str, detail: &
         code,
         severity,
         application: application(name),
-        vault: Vault::ParameterStore,
+        vault: VaultKind::ParameterStore,
         credential: format!("/{name}/lwa/clientsecret"),
         role: Some(Role::ClientSecret),
         owner: None,
@@ -95,14 +95,14 @@ fn tally() -> Tally {
         Code::Lwa010,
         Severity::Info,
         "shop",
-        "Nobody reported the deadline.",
+        "The deadline was not reported.",
     );
     find(
         &mut tally,
         Code::Lwa007,
         Severity::Critical,
         "half",
-        "There is no client id beside it.",
+        "Its client id does not exist.",
     );
     tally.exempt.push(Finding {
         code: Code::Lwa005,

@@ -25,23 +25,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::Layout;
 use lwa_core::application::{ApplicationName, Role};
 use lwa_core::audit::utc_date;
-use lwa_core::config::{self, ConfigError, Lookup};
+use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::deadline::{Deadline, SecretTags, tag};
 use lwa_core::exchange::pause;
 use lwa_core::lwa::{AccessToken, Grant, LwaError, Scope, TokenEndpoint, TokenRequest};
-use lwa_core::message::Notice;
+use lwa_core::memory::{HOPELESS_FOR, Memory};
+use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::provenance::{
     Look, Question, Value, correct, is_predecessor_wanted, is_predecessors, is_too_early, question,
 };
 use lwa_core::rotation::client_ids::ClientIds;
-use lwa_core::rotation::memory::{HOPELESS_FOR, Memory};
 use lwa_core::rotation::notices::{self, Context, Obstacle, Rejection};
 use lwa_core::rotation::notification::{Notification, SecretExpiry};
-use lwa_core::rotation::ports::{RotationLedger, StoredApplication};
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger, is_failure_told};
 use lwa_core::rotation::request::{
     Answer, Decision, Member, Policy, Reported, deadline, decide, decide_now,
@@ -49,7 +47,10 @@ use lwa_core::rotation::request::{
 };
 use lwa_core::rotation::tags::{RotationTags, instant};
 use lwa_core::sp_api::SellingPartnerApi;
-use lwa_core::vault::{CredentialVault, RefreshTokenOf, SecretVersion, VaultError, VaultKind};
+use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
+use lwa_core::vault::{
+    RefreshTokenOf, SecretVersion, StoredApplication, Vault, VaultError, VaultKind,
+};
 
 pub use crate::report::{
     ApplicationReport, MessageReport, Outcome, Report, RequesterError, ScheduleReport,
@@ -76,8 +77,8 @@ const SILENT_TRIES: u32 = 2;
 /// What the requester is told by its environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How parameters are named, and which applications there are.
-    pub layout: Layout,
+    /// What it shares with the other functions.
+    pub deployment: Deployment,
     /// Where credentials live.
     pub vault: VaultKind,
     /// When rotations are requested.
@@ -86,12 +87,6 @@ pub struct Settings {
     pub token_url: String,
     /// The base URL of SP-API.
     pub sp_api_endpoint: String,
-    /// The team's own page.
-    pub runbook_url: Option<String>,
-    /// The AWS region, for links; none where it is not known.
-    pub region: Option<String>,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -100,26 +95,23 @@ impl Settings {
     where
         F: Fn(&str) -> Option<String>,
     {
+        let deployment = Deployment::from_lookup(lookup)?;
+        let secret_lifetime_days = deployment.secret_lifetime_days;
         Ok(Self {
-            layout: lookup.layout()?,
+            deployment,
             vault: VaultKind::from_lookup(lookup)?,
-            policy: Policy::from_lookup(lookup)?,
+            policy: Policy::from_lookup(lookup, secret_lifetime_days)?,
             token_url: lookup.token_url()?,
             sp_api_endpoint: lookup.sp_api_endpoint()?,
-            runbook_url: lookup.url(config::RUNBOOK_URL)?,
-            region: None,
-            metrics_namespace: lookup.metrics_namespace()?,
         })
     }
 }
 
 /// What the requester works with.
 #[derive(Debug, Clone)]
-pub struct Ports<L, V, T, S, N, C, M> {
-    /// The applications and the tags of their client secrets.
-    pub ledger: L,
-    /// The credentials.
-    pub vault: V,
+pub struct Ports<A, T, S, N, C, M> {
+    /// The applications, their credentials, and the tags of their client secrets.
+    pub vault: Vault<A>,
     /// The LWA token endpoint.
     pub lwa: T,
     /// SP-API.
@@ -133,9 +125,9 @@ pub struct Ports<L, V, T, S, N, C, M> {
 }
 
 /// The function over its ports.
-pub struct RotationRequester<L, V, T, S, N, C, M> {
+pub struct RotationRequester<A, T, S, N, C, M> {
     settings: Settings,
-    ports: Ports<L, V, T, S, N, C, M>,
+    ports: Ports<A, T, S, N, C, M>,
     client_ids: Mutex<Option<ClientIds>>,
     rejected: Memory,
     reminded: Memory,
@@ -234,10 +226,9 @@ enum NoToken {
     Later(String),
 }
 
-impl<L, V, T, S, N, C, M> RotationRequester<L, V, T, S, N, C, M>
+impl<A, T, S, N, C, M> RotationRequester<A, T, S, N, C, M>
 where
-    L: RotationLedger,
-    V: CredentialVault,
+    A: ReadMetadata + ReadValues + WriteTags,
     T: TokenEndpoint,
     S: SellingPartnerApi,
     N: Notifier,
@@ -245,7 +236,7 @@ where
     M: Metrics,
 {
     /// A requester that has seen nothing yet.
-    pub fn new(settings: Settings, ports: Ports<L, V, T, S, N, C, M>) -> Self {
+    pub fn new(settings: Settings, ports: Ports<A, T, S, N, C, M>) -> Self {
         Self {
             settings,
             ports,
@@ -262,7 +253,7 @@ where
             Trigger::Schedule { dry_run } => Report::Schedule(self.schedule(dry_run).await?),
         };
         let now = self.ports.clock.now();
-        if let Some(metrics) = report.metrics(&self.settings.metrics_namespace) {
+        if let Some(metrics) = report.metrics(&self.settings.deployment.metrics_namespace) {
             self.ports.metrics.record(&metrics, now);
         }
         report.check()
@@ -270,7 +261,7 @@ where
 
     /// What a rotation of an application would do, whatever its deadline.
     pub async fn plan(&self, application: &ApplicationName) -> Result<Plan, RequesterError> {
-        let stored = self.ports.ledger.applications().await?;
+        let stored = self.ports.vault.applications().await?;
         let Some(found) = stored.iter().find(|found| found.name == *application) else {
             return Err(RequesterError::UnknownApplication {
                 application: application.to_string(),
@@ -414,7 +405,7 @@ where
             let tags = take(expiry, member);
             if let Err(error) = self
                 .ports
-                .ledger
+                .vault
                 .write_tags(&member.application, &tags)
                 .await
             {
@@ -433,7 +424,7 @@ where
     }
 
     async fn schedule(&self, dry_run: bool) -> Result<ScheduleReport, RequesterError> {
-        let stored = self.ports.ledger.applications().await?;
+        let stored = self.ports.vault.applications().await?;
         let now = self.ports.clock.now();
         let estate = ClientIds::new(stored.clone(), now);
         let (groups, missing) = estate.groups();
@@ -524,7 +515,7 @@ where
     /// stored that nobody has looked at, and corrects the tags. Usually there is nothing to find
     /// out, and nothing is read.
     async fn look_whose_dates(&self, member: &mut Member) -> Result<(), VaultError> {
-        let ledger = &self.ports.ledger;
+        let vault = &self.ports.vault;
         let (name, tags) = (&member.application, &member.tags.secret);
         let Some(version) = &member.version else {
             return Ok(());
@@ -548,14 +539,14 @@ where
             return Ok(());
         }
         // Somebody may have stored and dated another secret meanwhile.
-        if RotationTags::from_map(&ledger.tags(name).await?) != member.tags {
+        if RotationTags::from_map(&vault.tags(name).await?) != member.tags {
             return Ok(());
         }
         let correction = correct(tags, version, &look, lifetime_days);
         if !correction.removed.is_empty() {
-            ledger.remove_tags(name, &correction.removed).await?;
+            vault.remove_tags(name, &correction.removed).await?;
         }
-        ledger.write_tags(name, &correction.written).await?;
+        vault.write_tags(name, &correction.written).await?;
         if correction.is_replaced {
             tracing::warn!(
                 application.name = name.as_str(),
@@ -563,7 +554,7 @@ where
                 "somebody stored another client secret without its dates"
             );
         }
-        member.tags = RotationTags::from_map(&ledger.tags(name).await?);
+        member.tags = RotationTags::from_map(&vault.tags(name).await?);
         Ok(())
     }
 
@@ -594,7 +585,7 @@ where
         };
         if matches!(value, Value::New | Value::Another) {
             let lifetime_days = self.settings.policy.secret_lifetime_days;
-            look.since = vault.in_place_since(name, &current).await?;
+            look.since = vault.value_unchanged_since(name, &current).await?;
             if let Some(since) = look.since
                 && is_predecessor_wanted(tags, value, since, lifetime_days)
             {
@@ -789,11 +780,12 @@ where
     /// A token to ask with, by the secret that is in use.
     async fn token(&self, application: &ApplicationName) -> Result<AccessToken, NoToken> {
         let read = self.ports.vault.read(application, &RefreshTokenOf::Nobody);
-        let credentials = read.await.map_err(|error| match error {
-            VaultError::Call(error) if error.failure.is_transient() => {
+        let credentials = read.await.map_err(|error| {
+            if error.is_transient() {
                 NoToken::Later(error.to_string())
+            } else {
+                NoToken::Obstacle(Obstacle::Vault(error.to_string()))
             }
-            error => NoToken::Obstacle(Obstacle::Vault(error.to_string())),
         })?;
         let request = TokenRequest {
             client_id: credentials.client_id,
@@ -834,7 +826,7 @@ where
         for member in members {
             let tags = [(tag::ROTATION_REQUESTED_AT, instant(at))];
             self.ports
-                .ledger
+                .vault
                 .write_tags(&member.application, &tags)
                 .await?;
         }
@@ -845,13 +837,13 @@ where
     /// stays known: it may have begun the end of the stored secret. If taking back fails, the
     /// next request is a day late, which is nothing to fail for.
     async fn withdraw(&self, members: &[Member]) {
-        let ledger = &self.ports.ledger;
+        let vault = &self.ports.vault;
         for member in members {
             let name = &member.application;
             let key = tag::ROTATION_REQUESTED_AT;
             let withdrawn = match member.tags.secret.rotation_requested_at {
-                Some(earlier) => ledger.write_tags(name, &[(key, instant(earlier))]).await,
-                None => ledger.remove_tags(name, &[key]).await,
+                Some(earlier) => vault.write_tags(name, &[(key, instant(earlier))]).await,
+                None => vault.remove_tags(name, &[key]).await,
             };
             if let Err(error) = withdrawn {
                 tracing::warn!(
@@ -888,9 +880,7 @@ where
 
     /// Gives a message back because the vault cannot be reached.
     async fn vault_failed(&self, message: &QueueMessage, error: &VaultError) -> MessageReport {
-        let may_mend_itself =
-            matches!(error, VaultError::Call(error) if error.failure.is_transient());
-        if is_failure_told(message.receive_count(), may_mend_itself) {
+        if is_failure_told(message.receive_count(), error.is_transient()) {
             let asker = Asker::Notice {
                 receive_count: message.receive_count(),
                 is_news: false,
@@ -925,7 +915,7 @@ where
         if let Some(known) = known {
             return Ok(known);
         }
-        let seen = ClientIds::new(self.ports.ledger.applications().await?, now);
+        let seen = ClientIds::new(self.ports.vault.applications().await?, now);
         let found = cloned(&seen.with(client_id));
         *self
             .client_ids
@@ -937,7 +927,7 @@ where
     async fn members(&self, group: &[&StoredApplication]) -> Result<Vec<Member>, CallError> {
         let mut members = Vec::with_capacity(group.len());
         for stored in group {
-            let tags = self.ports.ledger.tags(&stored.name).await?;
+            let tags = self.ports.vault.tags(&stored.name).await?;
             members.push(Member {
                 application: stored.name.clone(),
                 tags: RotationTags::from_map(&tags),
@@ -951,7 +941,7 @@ where
     async fn members_again(&self, members: &[Member]) -> Result<Vec<Member>, CallError> {
         let mut again = Vec::with_capacity(members.len());
         for member in members {
-            let tags = self.ports.ledger.tags(&member.application).await?;
+            let tags = self.ports.vault.tags(&member.application).await?;
             again.push(Member {
                 tags: RotationTags::from_map(&tags),
                 ..member.clone()
@@ -987,11 +977,11 @@ where
 
     fn context(&self, asker: Asker, now: Timestamp) -> Context<'_> {
         Context {
-            layout: &self.settings.layout,
+            layout: &self.settings.deployment.layout,
             vault: self.settings.vault,
-            region: self.settings.region.as_deref(),
+            region: self.settings.deployment.region.as_deref(),
             secret_lifetime_days: self.settings.policy.secret_lifetime_days,
-            runbook_url: self.settings.runbook_url.as_deref(),
+            runbook_url: self.settings.deployment.runbook_url.as_deref(),
             origin: match asker {
                 Asker::Notice { .. } => "From rotation-requester, upon a notification from Amazon.",
                 Asker::Schedule => "From rotation-requester's daily schedule.",
@@ -1004,7 +994,7 @@ where
     fn place(&self, application: &ApplicationName, role: &Role) -> String {
         self.settings
             .vault
-            .place(&self.settings.layout, application, role)
+            .place(&self.settings.deployment.layout, application, role)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the function did, for its answer, its metrics and whoever calls it as a library.
 
 use jiff::Timestamp;
+use lwa_core::error::FunctionError;
 use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::ports::CallError;
 use lwa_core::rotation::queue::{BatchResponse, InvalidPayload};
@@ -131,9 +132,8 @@ pub enum RequesterError {
     },
 }
 
-impl RequesterError {
-    /// The `errorType` of the function's error response; stable.
-    pub const fn error_type(&self) -> &'static str {
+impl FunctionError for RequesterError {
+    fn error_type(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) | Self::UnknownApplication { .. } => "InvalidRequest",
             Self::Vault(VaultError::Missing { .. } | VaultError::Malformed { .. }) => {

@@ -38,31 +38,31 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use lwa_core::SecretString;
 use lwa_core::application::ApplicationName;
-use lwa_core::config::{self, ConfigError, Lookup};
+use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::deadline::tag;
 use lwa_core::lwa::{Grant, LwaError, Scope, TokenEndpoint, TokenRequest};
-use lwa_core::message::Notice;
+use lwa_core::memory::{HOPELESS_FOR, Memory};
+use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::client_ids::ClientIds;
-use lwa_core::rotation::memory::{HOPELESS_FOR, Memory};
 use lwa_core::rotation::notices::{self, Context, Rejection};
 use lwa_core::rotation::notification::{NewSecret, Notification, Unusable};
-use lwa_core::rotation::ports::{
-    MessageQueue, RotationLedger, SecretStore, StoreError, StoredApplication,
-};
+use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger, is_failure_told, retry_after};
 use lwa_core::rotation::receive::{
-    Judgement, Place, Verdict, is_answer, is_same_secret, is_spreading, is_stored_since,
-    is_waiting_told, judge, old_secret_ends, stays, verdict,
+    Judgement, Place, Verdict, is_answer, is_spreading, is_stored_since, is_waiting_told, judge,
+    old_secret_ends, stays, verdict,
 };
 use lwa_core::rotation::tags::{
     NEW_SECRET_PENDING, Pending, RotationTags, contested, notification_key, pending, stored,
 };
+use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
 use lwa_core::vault::{
-    CredentialVault, RefreshTokenOf, SecretVersion, StoredSecret, VaultError, VaultKind,
+    RefreshTokenOf, SecretVersion, StoreError, StoredApplication, StoredSecret, Vault, VaultError,
+    VaultKind, is_same_secret,
 };
-use lwa_core::{Layout, SecretString};
 
 pub use crate::report::{MessageReport, Outcome, ReceiverError, Report};
 
@@ -79,20 +79,12 @@ const FINISH_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 /// What the receiver is told by its environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How parameters are named, and which applications there are.
-    pub layout: Layout,
+    /// What it shares with the other functions.
+    pub deployment: Deployment,
     /// Where credentials live.
     pub vault: VaultKind,
     /// The LWA token endpoint.
     pub token_url: String,
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
-    /// The team's own page.
-    pub runbook_url: Option<String>,
-    /// The AWS region, for links; none where it is not known.
-    pub region: Option<String>,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -102,24 +94,18 @@ impl Settings {
         F: Fn(&str) -> Option<String>,
     {
         Ok(Self {
-            layout: lookup.layout()?,
+            deployment: Deployment::from_lookup(lookup)?,
             vault: VaultKind::from_lookup(lookup)?,
             token_url: lookup.token_url()?,
-            secret_lifetime_days: lookup.secret_lifetime_days()?,
-            runbook_url: lookup.url(config::RUNBOOK_URL)?,
-            region: None,
-            metrics_namespace: lookup.metrics_namespace()?,
         })
     }
 }
 
 /// What the receiver works with.
 #[derive(Debug, Clone)]
-pub struct Ports<R, V, T, Q, N, C, M> {
-    /// The applications, the tags of their client secrets, and where new ones are stored.
-    pub rotation: R,
-    /// The credentials.
-    pub vault: V,
+pub struct Ports<A, T, Q, N, C, M> {
+    /// The applications, their credentials, and the tags of their client secrets.
+    pub vault: Vault<A>,
     /// The LWA token endpoint.
     pub lwa: T,
     /// The queue that the messages come from.
@@ -133,9 +119,9 @@ pub struct Ports<R, V, T, Q, N, C, M> {
 }
 
 /// The function over its ports.
-pub struct SecretReceiver<R, V, T, Q, N, C, M> {
+pub struct SecretReceiver<A, T, Q, N, C, M> {
     settings: Settings,
-    ports: Ports<R, V, T, Q, N, C, M>,
+    ports: Ports<A, T, Q, N, C, M>,
     client_ids: Mutex<Option<ClientIds>>,
     hopeless: Memory,
 }
@@ -191,11 +177,9 @@ enum Trouble {
 
 impl From<VaultError> for Trouble {
     fn from(error: VaultError) -> Self {
-        let may_mend_itself =
-            matches!(&error, VaultError::Call(error) if error.failure.is_transient());
         Self::Failed {
             error: error.to_string(),
-            may_mend_itself,
+            may_mend_itself: error.is_transient(),
         }
     }
 }
@@ -206,10 +190,9 @@ impl From<CallError> for Trouble {
     }
 }
 
-impl<R, V, T, Q, N, C, M> SecretReceiver<R, V, T, Q, N, C, M>
+impl<A, T, Q, N, C, M> SecretReceiver<A, T, Q, N, C, M>
 where
-    R: RotationLedger + SecretStore,
-    V: CredentialVault,
+    A: ReadMetadata + ReadValues + WriteTags + WriteValues,
     T: TokenEndpoint,
     Q: MessageQueue,
     N: Notifier,
@@ -217,7 +200,7 @@ where
     M: Metrics,
 {
     /// A receiver that has seen nothing yet.
-    pub fn new(settings: Settings, ports: Ports<R, V, T, Q, N, C, M>) -> Self {
+    pub fn new(settings: Settings, ports: Ports<A, T, Q, N, C, M>) -> Self {
         Self {
             settings,
             ports,
@@ -269,7 +252,7 @@ where
             reports.push(report);
         }
         let report = Report { messages: reports };
-        if let Some(metrics) = report.metrics(&self.settings.metrics_namespace) {
+        if let Some(metrics) = report.metrics(&self.settings.deployment.metrics_namespace) {
             self.ports.metrics.record(&metrics, self.ports.clock.now());
         }
         Ok(report)
@@ -371,7 +354,7 @@ where
             let begun_at = delivery.begun_at(member, now);
             let tags = stored(new, version, *since, begun_at, &delivery.id);
             self.ports
-                .rotation
+                .vault
                 .write_tags(&member.application, &tags)
                 .await?;
         }
@@ -443,7 +426,7 @@ where
         self.publish(&notice).await?;
         let tags = [(NEW_SECRET_PENDING, contested(now, &delivery.id, older_ends))];
         self.ports
-            .rotation
+            .vault
             .write_tags(&member.application, &tags)
             .await?;
         Ok(())
@@ -455,7 +438,7 @@ where
         delivery: &Delivery,
         application: &ApplicationName,
     ) -> Result<Member, Trouble> {
-        let tags = RotationTags::from_map(&self.ports.rotation.tags(application).await?);
+        let tags = RotationTags::from_map(&self.ports.vault.tags(application).await?);
         let read = self.ports.vault.read(application, &RefreshTokenOf::Nobody);
         let current = match read.await {
             Ok(credentials) => Some(credentials.client_secret),
@@ -467,7 +450,7 @@ where
             Some(current) if is_stored_since(&delivery.new, current.written_at) => {
                 self.ports
                     .vault
-                    .in_place_since(application, current)
+                    .value_unchanged_since(application, current)
                     .await?
             }
             _ => None,
@@ -484,7 +467,7 @@ where
             &delivery.new,
             &delivery.id,
             &place,
-            self.settings.secret_lifetime_days,
+            self.settings.deployment.secret_lifetime_days,
             self.ports.clock.now(),
         );
         Ok(Member {
@@ -522,8 +505,8 @@ where
             let is_of_this =
                 |pending: &Pending| pending.notification == notification_key(&delivery.id);
             if member.tags.pending.as_ref().is_some_and(is_of_this) {
-                let rotation = &self.ports.rotation;
-                rotation
+                let vault = &self.ports.vault;
+                vault
                     .remove_tags(&member.application, &[NEW_SECRET_PENDING])
                     .await?;
             }
@@ -554,7 +537,7 @@ where
         let new = &delivery.new;
         let stored = self
             .ports
-            .rotation
+            .vault
             .store(&member.application, &new.secret, &delivery.id)
             .await;
         match stored {
@@ -608,7 +591,7 @@ where
         for member in untold {
             let tags = [(NEW_SECRET_PENDING, pending(now, &delivery.id))];
             self.ports
-                .rotation
+                .vault
                 .write_tags(&member.application, &tags)
                 .await?;
         }
@@ -631,7 +614,7 @@ where
             // What was requested since is still to come.
             &[NEW_SECRET_PENDING]
         };
-        match self.ports.rotation.remove_tags(application, keys).await {
+        match self.ports.vault.remove_tags(application, keys).await {
             Err(error)
                 if error.failure.is_transient()
                     && self.ports.clock.now().duration_since(since) < FINISH_WITHIN =>
@@ -701,7 +684,7 @@ where
             Ok(()) => {
                 self.hopeless.insert(id.clone(), now);
                 self.come_back(message, Duration::ZERO).await;
-                report.because(notice.headline)
+                report.because(notice.opening())
             }
             Err(error) => {
                 if let Some(delay) = retry_after(message.receive_count()) {
@@ -714,7 +697,7 @@ where
 
     /// If it fails, the message comes back by itself, only later.
     async fn come_back(&self, message: &QueueMessage, delay: Duration) {
-        if let Err(error) = self.ports.queue.come_back(message, delay).await {
+        if let Err(error) = self.ports.queue.set_visibility(message, delay).await {
             tracing::warn!(
                 message.id = message.message_id,
                 "the message comes back when the queue's visibility timeout has passed: {error}"
@@ -738,7 +721,7 @@ where
         if let Some(known) = known {
             return Ok(known);
         }
-        let seen = ClientIds::new(self.ports.rotation.applications().await?, now);
+        let seen = ClientIds::new(self.ports.vault.applications().await?, now);
         let found = cloned(seen.with(client_id));
         *self
             .client_ids
@@ -761,11 +744,11 @@ where
 
     fn context(&self, now: Timestamp) -> Context<'_> {
         Context {
-            layout: &self.settings.layout,
+            layout: &self.settings.deployment.layout,
             vault: self.settings.vault,
-            region: self.settings.region.as_deref(),
-            secret_lifetime_days: self.settings.secret_lifetime_days,
-            runbook_url: self.settings.runbook_url.as_deref(),
+            region: self.settings.deployment.region.as_deref(),
+            secret_lifetime_days: self.settings.deployment.secret_lifetime_days,
+            runbook_url: self.settings.deployment.runbook_url.as_deref(),
             origin: "From secret-receiver, upon a notification from Amazon.",
             now,
         }

@@ -1,6 +1,7 @@
 //! What the function did, for its answer, its metrics and whoever calls it as a library.
 
 use lwa_core::application::ApplicationName;
+use lwa_core::error::FunctionError;
 use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::rotation::queue::{BatchResponse, InvalidPayload, QueueMessage};
 use serde_json::Value;
@@ -81,9 +82,8 @@ pub enum ReceiverError {
     NoMessages,
 }
 
-impl ReceiverError {
-    /// The `errorType` of the function's error response; stable.
-    pub const fn error_type(&self) -> &'static str {
+impl FunctionError for ReceiverError {
+    fn error_type(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) | Self::NoMessages => "InvalidRequest",
         }

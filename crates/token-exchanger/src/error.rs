@@ -3,6 +3,7 @@
 use std::fmt;
 
 use lwa_core::application::{ApplicationName, Role};
+use lwa_core::error::FunctionError;
 use lwa_core::exchange::{Shape, Subject, TokenKey, misplaced};
 use lwa_core::lwa::{LwaError, LwaFailure, Scope};
 use lwa_core::ports::{CallError, CallFailure};
@@ -69,12 +70,13 @@ impl fmt::Display for ExchangerError {
 
 impl std::error::Error for ExchangerError {}
 
-impl ExchangerError {
-    /// The `errorType` of the function's error response; stable.
-    pub const fn error_type(&self) -> &'static str {
+impl FunctionError for ExchangerError {
+    fn error_type(&self) -> &'static str {
         self.kind.as_str()
     }
+}
 
+impl ExchangerError {
     pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
         Self::lasting(ErrorKind::InvalidRequest, message)
     }
@@ -139,18 +141,20 @@ impl ExchangerError {
         error: &LwaError,
     ) -> Self {
         let application = &key.application;
-        let place = |role: &Role| settings.vault.place(&settings.layout, application, role);
+        let layout = &settings.deployment.layout;
+        let place = |role: &Role| settings.vault.place(layout, application, role);
         let hints = hints(settings, key, credentials);
         let (kind, advice) = match (error.failure, &key.subject) {
             (LwaFailure::ClientRefused, _) => {
                 let versions: Vec<&str> = tried.iter().map(SecretVersion::as_str).collect();
                 let advice = format!(
                     "tried version {} of the secret; compare {} and {} with the developer \
-                     console, and if the secret is older than 180 days rotate it there and \
+                     console, and if the secret is older than {} days rotate it there and \
                      store the new one",
                     versions.join(" and version "),
                     place(&Role::ClientId),
-                    place(&Role::ClientSecret)
+                    place(&Role::ClientSecret),
+                    settings.deployment.secret_lifetime_days
                 );
                 (ErrorKind::CredentialRejected, advice)
             }
@@ -264,7 +268,7 @@ fn hints(settings: &Settings, key: &TokenKey, credentials: &Credentials) -> Stri
     for (role, shape) in found {
         let place = settings
             .vault
-            .place(&settings.layout, &key.application, &role);
+            .place(&settings.deployment.layout, &key.application, &role);
         if let Some(hint) = misplaced(&place, &role, shape) {
             hints.push_str(". Hint: ");
             hints.push_str(&hint);

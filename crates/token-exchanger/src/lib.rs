@@ -16,9 +16,8 @@ mod response;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::Layout;
-use lwa_core::application::Role;
-use lwa_core::config::{ConfigError, Lookup};
+use lwa_core::application::{Layout, Role};
+use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::exchange::{
     Recovery, Refused, SHORTEST_ATTEMPT, Subject, TokenKey, after_refusal, expires_at, left, pause,
 };
@@ -26,9 +25,8 @@ use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, Tok
 use lwa_core::metrics::{Metric, MetricSet, Unit};
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics};
 use lwa_core::sp_api::{Refusal, SellingPartnerApi, SpApiError};
-use lwa_core::vault::{
-    CredentialVault, Credentials, SecretVersion, StoredSecret, VaultError, VaultKind,
-};
+use lwa_core::vault::ports::{ReadMetadata, ReadValues};
+use lwa_core::vault::{Credentials, SecretVersion, StoredSecret, Vault, VaultError, VaultKind};
 use serde_json::Value;
 
 use crate::cache::{Cache, Ending, KeptToken, Turn};
@@ -47,16 +45,14 @@ const LONGEST_ATTEMPT: Duration = Duration::from_secs(10);
 /// What the exchanger is told by its environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How parameters are named, and which applications there are.
-    pub layout: Layout,
+    /// What it shares with the other functions.
+    pub deployment: Deployment,
     /// Where credentials live.
     pub vault: VaultKind,
     /// The LWA token endpoint.
     pub token_url: String,
     /// The base URL of SP-API.
     pub sp_api_endpoint: String,
-    /// Where CloudWatch shows the metrics.
-    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -66,11 +62,10 @@ impl Settings {
         F: Fn(&str) -> Option<String>,
     {
         Ok(Self {
-            layout: lookup.layout()?,
+            deployment: Deployment::from_lookup(lookup)?,
             vault: VaultKind::from_lookup(lookup)?,
             token_url: lookup.token_url()?,
             sp_api_endpoint: lookup.sp_api_endpoint()?,
-            metrics_namespace: lookup.metrics_namespace()?,
         })
     }
 }
@@ -82,9 +77,9 @@ pub fn validate(request: &Value, layout: &Layout) -> Result<(), ExchangerError> 
 
 /// The outside, as far as the exchanger needs it.
 #[derive(Debug, Clone)]
-pub struct Ports<V, L, S, C, M> {
+pub struct Ports<A, L, S, C, M> {
     /// Where credentials are read.
-    pub vault: V,
+    pub vault: Vault<A>,
     /// LWA.
     pub lwa: L,
     /// SP-API, for checks.
@@ -96,9 +91,9 @@ pub struct Ports<V, L, S, C, M> {
 }
 
 /// The function over its ports. One of them serves any number of invocations at once.
-pub struct TokenExchanger<V, L, S, C, M> {
+pub struct TokenExchanger<A, L, S, C, M> {
     settings: Settings,
-    ports: Ports<V, L, S, C, M>,
+    ports: Ports<A, L, S, C, M>,
     cache: Cache,
 }
 
@@ -112,16 +107,16 @@ struct Invocation {
     lwa_latency: Option<SignedDuration>,
 }
 
-impl<V, L, S, C, M> TokenExchanger<V, L, S, C, M>
+impl<A, L, S, C, M> TokenExchanger<A, L, S, C, M>
 where
-    V: CredentialVault,
+    A: ReadMetadata + ReadValues,
     L: TokenEndpoint,
     S: SellingPartnerApi,
     C: Clock,
     M: Metrics,
 {
     /// An exchanger that keeps no token yet.
-    pub fn new(settings: Settings, ports: Ports<V, L, S, C, M>) -> Self {
+    pub fn new(settings: Settings, ports: Ports<A, L, S, C, M>) -> Self {
         Self {
             settings,
             ports,
@@ -135,7 +130,7 @@ where
         event: Value,
         remaining: Duration,
     ) -> Result<Response, ExchangerError> {
-        let request = Request::parse(&event, &self.settings.layout)?;
+        let request = Request::parse(&event, &self.settings.deployment.layout)?;
         let now = self.ports.clock.now();
         let usable = SignedDuration::try_from(remaining.saturating_sub(RESERVE))
             .unwrap_or(SignedDuration::MAX);
@@ -157,7 +152,7 @@ where
         };
         self.ports.metrics.record(
             &MetricSet {
-                namespace: self.settings.metrics_namespace.clone(),
+                namespace: self.settings.deployment.metrics_namespace.clone(),
                 dimensions: Vec::new(),
                 metrics: invocation.metrics(&result),
             },
@@ -367,9 +362,9 @@ where
             .read_previous_secret(&key.application, current);
         match self.in_time(invocation, read).await {
             Ok(previous) => Ok(previous),
-            Err(VaultError::Call(error)) if error.failure.is_transient() => Err(
-                ExchangerError::of_vault(&key.application, &VaultError::Call(error)),
-            ),
+            Err(error) if error.is_transient() => {
+                Err(ExchangerError::of_vault(&key.application, &error))
+            }
             Err(error) => {
                 tracing::warn!(
                     application = key.application.as_str(),
@@ -557,7 +552,7 @@ where
         let place = |role: &Role| {
             self.settings
                 .vault
-                .place(&self.settings.layout, &key.application, role)
+                .place(&self.settings.deployment.layout, &key.application, role)
         };
         match (refusal, key.subject.refresh_token().role()) {
             (Refusal::SecretExpired, _) => (

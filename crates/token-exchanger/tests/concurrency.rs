@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lwa_core::ExposeSecret;
-use lwa_core::application::ApplicationName;
 use lwa_core::config::Lookup;
 use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, TokenRequest};
 use lwa_core::metrics::MetricSet;
-use lwa_core::ports::{Clock, Metrics};
+use lwa_core::ports::{CallError, Clock, Metrics};
 use lwa_core::sp_api::{SellingPartnerApi, SpApiError};
-use lwa_core::vault::{
-    CredentialVault, Credentials, RefreshTokenOf, SecretVersion, StoredSecret, VaultError,
+use lwa_core::vault::Vault;
+use lwa_core::vault::ports::{
+    Page, ParameterFilter, ParameterMetadata, ParameterValue, ReadMetadata, ReadValues,
+    SecretMetadata, SecretValue, SecretVersionEntry, Tags, VersionSelector,
 };
 use serde_json::{Value, json};
 use token_exchanger::{
@@ -52,7 +53,11 @@ impl Outside {
     fn exchanger(&self) -> Arc<Exchanger> {
         let settings = Settings::from_lookup(&Lookup::new(|_| None)).unwrap();
         let ports = Ports {
-            vault: self.clone(),
+            vault: Vault::new(
+                self.clone(),
+                settings.vault,
+                settings.deployment.layout.clone(),
+            ),
             lwa: self.clone(),
             sp_api: self.clone(),
             clock: self.clone(),
@@ -84,46 +89,61 @@ impl Metrics for Outside {
     fn record(&self, _: &MetricSet, _: Timestamp) {}
 }
 
-impl CredentialVault for Outside {
-    async fn read(
-        &self,
-        _: &ApplicationName,
-        refresh_token: &RefreshTokenOf,
-    ) -> Result<Credentials, VaultError> {
+/// Every parameter exists, and holds its own name.
+impl ReadValues for Outside {
+    async fn get_parameters(&self, names: &[String]) -> Result<Vec<ParameterValue>, CallError> {
         self.readings.fetch_add(1, Ordering::SeqCst);
-        Ok(Credentials {
-            client_id: "id".into(),
-            client_secret: StoredSecret {
-                value: "secret".into(),
-                version: SecretVersion::new("1"),
-                written_at: Some(Timestamp::MIN),
-            },
-            refresh_token: Some(format!("{refresh_token:?}").into()),
-        })
+        let value = |name: &String| ParameterValue {
+            name: name.clone(),
+            value: name.as_str().into(),
+            version: 1,
+            written_at: Some(Timestamp::MIN),
+        };
+        Ok(names.iter().map(value).collect())
     }
 
-    async fn read_version(
+    async fn get_secret_value(
         &self,
-        _: &ApplicationName,
-        _: &SecretVersion,
-    ) -> Result<Option<StoredSecret>, VaultError> {
-        Ok(None)
+        _: &str,
+        _: VersionSelector<'_>,
+    ) -> Result<SecretValue, CallError> {
+        unreachable!("the vault is Parameter Store")
+    }
+}
+
+/// An exchange reads no metadata.
+impl ReadMetadata for Outside {
+    async fn describe_parameters(
+        &self,
+        _: ParameterFilter<'_>,
+        _: Option<&str>,
+    ) -> Result<Page<ParameterMetadata>, CallError> {
+        unreachable!()
     }
 
-    async fn in_place_since(
-        &self,
-        _: &ApplicationName,
-        _: &StoredSecret,
-    ) -> Result<Option<Timestamp>, VaultError> {
-        Ok(None)
+    async fn list_parameter_tags(&self, _: &str) -> Result<Tags, CallError> {
+        unreachable!()
     }
 
-    async fn read_previous_secret(
+    async fn list_secrets(
         &self,
-        _: &ApplicationName,
-        _: &StoredSecret,
-    ) -> Result<Option<StoredSecret>, VaultError> {
-        Ok(None)
+        _: &str,
+        _: Option<&str>,
+    ) -> Result<Page<SecretMetadata>, CallError> {
+        unreachable!()
+    }
+
+    async fn describe_secret(&self, _: &str) -> Result<SecretMetadata, CallError> {
+        unreachable!()
+    }
+
+    async fn list_secret_version_ids(
+        &self,
+        _: &str,
+        _: bool,
+        _: Option<&str>,
+    ) -> Result<Page<SecretVersionEntry>, CallError> {
+        unreachable!()
     }
 }
 
@@ -229,7 +249,7 @@ async fn requests_for_ten_keys_cause_ten_exchanges_at_once() {
         let token = task.await.unwrap().unwrap();
         let value = token.access_token.expose_secret();
         assert!(
-            value.contains(&format!("\"A{seller}\"")),
+            value.contains(&format!("/A{seller}/")),
             "{value} for {seller}"
         );
     }

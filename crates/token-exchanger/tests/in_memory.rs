@@ -12,13 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use lwa_aws::logging::{Format, subscriber};
 use lwa_core::ExposeSecret;
 use lwa_core::config::Lookup;
+use lwa_core::error::FunctionError;
 use lwa_core::ports::{CallFailure, Clock};
-use lwa_core::vault::VaultKind;
+use lwa_core::vault::{Vault, VaultKind};
+use lwa_local::SecretVersion;
 use lwa_local::log::Log;
 use lwa_local::lwa::{ClientSecret, Consent, OAuthClient};
-use lwa_local::vault::LocalVault;
-use lwa_local::world::SecretVersion;
-use lwa_local::{Fault, FaultMode, Secret, World};
+use lwa_local::{Fault, ScriptedFault, Secret, World};
 use serde_json::{Value, json};
 use token_exchanger::{
     CheckResponse, ErrorKind, ExchangerError, Ports, Response, Settings, TokenExchanger,
@@ -26,7 +26,11 @@ use token_exchanger::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
-type Exchanger = TokenExchanger<LocalVault, World, World, World, World>;
+type Exchanger = TokenExchanger<World, World, World, World, World>;
+
+/// The one call that reads credentials with the application's own refresh token.
+const READ: &str = "GetParameters /my-erp/lwa/clientidentifier /my-erp/lwa/clientsecret \
+                    /my-erp/refreshToken";
 
 const ID: &str = "amzn1.application-oa2-client.0123";
 const OLD: &str = "amzn1.oa2-cs.v1.planted-old";
@@ -55,7 +59,7 @@ fn world() -> World {
         ("/my-erp/refreshToken", TOKEN),
         ("/my-erp/sellers/A1/refreshToken", TOKEN_A1),
     ] {
-        world.put_parameter(name, value, written);
+        world.seed_parameter(name, value, written);
     }
     let mut client = OAuthClient::default();
     client.secrets.push(ClientSecret::new(OLD, Timestamp::MIN));
@@ -68,6 +72,7 @@ fn world() -> World {
         state.secrets.insert(
             "my-erp".into(),
             Secret {
+                deleted_at: None,
                 arn: "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-erp-a1b2c3".into(),
                 key_id: None,
                 tags: std::collections::BTreeMap::default(),
@@ -92,7 +97,7 @@ fn document(secret: &str) -> String {
 /// Stores a secret in both vaults.
 fn store(world: &World, secret: &str) {
     let now = world.now();
-    world.put_parameter(SECRET, secret, now);
+    world.seed_parameter(SECRET, secret, now);
     let mut state = world.state();
     let versions = &mut state.secrets.get_mut("my-erp").unwrap().versions;
     for version in &mut *versions {
@@ -125,7 +130,7 @@ fn exchanger_over(world: &World, vault: &str) -> Exchanger {
     let lookup = Lookup::new(|name| (name == "LWA_VAULT").then(|| vault.to_owned()));
     let settings = Settings::from_lookup(&lookup).unwrap();
     let kind = VaultKind::from_lookup(&lookup).unwrap();
-    let vault = LocalVault::new(world.clone(), kind, settings.layout.clone());
+    let vault = Vault::new(world.clone(), kind, settings.deployment.layout.clone());
     let (lwa, sp_api, clock, metrics) =
         (world.clone(), world.clone(), world.clone(), world.clone());
     TokenExchanger::new(
@@ -202,11 +207,11 @@ fn consent(world: &World, token: &str, consent: Consent) {
     client.refresh_tokens.insert(token.into(), consent);
 }
 
-fn fault(operation: &str, mode: FaultMode, times: Option<u32>) -> Fault {
-    Fault {
+fn fault(operation: &str, fault: Fault, times: Option<u32>) -> ScriptedFault {
+    ScriptedFault {
         operation: operation.into(),
         target: String::new(),
-        mode,
+        fault,
         times,
     }
 }
@@ -214,8 +219,8 @@ fn fault(operation: &str, mode: FaultMode, times: Option<u32>) -> Fault {
 #[tokio::test]
 async fn a_cold_request_reads_once_and_exchanges_once_and_a_warm_one_does_neither() {
     for (vault, read) in [
-        ("parameter-store", "GetParameters my-erp"),
-        ("secrets-manager", "GetSecretValue my-erp"),
+        ("parameter-store", READ),
+        ("secrets-manager", "GetSecretValue my-erp AWSCURRENT"),
     ] {
         let world = world();
         let exchanger = exchanger_over(&world, vault);
@@ -298,10 +303,7 @@ async fn force_refresh_passes_the_kept_token_over_and_reads_the_vault_again() {
     calls(&world);
     let second = token(&exchanger, json!({"force_refresh": true})).await;
     assert_ne!(value(&first), value(&second));
-    assert_eq!(
-        calls(&world),
-        ["GetParameters my-erp", "ExchangeToken refresh_token"]
-    );
+    assert_eq!(calls(&world), [READ, "ExchangeToken refresh_token"]);
     assert_eq!(value(&token(&exchanger, json!({})).await), value(&second));
 }
 
@@ -357,10 +359,11 @@ async fn the_previous_secret_is_found_behind_a_rewrite_of_the_newest() {
     assert_eq!(
         calls(&world),
         [
-            "GetParameters my-erp",
+            READ,
             "ExchangeToken refresh_token",
-            "GetParameters my-erp",
-            "GetParameters my-erp before 3",
+            READ,
+            "GetParameters /my-erp/lwa/clientsecret:2",
+            "GetParameters /my-erp/lwa/clientsecret:1",
             "ExchangeToken refresh_token",
         ]
     );
@@ -396,14 +399,7 @@ async fn an_expired_secret_is_reported_after_a_second_look_at_the_vault() {
          /my-erp/lwa/clientidentifier and /my-erp/lwa/clientsecret with the developer console, \
          and if the secret is older than 180 days rotate it there and store the new one"
     );
-    assert_eq!(
-        calls(&world),
-        [
-            "GetParameters my-erp",
-            "ExchangeToken refresh_token",
-            "GetParameters my-erp"
-        ]
-    );
+    assert_eq!(calls(&world), [READ, "ExchangeToken refresh_token", READ]);
 }
 
 #[tokio::test]
@@ -427,12 +423,8 @@ async fn an_unreadable_previous_secret_does_not_hide_what_lwa_said() {
     let world = world();
     rotate(&world, start() + hours(2));
     store(&world, NEW);
-    let mut denied = fault(
-        "GetParameters",
-        FaultMode::Before(CallFailure::Denied),
-        None,
-    );
-    denied.target = "before".into();
+    let mut denied = fault("GetParameters", Fault::Before(CallFailure::Denied), None);
+    denied.target = "clientsecret:".into();
     world.state().faults.push(denied);
     let error = error(&exchanger(&world), json!({})).await;
     assert_eq!(error.kind, ErrorKind::CredentialRejected);
@@ -445,10 +437,10 @@ async fn a_previous_secret_that_cannot_be_read_for_the_moment_is_worth_another_t
     store(&world, NEW);
     let mut throttled = fault(
         "GetParameters",
-        FaultMode::Before(CallFailure::Throttled),
+        Fault::Before(CallFailure::Throttled),
         Some(1),
     );
-    throttled.target = "before".into();
+    throttled.target = "clientsecret:".into();
     world.state().faults.push(throttled);
     let exchanger = exchanger(&world);
     let error = error(&exchanger, json!({})).await;
@@ -480,7 +472,11 @@ async fn a_revoked_authorisation_is_not_taken_for_a_rejected_secret() {
     );
     assert_eq!(
         calls(&world),
-        ["GetParameters my-erp", "ExchangeToken refresh_token"]
+        [
+            "GetParameters /my-erp/lwa/clientidentifier /my-erp/lwa/clientsecret \
+             /my-erp/sellers/A1/refreshToken",
+            "ExchangeToken refresh_token"
+        ]
     );
     // The others go on.
     assert!(ask(&exchanger, json!({})).await.is_ok());
@@ -504,10 +500,11 @@ async fn a_check_tells_an_expired_secret_from_a_revoked_authorisation() {
     assert_eq!(
         calls(&healthy),
         [
-            "GetParameters my-erp",
+            "GetParameters /my-erp/lwa/clientidentifier /my-erp/lwa/clientsecret \
+             /my-erp/sellers/A1/refreshToken",
             "ExchangeToken refresh_token",
             "getMarketplaceParticipations",
-            "GetParameters my-erp",
+            "GetParameters /my-erp/lwa/clientidentifier /my-erp/lwa/clientsecret",
             "ExchangeToken client_credentials sellingpartnerapi::notifications",
             "getDestinations",
         ]
@@ -576,7 +573,7 @@ async fn a_check_tells_an_expired_secret_from_a_revoked_authorisation() {
 
 #[tokio::test]
 async fn a_check_that_could_not_be_carried_out_is_an_error_and_no_finding() {
-    let unavailable = FaultMode::Before(CallFailure::Unavailable);
+    let unavailable = Fault::Before(CallFailure::Unavailable);
     for (operation, kind) in [
         ("GetParameters", ErrorKind::VaultUnavailable),
         ("ExchangeToken", ErrorKind::LwaUnavailable),
@@ -611,7 +608,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_not() {
         CallFailure::TimedOut,
     ] {
         let world = world();
-        let mode = FaultMode::Before(failure);
+        let mode = Fault::Before(failure);
         world
             .state()
             .faults
@@ -628,7 +625,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_not() {
         (CallFailure::NotFound, ErrorKind::LwaUnavailable),
     ] {
         let world = world();
-        let mode = FaultMode::Before(failure);
+        let mode = Fault::Before(failure);
         world
             .state()
             .faults
@@ -640,7 +637,7 @@ async fn what_passes_is_tried_again_and_what_does_not_is_not() {
 
 #[tokio::test]
 async fn trying_again_ends_before_the_invocation_does() {
-    for mode in [FaultMode::Before(CallFailure::Unavailable), FaultMode::Hang] {
+    for mode in [Fault::Before(CallFailure::Unavailable), Fault::Hang] {
         for seconds in [1_u32, 3, 30] {
             let world = world();
             world
@@ -668,7 +665,7 @@ async fn trying_again_ends_before_the_invocation_does() {
     world
         .state()
         .faults
-        .push(fault("GetParameters", FaultMode::Hang, None));
+        .push(fault("GetParameters", Fault::Hang, None));
     let error = error(&exchanger(&world), json!({})).await;
     assert_eq!(error.kind, ErrorKind::VaultUnavailable);
     assert!(world.now() < start() + SignedDuration::from_secs(30));
@@ -680,7 +677,7 @@ async fn a_vault_that_does_not_answer_is_stood_in_for_by_what_it_last_said() {
     let exchanger = exchanger(&world);
     token(&exchanger, json!({})).await;
     advance(&world, hours(2));
-    let mode = FaultMode::Before(CallFailure::Throttled);
+    let mode = Fault::Before(CallFailure::Throttled);
     world
         .state()
         .faults
@@ -697,7 +694,7 @@ async fn a_vault_that_does_not_answer_is_stood_in_for_by_what_it_last_said() {
 #[tokio::test]
 async fn a_denied_vault_says_which_permission_is_missing() {
     let world = world();
-    let mode = FaultMode::Before(CallFailure::Denied);
+    let mode = Fault::Before(CallFailure::Denied);
     world
         .state()
         .faults
@@ -732,12 +729,12 @@ async fn everything_that_is_missing_is_named_at_once() {
 #[tokio::test]
 async fn what_was_stored_in_the_wrong_place_is_sent_all_the_same_and_then_hinted_at() {
     let world = world();
-    world.put_parameter(
+    world.seed_parameter(
         "/my-erp/lwa/clientidentifier",
         "amzn1.sp.solution.0123",
         start(),
     );
-    world.put_parameter(SECRET, TOKEN, "2025-12-02T00:00:00Z".parse().unwrap());
+    world.seed_parameter(SECRET, TOKEN, "2025-12-02T00:00:00Z".parse().unwrap());
     let error = error(&exchanger(&world), json!({})).await;
     assert_eq!(error.kind, ErrorKind::CredentialRejected);
     let text = error.to_string();
@@ -758,7 +755,7 @@ async fn what_was_stored_in_the_wrong_place_is_sent_all_the_same_and_then_hinted
 #[tokio::test]
 async fn the_plural_that_does_not_exist_is_recognised_in_a_refused_scope() {
     let world = world();
-    let mode = FaultMode::Before(CallFailure::Refused);
+    let mode = Fault::Before(CallFailure::Refused);
     world
         .state()
         .faults

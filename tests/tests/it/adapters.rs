@@ -1,102 +1,14 @@
-//! The adapters for parameters' metadata and for messages, through real SDK clients.
+//! The adapter for messages, through real SDK clients.
 //!
 //! Neither emulator enforces IAM, throttles or is slow by itself, so denied, throttled and
 //! timed-out calls are unit tests of `lwa-aws`.
 
-use std::collections::BTreeMap;
-
-use aws_sdk_ssm::types::{ParameterTier, ParameterType, Tag};
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::parameter_directory::SsmDirectory;
 use lwa_core::Severity;
 use lwa_core::message::{Attributes, Message};
-use lwa_core::ports::{CallFailure, Notifier, ParameterDirectory};
+use lwa_core::ports::{CallFailure, Notifier};
 use lwa_tests::emulator::{self, Emulator};
 use serde_json::{Value, json};
-
-#[tokio::test]
-async fn a_parameter_is_described_and_its_tags_are_listed() {
-    for emulator in emulator::both() {
-        let name = format!("{}/lwa/clientsecret", emulator.prefix);
-        let ssm = emulator.aws().ssm();
-        let put = || {
-            let put = ssm.put_parameter().name(&name).value("planted-value");
-            put.r#type(ParameterType::SecureString)
-                .tier(ParameterTier::Advanced)
-        };
-        let owner = Tag::builder().key("owner").value("erp team").build();
-        let issued = Tag::builder()
-            .key("lwa:secret-issued-at")
-            .value("2026-01-01T00:00:00Z")
-            .build();
-        let tagged = put().tags(owner.unwrap()).tags(issued.unwrap());
-        tagged.send().await.unwrap();
-        put().overwrite(true).send().await.unwrap();
-        // A name that begins alike must not be taken for it.
-        let longer = ssm.put_parameter().name(format!("{name}2")).value("x");
-        longer.r#type(ParameterType::String).send().await.unwrap();
-
-        let directory = SsmDirectory::new(ssm);
-        for spelling in [&*name, &name[1..]] {
-            let found = directory.describe(spelling).await.unwrap().unwrap();
-            assert_eq!(found.name, name, "{emulator:?}");
-            assert_eq!(found.parameter_type, "SecureString", "{emulator:?}");
-            assert_eq!(found.version, Some(2), "{emulator:?}");
-            assert_eq!(found.tier.as_deref(), Some("Advanced"), "{emulator:?}");
-            assert!(found.last_modified.is_some(), "{emulator:?}");
-            assert!(found.policies.is_empty(), "{emulator:?}");
-            let tags = directory.tags(spelling).await.unwrap();
-            let expected = [
-                ("lwa:secret-issued-at", "2026-01-01T00:00:00Z"),
-                ("owner", "erp team"),
-            ];
-            let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
-            assert_eq!(tags, BTreeMap::from(expected), "{emulator:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_parameter_that_does_not_exist_is_no_error() {
-    for emulator in emulator::both() {
-        let directory = SsmDirectory::new(emulator.aws().ssm());
-        let name = format!("{}/lwa/clientsecret", emulator.prefix);
-        assert_eq!(directory.describe(&name).await, Ok(None), "{emulator:?}");
-        let tags = directory.tags(&name).await;
-        assert_eq!(tags, Ok(BTreeMap::new()), "{emulator:?}");
-    }
-}
-
-/// Only moto: ministack's answer cannot be parsed once a parameter has a policy.
-#[tokio::test]
-async fn the_policies_of_a_parameter_are_described() {
-    let emulator = emulator::moto();
-    let name = format!("{}/lwa/clientsecret", emulator.prefix);
-    let policy = |days: &str| {
-        json!({
-            "Type": "NoChangeNotification",
-            "Version": "1.0",
-            "Attributes": {"After": days, "Unit": "Days"},
-        })
-    };
-    let ssm = emulator.aws().ssm();
-    let put = ssm.put_parameter().name(&name).value("planted-value");
-    put.r#type(ParameterType::SecureString)
-        .tier(ParameterTier::Advanced)
-        .policies(json!([policy("90"), policy("150")]).to_string())
-        .send()
-        .await
-        .unwrap();
-    let found = SsmDirectory::new(ssm).describe(&name).await.unwrap();
-    let policies = found.unwrap().policies;
-    assert_eq!(policies.len(), 2);
-    for (policy, days) in policies.iter().zip(["'90'", "'150'"]) {
-        // moto gives the whole policy in Python's writing for its text and for its type, so
-        // the type is left to the unit tests.
-        assert!(policy.text.contains(days), "{}", policy.text);
-        assert_eq!(policy.status, "Finished");
-    }
-}
 
 fn message(severity: Severity) -> Message {
     let text = "WARNING: the client secret stops working in 30 days.\n\nDo it \u{2013} now.\n";

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use aws_sdk_ssm::types::{ParameterType, Tag};
 use http::Method;
-use lwa_tests::emulator::{self, Emulator};
+use lwa_tests::emulator::{self, Emulator, VaultClients as _};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
 use serde_json::{Value, json};
@@ -184,7 +184,7 @@ async fn both_vaults_and_several_prefixes_are_one_audit() {
     let emulator = emulator::moto();
     healthy(&emulator).await;
     let other = format!("{}-other", emulator.prefix);
-    let secrets = emulator.aws().secrets_manager();
+    let secrets = emulator.secrets_manager();
     secrets
         .create_secret()
         .name(&other[1..])

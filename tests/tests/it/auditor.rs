@@ -1,15 +1,10 @@
 //! auditor through the real SDK clients, and as the real binary.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_ssm::types::{ParameterType, Tag};
 use http::Method;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
-use lwa_core::audit::estate::{ParameterEstate, SecretEstate};
-use lwa_core::ports::CallFailure;
-use lwa_tests::emulator::{self, Emulator, Kind};
+use lwa_tests::emulator::{self, Emulator, VaultClients as _};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
 use lwa_tests::runtime_api::{Function, Invocation};
@@ -39,7 +34,7 @@ async fn put(emulator: &Emulator, name: &str, tags: &[(&str, &str)]) {
 }
 
 async fn put_secret(emulator: &Emulator, name: &str) {
-    let secrets = emulator.aws().secrets_manager();
+    let secrets = emulator.secrets_manager();
     let value = json!({"AppClientId": "x", "AppClientSecret": PLANTED}).to_string();
     secrets
         .create_secret()
@@ -48,97 +43,6 @@ async fn put_secret(emulator: &Emulator, name: &str) {
         .send()
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn every_parameter_below_a_prefix_is_listed_once_over_all_pages_in_both() {
-    for emulator in emulator::both() {
-        let prefix = &emulator.prefix;
-        let mut expected = Vec::new();
-        for number in 10..70 {
-            expected.push(format!("{prefix}/{number}/lwa/clientsecret"));
-            put(&emulator, expected.last().unwrap(), &[]).await;
-        }
-        put(&emulator, &format!("{prefix}x/lwa/clientsecret"), &[]).await;
-        let estate = ParameterStoreEstate::from_aws(&emulator.aws());
-        let mut found = Vec::new();
-        let mut token = None;
-        loop {
-            let page = ParameterEstate::page(&estate, prefix, token.as_deref())
-                .await
-                .unwrap();
-            assert!(
-                page.parameters
-                    .iter()
-                    .all(|parameter| parameter.last_modified.is_some())
-            );
-            found.extend(page.parameters.into_iter().map(|parameter| parameter.name));
-            match page.next {
-                Some(next) => token = Some(next),
-                None => break,
-            }
-        }
-        found.sort();
-        assert_eq!(found, expected, "{:?}", emulator.kind);
-    }
-}
-
-#[tokio::test]
-async fn names_are_found_tags_are_read_and_what_is_gone_is_not_found() {
-    for emulator in emulator::both() {
-        let name = format!("{}/lwa/clientsecret", emulator.prefix);
-        let gone = format!("{}/lwa/clientidentifier", emulator.prefix);
-        put(&emulator, &name, &[("owner", "team-a")]).await;
-        let estate = ParameterStoreEstate::from_aws(&emulator.aws());
-        let found = estate.find(&[gone.clone(), name.clone()]).await.unwrap();
-        let names: Vec<_> = found
-            .iter()
-            .map(|parameter| parameter.name.as_str())
-            .collect();
-        assert_eq!(names, [name.as_str()], "{:?}", emulator.kind);
-        let tags = ParameterEstate::tags(&estate, &name).await.unwrap();
-        assert_eq!(
-            tags,
-            BTreeMap::from([("owner".to_owned(), "team-a".to_owned())])
-        );
-        // ministack gives a parameter that does not exist no tags instead of an error.
-        if emulator.kind == Kind::Moto {
-            let error = ParameterEstate::tags(&estate, &gone).await.unwrap_err();
-            assert_eq!(error.failure, CallFailure::NotFound, "{error}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn secrets_are_listed_with_their_labels_and_dated_by_their_versions_in_both() {
-    for emulator in emulator::both() {
-        let name = &emulator.prefix[1..];
-        put_secret(&emulator, name).await;
-        put_secret(&emulator, &format!("{name}/eu")).await;
-        let estate = SecretsManagerEstate::from_aws(&emulator.aws());
-        let page = SecretEstate::page(&estate, name, None).await.unwrap();
-        let mut names: Vec<_> = page
-            .secrets
-            .iter()
-            .map(|secret| secret.name.as_str())
-            .collect();
-        names.sort_unstable();
-        assert_eq!(
-            names,
-            [name.to_owned(), format!("{name}/eu")],
-            "{:?}",
-            emulator.kind
-        );
-        let versions = estate.versions(name).await.unwrap();
-        assert_eq!(versions.len(), 1);
-        assert_eq!(versions[0].stages, ["AWSCURRENT"]);
-        assert!(versions[0].created_at.is_some());
-        // moto answers 500 for a secret that does not exist.
-        if emulator.kind == Kind::Ministack {
-            let error = estate.versions(&format!("{name}/gone")).await.unwrap_err();
-            assert_eq!(error.failure, CallFailure::NotFound, "{error}");
-        }
-    }
 }
 
 fn sns() -> HttpStub {

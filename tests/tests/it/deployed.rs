@@ -15,19 +15,13 @@ use http::Method;
 use lwa_aws::clock::SystemClock;
 use lwa_core::Timestamp;
 use lwa_core::ports::Clock;
-use lwa_tests::emulator::{self, Emulator};
+use lwa_tests::emulator::{self, Emulator, VaultClients as _};
 use lwa_tests::http_stub::{Answer, HttpStub, Request};
 use lwa_tests::{aws_call, binary, leak};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-const FUNCTIONS: [&str; 5] = [
-    "token-exchanger",
-    "policy-formatter",
-    "auditor",
-    "rotation-requester",
-    "secret-receiver",
-];
+use crate::functions;
 
 const TOKEN_PATH: &str = "/auth/o2/token";
 const ROTATION_PATH: &str = "/applications/2023-11-30/clientSecret";
@@ -82,7 +76,7 @@ impl System {
         amazon.script(&Method::POST, ROTATION_PATH, [Answer::bytes(204, "")]);
 
         let folder = tempfile::tempdir().unwrap();
-        for name in FUNCTIONS {
+        for name in functions() {
             fs::create_dir(folder.path().join(name)).unwrap();
             fs::copy(
                 binary::path(name),
@@ -136,7 +130,7 @@ impl System {
 
     /// The one thing about the functions that no deployment has: where AWS is.
     async fn show_functions_the_emulator(&self) {
-        for name in FUNCTIONS {
+        for name in functions() {
             let path = format!("/2015-03-31/functions/lwa-{name}/configuration");
             let mut found = self.lambda(&Method::GET, &path, &Value::Null).await;
             let mut environment = found["Environment"].take();
@@ -149,7 +143,7 @@ impl System {
     /// Without policies, which this emulator answers in a form that no SDK can read. A second
     /// application is there for the audit to find fault with.
     async fn store_credentials(&self) {
-        let ssm = self.emulator.aws().ssm();
+        let ssm = self.emulator.ssm();
         let plain = ssm.put_parameter().name("/my-erp/eu/lwa/clientsecret");
         let plain = plain.value(OLD).r#type(ParameterType::String);
         plain.send().await.unwrap();
@@ -280,7 +274,7 @@ impl System {
                 .contains("New client secret of my-erp stored")
         })
         .await;
-        let ssm = self.emulator.aws().ssm();
+        let ssm = self.emulator.ssm();
         let get = ssm
             .get_parameter()
             .name(CLIENT_SECRET)

@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cli::{lwa, text};
+use crate::functions;
 
 const TOKEN_PATH: &str = "/auth/o2/token";
 /// What a check calls: the one with a seller's token, the other with the application's own.
@@ -41,14 +42,6 @@ const SECRETS_MANAGER: &str = "secrets-manager";
 
 /// The end-of-archive record of an empty ZIP file: code that nobody runs.
 const NO_CODE: &str = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
-
-const FUNCTIONS: [&str; 5] = [
-    "token-exchanger",
-    "policy-formatter",
-    "auditor",
-    "rotation-requester",
-    "secret-receiver",
-];
 
 /// The parts of a deployment that the doctor looks at.
 struct System {
@@ -105,7 +98,7 @@ impl System {
             let document = json!({"AppClientId": client_id, "AppClientSecret": SECRET,
                 "refreshToken": REFRESH});
             // Without a reported deadline, the versions have to be asked for.
-            let create = self.emulator.aws().secrets_manager().create_secret();
+            let create = self.emulator.secrets_manager().create_secret();
             let create = create.name("my-erp").secret_string(document.to_string());
             create.kms_key_id(&self.key).send().await.unwrap();
             return;
@@ -142,7 +135,7 @@ impl System {
     }
 
     async fn make_functions(&self) {
-        for name in FUNCTIONS {
+        for name in functions() {
             let function = json!({
                 "FunctionName": format!("lwa-{name}"),
                 "Role": format!("arn:aws:iam::{}:role/lwa", self.emulator.account),
@@ -233,7 +226,7 @@ impl System {
     }
 
     async fn put_parameter(&self, leaf: &str, value: &str, key: &str) {
-        let put = self.emulator.aws().ssm().put_parameter();
+        let put = self.emulator.ssm().put_parameter();
         put.name(format!("/my-erp/{leaf}"))
             .value(value)
             .r#type(ParameterType::SecureString)
@@ -247,7 +240,7 @@ impl System {
 
     async fn report_deadline(&self, at: &str) {
         let tag = Tag::builder().key("lwa:secret-expires-at").value(at);
-        let add = self.emulator.aws().ssm().add_tags_to_resource();
+        let add = self.emulator.ssm().add_tags_to_resource();
         add.resource_type(ResourceTypeForTagging::Parameter)
             .resource_id("/my-erp/lwa/clientsecret")
             .tags(tag.build().unwrap())
@@ -278,7 +271,7 @@ impl System {
     }
 
     async fn delete_parameter(&self, leaf: &str) {
-        let delete = self.emulator.aws().ssm().delete_parameter();
+        let delete = self.emulator.ssm().delete_parameter();
         let delete = delete.name(format!("/my-erp/{leaf}"));
         delete.send().await.unwrap();
     }
@@ -401,7 +394,7 @@ impl System {
                 self.aws.answer("sts:GetCallerIdentity", answer);
             }
             Fault::NothingDeployed => {
-                for name in FUNCTIONS {
+                for name in functions() {
                     self.delete_function(name).await;
                 }
                 self.tell_the_settings();
@@ -671,7 +664,7 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
     ] {
         recognised(&checks, check, "good", found);
     }
-    for name in FUNCTIONS {
+    for name in functions() {
         let line = checks.iter().find(|line| {
             line["check"] == "function" && line["found"].as_str().unwrap().contains(name)
         });
@@ -702,7 +695,7 @@ async fn credentials_in_secrets_manager_are_looked_at_with_the_rule_that_watches
         recognised(&checks, check, "good", found);
     }
 
-    let delete = system.emulator.aws().secrets_manager().delete_secret();
+    let delete = system.emulator.secrets_manager().delete_secret();
     let delete = delete.secret_id("my-erp");
     let delete = delete.force_delete_without_recovery(true);
     delete.send().await.unwrap();

@@ -1,10 +1,10 @@
 //! The emulators do the least that other tests take for granted.
 
 use aws_sdk_ssm::types::ParameterType;
-use lwa_tests::emulator::{self, Emulator};
+use lwa_tests::emulator::{self, Emulator, VaultClients as _};
 
 async fn put(emulator: &Emulator, name: &str, value: &str) {
-    let put = emulator.aws().ssm().put_parameter().name(name).value(value);
+    let put = emulator.ssm().put_parameter().name(name).value(value);
     put.r#type(ParameterType::SecureString)
         .send()
         .await

@@ -9,6 +9,7 @@ mod audit_command;
 mod auditor;
 #[cfg(test)]
 mod cli;
+mod conformance;
 #[cfg(test)]
 mod deployed;
 #[cfg(test)]
@@ -51,3 +52,9 @@ mod token_command;
 mod token_exchanger;
 #[cfg(test)]
 mod token_exchanger_http;
+
+/// The functions, by the names of their binaries.
+#[cfg(test)]
+fn functions() -> [&'static str; 5] {
+    lwa_cli::replay::Function::ALL.map(lwa_cli::replay::Function::as_str)
+}

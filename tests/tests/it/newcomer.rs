@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Method;
 use lwa_aws::clients::{Aws, Timeouts};
-use lwa_tests::emulator::{self, Emulator};
+use lwa_tests::emulator::{self, Emulator, VaultClients as _};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::{binary, leak, terminal};
 use serde_json::json;

@@ -20,7 +20,7 @@ use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, T
 use http::Method;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_tests::aws_call;
-use lwa_tests::emulator::{self, Emulator};
+use lwa_tests::emulator::{self, Emulator, VaultClients as _};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::recorder::Recorder;
 use lwa_tests::runtime_api::Function;
@@ -28,14 +28,8 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::deployed::{in_days, notification, sample};
+use crate::functions;
 
-const FUNCTIONS: [&str; 5] = [
-    "token-exchanger",
-    "policy-formatter",
-    "auditor",
-    "rotation-requester",
-    "secret-receiver",
-];
 const PARAMETER_STORE: &str = "parameter-store";
 const SECRETS_MANAGER: &str = "secrets-manager";
 const VAULTS: [&str; 2] = [PARAMETER_STORE, SECRETS_MANAGER];
@@ -82,6 +76,18 @@ async fn rotation_requester_uses_exactly_its_permissions_and_writes_its_metrics(
 #[tokio::test]
 async fn secret_receiver_uses_exactly_its_permissions_and_writes_its_metrics() {
     prove("secret-receiver").await;
+}
+
+#[test]
+fn every_function_and_nothing_else_is_listed() {
+    let permissions = permissions();
+    let listed: BTreeSet<&str> = permissions
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(listed, functions().into());
 }
 
 #[test]
@@ -161,10 +167,14 @@ fn metrics(output: &[Value]) -> BTreeSet<String> {
     found
 }
 
+fn permissions() -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/permissions.json");
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
 /// The calls that `infra/permissions.json` lists, without those that services make by themselves.
 fn listed(function: &str, vault: &str) -> BTreeSet<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/permissions.json");
-    let permissions: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let permissions = permissions();
     let all = permissions[function].as_array().unwrap();
     let here = all
         .iter()
@@ -520,7 +530,7 @@ impl Office {
         let mut passes = BTreeMap::new();
         for vault in VAULTS {
             let policies = read_policies(vault);
-            for function in FUNCTIONS {
+            for function in functions() {
                 let calls = &policies[function]["Calls"];
                 let allowed = listed(function, vault);
                 let removals = allowed.iter().map(|action| Some(action.as_str()));

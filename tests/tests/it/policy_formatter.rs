@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use aws_sdk_ssm::types::{ParameterType, Tag};
 use http::Method;
+use lwa_aws::account::Account;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::notifier::SnsTopic;
-use lwa_aws::parameter_directory::SsmDirectory;
 use lwa_core::ExposeSecret;
 use lwa_core::Timestamp;
 use lwa_core::config::Lookup;
-use lwa_core::ports::{Clock, Notifier, ParameterDirectory};
+use lwa_core::ports::{Clock, Notifier};
+use lwa_core::vault::parameter_store;
 use lwa_local::World;
 use lwa_local::world_file::WorldFile;
 use lwa_tests::emulator::{self, Emulator};
@@ -89,8 +90,8 @@ async fn seed(folder: &Path, emulator: &Emulator) -> World {
         .map(|bytes| serde_json::from_slice(&bytes).unwrap())
         .unwrap_or_default();
     let world = world_file.build(SystemClock.now());
-    let ssm = emulator.aws().ssm();
-    let directory = SsmDirectory::new(ssm.clone());
+    let ssm = emulator.ssm();
+    let account = Account::new(&emulator.aws());
     let mut parameters = world.state().parameters.clone();
     for (name, parameter) in &mut parameters {
         for version in &parameter.versions {
@@ -112,7 +113,10 @@ async fn seed(folder: &Path, emulator: &Emulator) -> World {
                 .await
                 .unwrap();
         }
-        let seen = directory.describe(name).await.unwrap().unwrap();
+        let seen = parameter_store::describe(&account, name)
+            .await
+            .unwrap()
+            .unwrap();
         // The emulator chosen here cannot show policies to the SDK, so none were put.
         parameter.policies.clear();
         if let Some(current) = parameter.versions.last_mut() {
@@ -178,8 +182,8 @@ async fn a_scenario_gives_the_same_message_in_memory_through_the_sdk_and_from_th
         topic().publish(&world.published()[0]).await.unwrap();
         let in_memory = published(&sns);
 
-        let directory = SsmDirectory::new(aws(&variables).ssm());
-        let sdk = PolicyFormatter::new(settings(), directory, topic(), SystemClock, world.clone());
+        let account = Account::new(&aws(&variables));
+        let sdk = PolicyFormatter::new(settings(), account, topic(), SystemClock, world.clone());
         sdk.handle(event.clone()).await.unwrap();
         assert_eq!(
             published(&sns),
@@ -341,7 +345,7 @@ async fn what_is_stored_is_never_read_by_the_formatter_and_never_logged() {
     let mut variables = variables(&emulator, &sns);
     variables.insert("AWS_LAMBDA_LOG_LEVEL".into(), "TRACE".into());
     let name = "/my-erp/lwa/clientsecret";
-    let put = emulator.aws().ssm().put_parameter();
+    let put = emulator.ssm().put_parameter();
     put.name(name)
         .value(SECRET)
         .r#type(ParameterType::SecureString)

@@ -299,7 +299,7 @@ fn colour_comes_only_where_it_is_wanted() {
 async fn live_reads_the_real_parameter_and_publishes_only_when_told_to() {
     for emulator in emulator::both() {
         let name = format!("{}/lwa/clientsecret", emulator.prefix);
-        let ssm = emulator.aws().ssm();
+        let ssm = emulator.ssm();
         ssm.put_parameter()
             .name(&name)
             .value("planted-client-secret")

@@ -43,7 +43,6 @@ fn secret(estate: &Estate) -> String {
 async fn tag(estate: &Estate, tags: &[(&str, &str)]) {
     let mut add = estate
         .emulator
-        .aws()
         .ssm()
         .add_tags_to_resource()
         .resource_type(aws_sdk_ssm::types::ResourceTypeForTagging::Parameter)
@@ -56,7 +55,7 @@ async fn tag(estate: &Estate, tags: &[(&str, &str)]) {
 }
 
 async fn tags(estate: &Estate) -> Vec<String> {
-    let list = estate.emulator.aws().ssm().list_tags_for_resource();
+    let list = estate.emulator.ssm().list_tags_for_resource();
     let list = list
         .resource_type(aws_sdk_ssm::types::ResourceTypeForTagging::Parameter)
         .resource_id(secret(estate));
@@ -152,7 +151,7 @@ async fn a_rotation_is_requested_and_its_new_secret_waited_for() {
             ("lwa:secret-expires-at", &expires),
         ];
         tag(&estate, &dates).await;
-        let remove = estate.emulator.aws().ssm().remove_tags_from_resource();
+        let remove = estate.emulator.ssm().remove_tags_from_resource();
         remove
             .resource_type(aws_sdk_ssm::types::ResourceTypeForTagging::Parameter)
             .resource_id(secret(&estate))

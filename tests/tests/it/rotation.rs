@@ -11,17 +11,17 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, Tag};
 use http::Method;
+use lwa_aws::account::Account;
 use lwa_aws::message_queue::SqsQueue;
-use lwa_aws::rotation_vault::RotationVault;
-use lwa_aws::vault::Vault;
 use lwa_core::ExposeSecret;
 use lwa_core::application::{ApplicationName, Layout};
 use lwa_core::config::Lookup;
 use lwa_core::deadline::tag;
-use lwa_core::rotation::ports::{MessageQueue, RotationLedger, SecretStore, StoreError};
+use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger};
 use lwa_core::rotation::tags::NEW_SECRET_PENDING;
-use lwa_core::vault::{CredentialVault, RefreshTokenOf, VaultKind};
+use lwa_core::vault::{RefreshTokenOf, StoreError, Vault, VaultKind, parameter_store};
+use lwa_tests::emulator::VaultClients as _;
 use lwa_tests::emulator::{self, Emulator, REGION};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
@@ -104,12 +104,12 @@ impl Estate {
         ApplicationName::parse(&self.emulator.prefix).unwrap()
     }
 
-    fn rotation(&self) -> RotationVault {
-        RotationVault::new(self.kind, &self.emulator.aws(), self.layout())
+    fn vault(&self) -> Vault<Account> {
+        Vault::new(Account::new(&self.emulator.aws()), self.kind, self.layout())
     }
 
     async fn secret(&self) -> String {
-        let vault = Vault::new(self.kind, &self.emulator.aws(), self.layout());
+        let vault = self.vault();
         let read = vault
             .read(&self.application(), &RefreshTokenOf::Nobody)
             .await;
@@ -117,7 +117,7 @@ impl Estate {
     }
 
     async fn version(&self) -> String {
-        let vault = Vault::new(self.kind, &self.emulator.aws(), self.layout());
+        let vault = self.vault();
         let read = vault
             .read(&self.application(), &RefreshTokenOf::Nobody)
             .await;
@@ -125,7 +125,7 @@ impl Estate {
     }
 
     async fn tags(&self) -> BTreeMap<String, String> {
-        self.rotation().tags(&self.application()).await.unwrap()
+        self.vault().tags(&self.application()).await.unwrap()
     }
 
     /// What a deployed function has in its environment.
@@ -224,7 +224,7 @@ async fn applications_are_found_with_their_client_ids_in_both_vaults() {
                 .add(&format!("/{number:02}"), &format!("id-{number}"))
                 .await;
         }
-        let found = estate.rotation().applications().await.unwrap();
+        let found = estate.vault().applications().await.unwrap();
         assert_eq!(found.len(), 13, "{kind:?} {:?}", estate.emulator.kind);
         assert_eq!(found[0].name, estate.application());
         assert_eq!(found[0].client_id.as_deref(), Some(CLIENT_ID));
@@ -237,7 +237,7 @@ async fn applications_are_found_with_their_client_ids_in_both_vaults() {
 async fn tags_are_written_and_removed_and_others_stay() {
     for (emulator, kind) in estates() {
         let estate = Estate::new(emulator, kind).await;
-        let (rotation, name) = (estate.rotation(), estate.application());
+        let (rotation, name) = (estate.vault(), estate.application());
         for value in ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00.5Z"] {
             let tags = [
                 (tag::SECRET_EXPIRES_AT, value.to_owned()),
@@ -260,7 +260,7 @@ async fn tags_are_written_and_removed_and_others_stay() {
 async fn values_of_every_kind_come_back_byte_for_byte_and_nothing_else_moves() {
     for (emulator, kind) in estates() {
         let estate = Estate::new(emulator, kind).await;
-        let (rotation, name) = (estate.rotation(), estate.application());
+        let (rotation, name) = (estate.vault(), estate.application());
         let long = "\u{4e2d}".repeat(1365);
         for (number, secret) in [NEW, "q'`\\\\e\u{202e}\u{1f511}", &long]
             .into_iter()
@@ -277,9 +277,9 @@ async fn values_of_every_kind_come_back_byte_for_byte_and_nothing_else_moves() {
                 let refused = rotation.store(&name, &"a{{b}}".into(), ID).await;
                 assert!(matches!(refused, Err(StoreError::Unstorable { .. })));
                 assert_eq!(estate.secret().await, long);
-                let described = lwa_aws::parameter_directory::SsmDirectory::new(aws.ssm());
+                let account = Account::new(&aws);
                 let parameter = format!("{}/lwa/clientsecret", estate.emulator.prefix);
-                let found = lwa_core::ports::ParameterDirectory::describe(&described, &parameter);
+                let found = parameter_store::describe(&account, &parameter);
                 let found = found.await.unwrap().unwrap();
                 assert_eq!(found.parameter_type, "SecureString");
                 assert_eq!(found.tier.as_deref(), Some("Advanced"));
@@ -423,7 +423,7 @@ async fn a_message_comes_back_when_it_is_told_to() {
         assert!(queues.receive(&queues.url).await.is_none());
         let queue = SqsQueue::new(emulator.aws().sqs());
         queue
-            .come_back(&message(&first), Duration::ZERO)
+            .set_visibility(&message(&first), Duration::ZERO)
             .await
             .unwrap();
         let second = message(&queues.receive(&queues.url).await.unwrap());
@@ -441,7 +441,7 @@ async fn the_receiver_stores_what_lwa_accepts_and_says_nothing_of_it() {
             "2026-01-01T00:00:00Z".to_owned(),
         )];
         estate
-            .rotation()
+            .vault()
             .write_tags(&estate.application(), &requested)
             .await
             .unwrap();
@@ -525,7 +525,11 @@ async fn a_hopeless_message_is_moved_by_the_queue_and_can_be_brought_back() {
         let function = Function::start("secret-receiver", estate.variables(&stub).await);
         assert_eq!(queues.poll(&function).await, 1);
         assert_eq!(told(&function), ["secret-stored"]);
-        let vault = Vault::new(estate.kind, &estate.emulator.aws(), estate.layout());
+        let vault = Vault::new(
+            Account::new(&estate.emulator.aws()),
+            estate.kind,
+            estate.layout(),
+        );
         let name = format!("{}/forgotten", estate.emulator.prefix);
         let name = ApplicationName::parse(&name).unwrap();
         let read = vault.read(&name, &RefreshTokenOf::Nobody).await.unwrap();
@@ -586,7 +590,7 @@ async fn the_requester_keeps_the_deadline_and_asks_once() {
 async fn the_requester_removes_the_dates_of_a_secret_that_somebody_replaced_by_hand() {
     for (emulator, kind) in estates() {
         let estate = Estate::new(emulator, kind).await;
-        let (rotation, name) = (estate.rotation(), estate.application());
+        let (rotation, name) = (estate.vault(), estate.application());
         let stub = HttpStub::start();
         let function = Function::start("rotation-requester", estate.variables(&stub).await);
         let long_ago = "2025-07-05T00:01:00Z";
@@ -617,7 +621,7 @@ async fn a_refusal_because_no_queue_is_registered_is_told_with_the_link() {
     let estate = Estate::new(emulator::moto(), VaultKind::ParameterStore).await;
     let expires = [(tag::SECRET_EXPIRES_AT, "2026-02-01T00:00:00Z".to_owned())];
     estate
-        .rotation()
+        .vault()
         .write_tags(&estate.application(), &expires)
         .await
         .unwrap();

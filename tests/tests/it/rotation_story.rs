@@ -7,13 +7,10 @@ use lwa_core::application::Layout;
 use lwa_core::config::Lookup;
 use lwa_core::deadline::tag;
 use lwa_core::rotation::queue::Payload;
-use lwa_core::vault::VaultKind;
+use lwa_core::vault::{Vault, VaultKind};
 use lwa_core::{ExposeSecret, Timestamp};
 use lwa_local::lwa::{ClientSecret, OAuthClient};
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
-use lwa_local::world::SecretVersion;
-use lwa_local::{Secret, World};
+use lwa_local::{Secret, SecretVersion, World};
 use rotation_requester::RotationRequester;
 use secret_receiver::SecretReceiver;
 use serde_json::{Value, json};
@@ -24,9 +21,9 @@ const OLD: &str = "amzn1.oa2-cs.v1.planted-old";
 const BEGIN: &str = "2026-06-01T05:00:00Z";
 const KINDS: [VaultKind; 2] = [VaultKind::ParameterStore, VaultKind::SecretsManager];
 
-type Exchanger = TokenExchanger<LocalVault, World, World, World, World>;
-type Requester = RotationRequester<LocalRotation, LocalVault, World, World, World, World, World>;
-type Receiver = SecretReceiver<LocalRotation, LocalVault, World, World, World, World, World>;
+type Exchanger = TokenExchanger<World, World, World, World, World>;
+type Requester = RotationRequester<World, World, World, World, World, World>;
+type Receiver = SecretReceiver<World, World, World, World, World, World>;
 
 struct Stage {
     world: World,
@@ -48,8 +45,8 @@ impl Stage {
         )];
         match kind {
             VaultKind::ParameterStore => {
-                world.put_parameter("/my-erp/lwa/clientidentifier", CLIENT_ID, written);
-                world.put_parameter("/my-erp/lwa/clientsecret", OLD, written);
+                world.seed_parameter("/my-erp/lwa/clientidentifier", CLIENT_ID, written);
+                world.seed_parameter("/my-erp/lwa/clientsecret", OLD, written);
                 let mut state = world.state();
                 let secret = state.parameters.get_mut("/my-erp/lwa/clientsecret");
                 secret.unwrap().tags = tags.into();
@@ -63,6 +60,7 @@ impl Stage {
                     stages: vec!["AWSCURRENT".into()],
                 };
                 let secret = Secret {
+                    deleted_at: None,
                     arn: "arn".into(),
                     key_id: None,
                     tags: tags.into(),
@@ -86,12 +84,8 @@ impl Stage {
         }
     }
 
-    fn vault(&self) -> LocalVault {
-        LocalVault::new(self.world.clone(), self.kind, self.layout.clone())
-    }
-
-    fn rotation(&self) -> LocalRotation {
-        LocalRotation::new(self.world.clone(), self.kind, self.layout.clone())
+    fn vault(&self) -> Vault<World> {
+        Vault::new(self.world.clone(), self.kind, self.layout.clone())
     }
 
     fn exchanger(&self) -> Exchanger {
@@ -114,7 +108,6 @@ impl Stage {
         settings.vault = self.kind;
         let world = || self.world.clone();
         let ports = rotation_requester::Ports {
-            ledger: self.rotation(),
             vault: self.vault(),
             lwa: world(),
             sp_api: world(),
@@ -130,7 +123,6 @@ impl Stage {
         settings.vault = self.kind;
         let world = || self.world.clone();
         let ports = secret_receiver::Ports {
-            rotation: self.rotation(),
             vault: self.vault(),
             lwa: world(),
             queue: world(),

@@ -7,21 +7,21 @@ use std::process::{Output, Stdio};
 
 use aws_sdk_ssm::types::{ParameterType, ResourceTypeForTagging};
 use http::Method;
-use lwa_aws::parameter_directory::SsmDirectory;
+use lwa_aws::account::Account;
 use lwa_core::application::{ApplicationName, Role};
 use lwa_core::config::Lookup;
 use lwa_core::deadline::{SecretTags, tag};
-use lwa_core::ports::{CallFailure, ParameterDirectory};
+use lwa_core::ports::CallFailure;
 use lwa_core::store::carry_out::{Outcome, carry_out};
+use lwa_core::store::look::look;
 use lwa_core::store::plan::plan;
 use lwa_core::store::verification::{trials, verify};
-use lwa_core::store::{CredentialStore, Credentials, Extent, Order, STORE_PENDING};
-use lwa_core::vault::VaultKind;
+use lwa_core::store::{Extent, Order, STORE_PENDING};
+use lwa_core::vault::{CredentialValues, VaultKind, parameter_store};
 use lwa_core::{ExposeSecret, Timestamp};
 use lwa_local::lwa::{ClientSecret, OAuthClient};
-use lwa_local::store::LocalStore;
-use lwa_local::{Blow, Fate, FaultMode, World};
-use lwa_tests::emulator::{self, Emulator, Kind};
+use lwa_local::{Fault, FaultInjector, World};
+use lwa_tests::emulator::{self, Emulator, Kind, VaultClients as _};
 use lwa_tests::http_stub::{Answer, HttpStub, Request};
 use lwa_tests::leak;
 use lwa_tests::runtime_api::Function;
@@ -293,7 +293,7 @@ async fn a_new_secret_after_a_rotation_by_hand_gets_its_dates() {
 async fn what_was_stored_the_samples_way_is_brought_up_to_standard() {
     let amazon = amazon();
     let desk = Desk::new(emulator::moto(), VaultKind::ParameterStore, &amazon);
-    let ssm = desk.emulator.aws().ssm();
+    let ssm = desk.emulator.ssm();
     for (leaf, value) in [
         ("lwa/clientidentifier", CLIENT_ID),
         ("lwa/clientsecret", OLD),
@@ -304,12 +304,15 @@ async fn what_was_stored_the_samples_way_is_brought_up_to_standard() {
     let keep = ["store", "--keep", "--key", "alias/own", "--yes"];
     let output = desk.good(&keep, "").await;
     assert!(output.contains("plain text"), "{output}");
-    let directory = SsmDirectory::new(ssm);
+    let account = Account::new(&desk.emulator.aws());
     for (leaf, tier, policies) in [
         ("lwa/clientidentifier", "Standard", 0),
         ("lwa/clientsecret", "Advanced", 4),
     ] {
-        let found = directory.describe(&desk.name(leaf)).await.unwrap().unwrap();
+        let found = parameter_store::describe(&account, &desk.name(leaf))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(found.parameter_type, "SecureString", "{leaf}");
         assert_eq!(found.key_id.as_deref(), Some("alias/own"), "{leaf}");
         assert_eq!(found.tier.as_deref(), Some(tier), "{leaf}");
@@ -574,13 +577,13 @@ const WISHES: [Wish; 4] = [
 /// Strikes one call out of all.
 struct Strike {
     countdown: usize,
-    mode: FaultMode,
+    mode: Fault,
 }
 
-impl Fate for Strike {
-    fn strike(&mut self, _now: &mut Timestamp, _operation: &str, _target: &str) -> Option<Blow> {
+impl FaultInjector for Strike {
+    fn inject(&mut self, _now: &mut Timestamp, _operation: &str, _target: &str) -> Option<Fault> {
         self.countdown = self.countdown.checked_sub(1)?;
-        (self.countdown == 0).then_some(Blow::Fault(self.mode))
+        (self.countdown == 0).then_some(self.mode)
     }
 }
 
@@ -588,7 +591,7 @@ struct Rehearsal {
     world: World,
     kind: VaultKind,
     order: Order,
-    given: Credentials,
+    given: CredentialValues,
 }
 
 impl Rehearsal {
@@ -653,11 +656,7 @@ impl Rehearsal {
 
     /// As the command does it; whether everything is stored.
     async fn run(&self) -> bool {
-        let store = LocalStore::new(self.world.clone(), self.kind, self.order.layout.clone());
-        let Ok(found) = store
-            .look(&self.order.application, &self.order.extent)
-            .await
-        else {
+        let Ok(found) = look(&self.world, &self.order).await else {
             return false;
         };
         let now = self.world.state().now;
@@ -666,7 +665,7 @@ impl Rehearsal {
         if verify(&self.world, &self.world, &trials).await.is_err() {
             return false;
         }
-        let outcomes = carry_out(&store, &plan, |_, _| {}).await;
+        let outcomes = carry_out(&self.world, &plan, |_, _| {}).await;
         outcomes.iter().all(|outcome| *outcome == Outcome::Done)
     }
 
@@ -730,8 +729,8 @@ fn place(world: &World, kind: VaultKind, written: Timestamp, wish: Wish) {
     }
     match kind {
         VaultKind::ParameterStore => {
-            world.put_parameter("/my-erp/lwa/clientidentifier", CLIENT_ID, written);
-            world.put_parameter("/my-erp/lwa/clientsecret", OLD, written);
+            world.seed_parameter("/my-erp/lwa/clientidentifier", CLIENT_ID, written);
+            world.seed_parameter("/my-erp/lwa/clientsecret", OLD, written);
             let mut state = world.state();
             for parameter in state.parameters.values_mut() {
                 parameter.parameter_type = "String".to_owned();
@@ -744,13 +743,14 @@ fn place(world: &World, kind: VaultKind, written: Timestamp, wish: Wish) {
         }
         VaultKind::SecretsManager => {
             let document = json!({"AppClientId": CLIENT_ID, "AppClientSecret": OLD, "note": 1});
-            let version = lwa_local::world::SecretVersion {
+            let version = lwa_local::SecretVersion {
                 id: "v1".into(),
                 value: document.to_string().into(),
                 created_at: written,
                 stages: vec!["AWSCURRENT".into()],
             };
             let secret = lwa_local::Secret {
+                deleted_at: None,
                 arn: "arn".into(),
                 key_id: None,
                 tags,
@@ -811,8 +811,8 @@ async fn whichever_call_fails_the_same_run_again_ends_in_the_same_state() {
             let calls = clean.world.calls().len();
             for call in 1..=calls {
                 for mode in [
-                    FaultMode::Before(CallFailure::Unavailable),
-                    FaultMode::After(CallFailure::TimedOut),
+                    Fault::Before(CallFailure::Unavailable),
+                    Fault::After(CallFailure::TimedOut),
                 ] {
                     let story = format!("{kind:?} {wish:?}, call {call} {mode:?}");
                     let rehearsal = Rehearsal::new(kind, wish);
@@ -820,7 +820,7 @@ async fn whichever_call_fails_the_same_run_again_ends_in_the_same_state() {
                         countdown: call,
                         mode,
                     };
-                    rehearsal.world.state().fate = Some(Box::new(strike));
+                    rehearsal.world.state().fault_injector = Some(Box::new(strike));
                     // LWA is asked again by itself.
                     if !rehearsal.run().await {
                         failures += 1;

@@ -41,7 +41,7 @@ impl Estate {
     }
 
     pub(crate) async fn put(&self, leaf: &str, value: &str) {
-        let put = self.emulator.aws().ssm().put_parameter();
+        let put = self.emulator.ssm().put_parameter();
         put.name(format!("{}/{leaf}", self.emulator.prefix))
             .value(value)
             .r#type(ParameterType::SecureString)

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use aws_sdk_ssm::types::ParameterType;
 use http::Method;
-use lwa_aws::vault::Vault;
+use lwa_aws::account::Account;
 use lwa_core::ExposeSecret;
 use lwa_core::application::{ApplicationName, Layout, SellerId};
 use lwa_core::config::Lookup;
-use lwa_core::vault::{CredentialVault, RefreshTokenOf, VaultError, VaultKind};
+use lwa_core::vault::{RefreshTokenOf, Vault, VaultError, VaultKind};
 use lwa_tests::emulator::{self, Emulator};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
@@ -59,7 +59,7 @@ impl Estate {
                 estate.put("sellers/A1/refreshToken", OF_SELLER).await;
             }
             VaultKind::SecretsManager => {
-                let client = estate.emulator.aws().secrets_manager();
+                let client = estate.emulator.secrets_manager();
                 let create = client.create_secret().name(estate.application().as_str());
                 create
                     .secret_string(Self::document(OLD))
@@ -78,7 +78,7 @@ impl Estate {
         match self.kind {
             VaultKind::ParameterStore => self.put("lwa/clientsecret", secret).await,
             VaultKind::SecretsManager => {
-                let client = self.emulator.aws().secrets_manager();
+                let client = self.emulator.secrets_manager();
                 let put = client
                     .put_secret_value()
                     .secret_id(self.application().as_str());
@@ -91,7 +91,7 @@ impl Estate {
     }
 
     async fn put(&self, leaf: &str, value: &str) {
-        let put = self.emulator.aws().ssm().put_parameter();
+        let put = self.emulator.ssm().put_parameter();
         put.name(format!("{}/{leaf}", self.emulator.prefix))
             .value(value)
             .r#type(ParameterType::SecureString)
@@ -117,8 +117,8 @@ impl Estate {
         Lookup::new(get).layout().unwrap()
     }
 
-    fn vault(&self) -> Vault {
-        Vault::new(self.kind, &self.emulator.aws(), self.layout())
+    fn vault(&self) -> Vault<Account> {
+        Vault::new(Account::new(&self.emulator.aws()), self.kind, self.layout())
     }
 
     fn variables(&self, amazon: &HttpStub) -> BTreeMap<String, String> {

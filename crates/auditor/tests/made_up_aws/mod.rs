@@ -20,8 +20,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use jiff::SignedDuration;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
+use lwa_aws::account::Account;
 use lwa_core::Timestamp;
 use lwa_core::config::Lookup;
 use lwa_core::ports::Clock;
@@ -49,7 +48,7 @@ pub(crate) enum Order {
     /// Those of one application together.
     Name,
     /// All client secrets at the end, after all refresh tokens and client ids: the worst for
-    /// whoever waits for the second half of an application.
+    /// a scan that waits for the second half of an application.
     RoleByRole,
     /// As if shuffled.
     Scattered,
@@ -176,11 +175,7 @@ impl Aws {
         unreachable!()
     }
 
-    fn auditor(
-        &self,
-        vault: &str,
-        clock: TestClock,
-    ) -> Auditor<ParameterStoreEstate, SecretsManagerEstate, World, TestClock, World> {
+    fn auditor(&self, vault: &str, clock: TestClock) -> Auditor<Account, World, TestClock, World> {
         let lookup = Lookup::new(|name: &str| (name == "LWA_VAULT").then(|| vault.to_owned()));
         let config = self.config();
         let world = World::new(clock.now());
@@ -188,8 +183,10 @@ impl Aws {
         // after the first that is throttled.
         Auditor::new(
             Settings::from_lookup(&lookup).unwrap(),
-            ParameterStoreEstate::new(aws_sdk_ssm::Client::new(&config)),
-            SecretsManagerEstate::new(aws_sdk_secretsmanager::Client::new(&config)),
+            Account::from_clients(
+                aws_sdk_ssm::Client::new(&config),
+                aws_sdk_secretsmanager::Client::new(&config),
+            ),
             world.clone(),
             clock,
             world,
@@ -197,7 +194,7 @@ impl Aws {
     }
 }
 
-/// A clock that moves so many seconds each time somebody looks.
+/// A clock that moves so many seconds each time it is read.
 struct TestClock {
     step: i64,
     looks: AtomicI64,

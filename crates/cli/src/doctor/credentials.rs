@@ -3,6 +3,7 @@
 use lwa_core::application::ApplicationName;
 use lwa_core::audit::findings::Finding;
 use lwa_core::audit::tally::{ApplicationDeadline, NotSeen};
+use lwa_core::error::FunctionError;
 use lwa_core::ports::CallFailure;
 use lwa_core::vault::VaultKind;
 use lwa_core::{Severity, Timestamp, wording};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lwa_aws::inspection::Function;
 use lwa_core::ApplicationName;
 use lwa_core::audit::tally::ApplicationDeadline;
-use lwa_core::config::{ConfigError, LWA_VAULT, Lookup};
+use lwa_core::config::{AWS_REGION, ConfigError, LWA_VAULT, Lookup};
 
 use crate::settings;
 
@@ -38,8 +38,9 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn read(variables: &Variables, region: &str) -> Result<Self, ConfigError> {
-        let mut audit = auditor::Settings::from_lookup(&Lookup::new(|name| variables.get(name)))?;
-        region.clone_into(&mut audit.region);
+        let lookup = Lookup::new(|name: &str| variables.get(name));
+        let lookup = lookup.with(AWS_REGION, Some(region.to_owned()));
+        let audit = auditor::Settings::from_lookup(&lookup)?;
         let one_vault = |name: &str| {
             let value = variables.get(name);
             value.filter(|value| name != LWA_VAULT.name || value != "both")
@@ -50,7 +51,7 @@ impl Settings {
 
     /// The applications that prefixes are named after.
     pub(super) fn configured(&self) -> Vec<ApplicationName> {
-        let prefixes = self.audit.layout.prefixes.iter();
+        let prefixes = self.audit.deployment.layout.prefixes.iter();
         prefixes
             .filter_map(|prefix| ApplicationName::parse(prefix).ok())
             .collect()

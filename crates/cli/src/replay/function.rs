@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use auditor::Auditor;
+use lwa_aws::account::Account;
 use lwa_aws::clients::Aws;
-use lwa_aws::parameter_directory::SsmDirectory;
-use lwa_aws::parameter_store_estate::ParameterStoreEstate;
-use lwa_aws::secrets_manager_estate::SecretsManagerEstate;
-use lwa_core::config::{Lookup, Variable};
+use lwa_core::config::{AWS_REGION, Lookup};
+use lwa_core::error::FunctionError;
 use lwa_core::rotation::queue::Payload;
+use lwa_core::vault::Vault;
 use lwa_local::World;
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
+use lwa_local::world::RECEIVER;
 use policy_formatter::PolicyFormatter;
 use rotation_requester::RotationRequester;
 use secret_receiver::SecretReceiver;
@@ -25,27 +24,19 @@ use crate::function::Function;
 use crate::notifier::RecordingNotifier;
 use crate::runtime::boxed;
 
-/// The platform sets it for every function.
-pub(super) const AWS_REGION: Variable = Variable {
-    name: "AWS_REGION",
-    used_by: "all",
-    default: None,
-    meaning: "The region.",
-};
-
 /// How long an invocation of the exchanger may take on AWS.
 const EXCHANGER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long an invocation of the auditor may take on AWS.
 const AUDITOR_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Awaits a handler, and gives up with its error. The error types have no trait in common.
-macro_rules! answer {
-    ($invocation:expr) => {
-        boxed($invocation)
-            .await
-            .map_err(|error| Failed::of(error.error_type(), &error))?
-    };
+/// What a handler answers, or its error as replay shows it.
+async fn answer<T, E>(invocation: impl Future<Output = Result<T, E>>) -> Result<T, Failed>
+where
+    E: FunctionError + 'static,
+{
+    let answer = boxed(invocation).await;
+    answer.map_err(|error| Failed::of(error.error_type(), &error))
 }
 
 /// Invokes a function on a world in memory, as its `main` would on AWS.
@@ -63,37 +54,33 @@ where
         Function::PolicyFormatter => {
             let settings = policy_formatter::Settings::from_lookup(lookup)?;
             let formatter = PolicyFormatter::new(settings, copy(), copy(), copy(), copy());
-            let response = answer!(formatter.handle(event));
+            let response = answer(formatter.handle(event)).await?;
             Ok(serde_json::to_value(response)?)
         }
         Function::TokenExchanger => {
             let settings = token_exchanger::Settings::from_lookup(lookup)?;
             let ports = token_exchanger::Ports {
-                vault: LocalVault::new(copy(), settings.vault, settings.layout.clone()),
+                vault: Vault::new(copy(), settings.vault, settings.deployment.layout.clone()),
                 lwa: copy(),
                 sp_api: copy(),
                 clock: copy(),
                 metrics: copy(),
             };
             let exchanger = TokenExchanger::new(settings, ports);
-            let response = answer!(exchanger.handle(event, EXCHANGER_TIMEOUT));
+            let response = answer(exchanger.handle(event, EXCHANGER_TIMEOUT)).await?;
             Ok(without_token(response))
         }
         Function::Auditor => {
             let settings = auditor::Settings::from_lookup(lookup)?;
-            let auditor = Auditor::new(settings, copy(), copy(), copy(), copy(), copy());
-            let response = answer!(auditor.handle(event, AUDITOR_TIMEOUT));
+            let auditor = Auditor::new(settings, copy(), copy(), copy(), copy());
+            let response = answer(auditor.handle(event, AUDITOR_TIMEOUT)).await?;
             Ok(serde_json::to_value(response)?)
         }
         Function::RotationRequester => {
-            let settings = rotation_requester::Settings {
-                region: lookup.get(AWS_REGION),
-                ..rotation_requester::Settings::from_lookup(lookup)?
-            };
-            let (vault, layout) = (settings.vault, settings.layout.clone());
+            let settings = rotation_requester::Settings::from_lookup(lookup)?;
+            let (vault, layout) = (settings.vault, settings.deployment.layout.clone());
             let ports = rotation_requester::Ports {
-                ledger: LocalRotation::new(copy(), vault, layout.clone()),
-                vault: LocalVault::new(copy(), vault, layout),
+                vault: Vault::new(copy(), vault, layout),
                 lwa: copy(),
                 sp_api: copy(),
                 notifier: copy(),
@@ -102,18 +89,14 @@ where
             };
             let requester = RotationRequester::new(settings, ports);
             let payload = Payload::new(event.to_string());
-            let report = answer!(requester.handle(payload));
+            let report = answer(requester.handle(payload)).await?;
             Ok(report.to_json())
         }
         Function::SecretReceiver => {
-            let settings = secret_receiver::Settings {
-                region: lookup.get(AWS_REGION),
-                ..secret_receiver::Settings::from_lookup(lookup)?
-            };
-            let (vault, layout) = (settings.vault, settings.layout.clone());
+            let settings = secret_receiver::Settings::from_lookup(lookup)?;
+            let (vault, layout) = (settings.vault, settings.deployment.layout.clone());
             let ports = secret_receiver::Ports {
-                rotation: LocalRotation::new(copy(), vault, layout.clone()),
-                vault: LocalVault::new(copy(), vault, layout),
+                vault: Vault::new(world.acting_as(RECEIVER), vault, layout),
                 lwa: copy(),
                 queue: copy(),
                 notifier: copy(),
@@ -122,7 +105,7 @@ where
             };
             let receiver = SecretReceiver::new(settings, ports);
             let payload = Payload::new(event.to_string());
-            let report = answer!(receiver.handle(payload, None));
+            let report = answer(receiver.handle(payload, None)).await?;
             Ok(report.to_json())
         }
     }
@@ -143,31 +126,22 @@ where
     match function {
         Function::PolicyFormatter => {
             let settings = policy_formatter::Settings::from_lookup(lookup)?;
-            let directory = SsmDirectory::new(aws.ssm());
-            let formatter = PolicyFormatter::new(settings, directory, notifier, clock, NoMetrics);
-            let response = answer!(formatter.handle(event));
+            let account = Account::new(aws);
+            let formatter = PolicyFormatter::new(settings, account, notifier, clock, NoMetrics);
+            let response = answer(formatter.handle(event)).await?;
             Ok(serde_json::to_value(response)?)
         }
         Function::TokenExchanger => {
             let settings = token_exchanger::Settings::from_lookup(lookup)?;
             let exchanger = account::token_exchanger(aws, settings, NoMetrics)?;
-            let response = answer!(exchanger.handle(event, EXCHANGER_TIMEOUT));
+            let response = answer(exchanger.handle(event, EXCHANGER_TIMEOUT)).await?;
             Ok(without_token(response))
         }
         Function::Auditor => {
-            let settings = auditor::Settings {
-                region: aws.region().unwrap_or_default().to_owned(),
-                ..auditor::Settings::from_lookup(lookup)?
-            };
-            let auditor = Auditor::new(
-                settings,
-                ParameterStoreEstate::from_aws(aws),
-                SecretsManagerEstate::from_aws(aws),
-                notifier,
-                clock,
-                NoMetrics,
-            );
-            let response = answer!(auditor.handle(event, AUDITOR_TIMEOUT));
+            let region = aws.region().map(str::to_owned);
+            let settings = auditor::Settings::from_lookup(&lookup.with(AWS_REGION, region))?;
+            let auditor = Auditor::new(settings, Account::patient(aws), notifier, clock, NoMetrics);
+            let response = answer(auditor.handle(event, AUDITOR_TIMEOUT)).await?;
             Ok(serde_json::to_value(response)?)
         }
         Function::RotationRequester | Function::SecretReceiver => Err(Failed::new(

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-use lwa_aws::http::chain;
 use lwa_core::Timestamp;
 use lwa_core::config::ConfigError;
+use lwa_core::error::chain;
 use lwa_core::message::Message;
 use serde_json::{Value, json};
 

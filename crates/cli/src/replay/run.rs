@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::arrival::{self, Arrival};
 use super::changes::Snapshot;
 use super::expectation::Expectation;
-use super::function::{self, AWS_REGION};
+use super::function;
 use super::input::Input;
 use super::live::Live;
 use super::outcome::{Failed, Outcome, Verdict};
@@ -21,6 +21,7 @@ use super::reading;
 use crate::clock::ShiftedClock;
 use crate::event_rule::RuleSet;
 use crate::function::Function;
+use lwa_core::config::AWS_REGION;
 
 /// What holds for all events of one run.
 #[derive(Debug, Clone, Default)]

@@ -41,7 +41,7 @@ impl Screen<'_> {
             let role = Role::ClientSecret;
             settings
                 .vault
-                .place(&settings.layout, &member.application, &role)
+                .place(&settings.deployment.layout, &member.application, &role)
         });
         let lifetime = settings.policy.secret_lifetime_days;
         let deadline = match plan.decision.deadline() {

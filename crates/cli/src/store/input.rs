@@ -8,16 +8,17 @@ use anyhow::Context;
 use lwa_core::SecretString;
 use lwa_core::application::Role;
 use lwa_core::store::input::{MAX_INPUT, document, value};
-use lwa_core::store::{Credentials, Extent, Order};
+use lwa_core::store::{Extent, Order};
+use lwa_core::vault::CredentialValues;
 use secrecy::zeroize::Zeroizing;
 
 use super::options::StoreOptions;
 use crate::failure::Failure;
 
 /// Everything that was given; empty with `--keep`.
-pub(super) fn read(options: &StoreOptions, order: &Order) -> Result<Credentials, Failure> {
+pub(super) fn read(options: &StoreOptions, order: &Order) -> Result<CredentialValues, Failure> {
     if options.keep {
-        return Ok(Credentials::new());
+        return Ok(CredentialValues::new());
     }
     let role = match &order.extent {
         Extent::Application => None,
@@ -57,7 +58,7 @@ fn bounded(source: impl Read) -> io::Result<SecretString> {
 }
 
 /// Asks a person, who does not see what is typed.
-fn ask(order: &Order, role: Option<&Role>) -> Result<Credentials, Failure> {
+fn ask(order: &Order, role: Option<&Role>) -> Result<CredentialValues, Failure> {
     let all = [
         Role::ClientId,
         Role::ClientSecret,
@@ -67,7 +68,7 @@ fn ask(order: &Order, role: Option<&Role>) -> Result<Credentials, Failure> {
         Some(role) => (std::slice::from_ref(role), "not shown"),
         None => (&all[..], "not shown; Enter leaves it as it is"),
     };
-    let mut credentials = Credentials::new();
+    let mut credentials = CredentialValues::new();
     for role_asked in roles {
         let question = format!("{role_asked} of {} ({hint}): ", order.application);
         let typed = rpassword::prompt_password(upper(&question))

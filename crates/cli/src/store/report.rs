@@ -13,7 +13,8 @@ use lwa_core::ports::Clock;
 use lwa_core::store::carry_out::{Outcome, may_be_written};
 use lwa_core::store::plan::{Plan, Step};
 use lwa_core::store::verification::stored;
-use lwa_core::store::{Credentials, Found, Order};
+use lwa_core::store::{Found, Order};
+use lwa_core::vault::CredentialValues;
 use lwa_core::vault::VaultKind;
 use lwa_core::wording;
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ pub(super) struct Report<'a> {
 
 /// The client id that will be stored. It is not secret, but a text that does not look like one
 /// may be.
-pub(super) fn client_id(given: &Credentials, found: &Found) -> Option<String> {
+pub(super) fn client_id(given: &CredentialValues, found: &Found) -> Option<String> {
     let stored = stored(found);
     let id = given
         .get(&Role::ClientId)
@@ -79,7 +80,7 @@ impl Report<'_> {
         };
         writeln!(
             out,
-            "{BOLD}Credentials of {} in {vault}, {}{BOLD:#}",
+            "{BOLD}CredentialValues of {} in {vault}, {}{BOLD:#}",
             order.application, self.region
         )?;
         let id = self.client_id.as_deref();

@@ -1,65 +1,30 @@
-//! The audit of a whole estate: what is looked at, what can be wrong, and what people are told.
+//! The audit of a whole estate: what can be wrong, what is, and what people are told.
 //!
-//! Everything here is a decision over data. The auditor streams metadata past
-//! [`assessment`], which judges one credential at a time; [`roster`] knows which applications
-//! are complete; [`tally`] keeps counts and the worst of everything, in bounded memory;
-//! [`digest`] decides whether people hear about it and what they read.
+//! Everything here is a decision over data. The auditor streams metadata past [`assessment`],
+//! which judges one credential at a time, check by check; [`roster`] knows which
+//! applications are complete; [`tally`] keeps counts and the worst of everything, in bounded
+//! memory; [`digest`] decides whether a message goes out and what it says.
+//!
+//! An audit may take several invocations. What it keeps from one to the next derives serde's
+//! traits; the auditor gives that form a version. Programs and people read other forms.
 
 pub mod assessment;
+mod catalogue;
+mod checks;
 pub mod digest;
-pub mod estate;
+mod exemption;
 pub mod findings;
+mod policy_times;
 pub mod roster;
+mod sentences;
 pub mod tally;
-
-use std::fmt;
+mod top;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::severity::Severity;
-
-/// Where a credential lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Vault {
-    /// SSM Parameter Store.
-    ParameterStore,
-    /// AWS Secrets Manager.
-    SecretsManager,
-}
-
-impl Vault {
-    /// Both, in the order in which they are scanned.
-    pub const ALL: [Self; 2] = [Self::ParameterStore, Self::SecretsManager];
-
-    /// The vault as `LWA_VAULT` spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ParameterStore => "parameter-store",
-            Self::SecretsManager => "secrets-manager",
-        }
-    }
-
-    /// The vault's name as people read it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ParameterStore => "Parameter Store",
-            Self::SecretsManager => "Secrets Manager",
-        }
-    }
-
-    /// The vault that [`Self::as_str`] spells.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|vault| vault.as_str() == text)
-    }
-}
-
-impl fmt::Display for Vault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// What an audit measures by.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,18 +3,19 @@
 //! Parameter Store lists in no promised order, so the parts of an application may be pages
 //! apart. Until both halves, client id and client secret, have passed, an application is kept
 //! by name; from then on by eight bytes, so that a refresh token that comes later is not taken
-//! for an orphan. The names are the part that could grow: whoever scans settles the oldest of
-//! them by looking their missing halves up once there are [`PENDING_LIMIT`].
+//! for an orphan. The names are the part that could grow: the scan settles the oldest of them
+//! by looking their missing halves up once there are [`PENDING_LIMIT`].
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
 
 use crate::application::{ApplicationName, Layout, Role};
-use crate::audit::Vault;
-use crate::audit::assessment::Assessment;
+use crate::audit::assessment::ApplicationDeadline;
 use crate::audit::findings::{Code, Exemption, Finding};
+use crate::audit::sentences;
 use crate::severity::Severity;
+use crate::vault::VaultKind;
 
 /// Most applications that are kept by name. In the order in which Parameter Store lists in
 /// practice, by name, there are a handful.
@@ -23,19 +24,20 @@ pub const PENDING_LIMIT: usize = 10_000;
 /// The applications that have passed so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
-    pending: BTreeMap<ApplicationName, Parts>,
-    settled: HashSet<u64>,
+    /// Those of which a half has not passed yet.
+    pub pending: BTreeMap<ApplicationName, Parts>,
+    /// The others, as opaque numbers.
+    pub settled: HashSet<u64>,
 }
 
 /// What has been seen of one application.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Parts {
     /// Its client id.
     pub client_id: bool,
     /// Its client secret.
     pub client_secret: bool,
-    /// A refresh token.
-    pub refresh_token: bool,
     /// Who is responsible, as its client secret's tags say.
     pub owner: Option<String>,
     /// The exemption on its client secret.
@@ -43,95 +45,65 @@ pub struct Parts {
 }
 
 impl Roster {
-    /// A roster in the middle of a scan.
-    pub fn resume(
-        pending: impl IntoIterator<Item = (ApplicationName, Parts)>,
-        settled: impl IntoIterator<Item = u64>,
-    ) -> Self {
-        Self {
-            pending: pending.into_iter().collect(),
-            settled: settled.into_iter().collect(),
-        }
-    }
-
-    /// The applications of which a half has not passed yet.
-    pub fn pending(&self) -> impl ExactSizeIterator<Item = (&ApplicationName, &Parts)> {
-        self.pending.iter()
-    }
-
     /// About how many bytes the pending applications take as text.
     pub fn pending_weight(&self) -> usize {
-        let text = |text: Option<&str>| text.map_or(0, str::len);
-        let parts = |parts: &Parts| {
-            let reason = parts
-                .exemption
-                .as_ref()
-                .map(|exemption| exemption.reason.as_str());
-            text(parts.owner.as_deref()) + text(reason)
+        let weight = |(name, parts): (&ApplicationName, &Parts)| {
+            let owner = parts.owner.as_ref().map_or(0, String::len);
+            let muted = parts.exemption.as_ref();
+            // Field names and flags take about as much as a short name.
+            150 + name.as_str().len() + owner + muted.map_or(0, |muted| muted.reason.len())
         };
-        // Field names and flags take about as much as a short name.
-        let weight =
-            |(name, known): (&ApplicationName, &Parts)| 150 + name.as_str().len() + parts(known);
         self.pending.iter().map(weight).sum()
-    }
-
-    /// The others, as opaque numbers.
-    pub fn settled(&self) -> impl ExactSizeIterator<Item = u64> {
-        self.settled.iter().copied()
     }
 
     /// Whether an application's client secret has passed.
     pub fn has_secret(&self, application: &ApplicationName) -> bool {
-        self.settled.contains(&fingerprint(application))
-            || self
-                .pending
-                .get(application)
-                .is_some_and(|parts| parts.client_secret)
+        let parts = self.pending.get(application);
+        parts.is_some_and(|parts| parts.client_secret)
+            || self.settled.contains(&fingerprint(application))
     }
 
     /// Notes that a credential has passed. False when it is a client secret that had passed
     /// before, because the listing repeated itself.
     pub fn note(&mut self, application: &ApplicationName, role: &Role) -> bool {
-        if self.settled.contains(&fingerprint(application)) {
-            return *role != Role::ClientSecret;
+        if *role == Role::ClientSecret && self.has_secret(application) {
+            return false;
         }
-        let parts = match self.pending.get_mut(application) {
-            Some(parts) => parts,
-            None => self.pending.entry(application.clone()).or_default(),
-        };
-        let is_new = *role != Role::ClientSecret || !parts.client_secret;
+        if self.settled.contains(&fingerprint(application)) {
+            return true;
+        }
+        let parts = self.pending.entry(application.clone()).or_default();
         match role {
             Role::ClientId => parts.client_id = true,
             Role::ClientSecret => parts.client_secret = true,
-            Role::RefreshToken { .. } => parts.refresh_token = true,
+            // It alone makes the application pending.
+            Role::RefreshToken { .. } => {}
         }
         if parts.client_id && parts.client_secret {
             self.settle(application);
         }
-        is_new
+        true
     }
 
     /// Notes owner and exemption of an application's client secret, which hold for what is
     /// missing beside it too.
-    pub fn tag(&mut self, application: &ApplicationName, secret: &Assessment) {
-        if let Some(parts) = self.pending.get_mut(application) {
+    pub fn tag(&mut self, secret: &ApplicationDeadline) {
+        if let Some(parts) = self.pending.get_mut(&secret.application) {
             parts.owner.clone_from(&secret.owner);
             parts.exemption.clone_from(&secret.exemption);
         }
     }
 
-    /// Takes an application off the names; whatever of it passes later is expected.
+    /// Takes an application off the names; what passes of it later is expected.
     pub fn settle(&mut self, application: &ApplicationName) -> Option<Parts> {
         self.settled.insert(fingerprint(application));
         self.pending.remove(application)
     }
 
-    /// Forgets all but `limit` of the settled applications. A refresh token of a forgotten one
-    /// makes it pending again, and the look-up that follows finds it complete.
-    pub fn forget_settled_beyond(&mut self, limit: usize) {
-        if self.settled.len() > limit {
-            self.settled = self.settled.iter().copied().take(limit).collect();
-        }
+    /// Takes all applications off the names, so that nothing is claimed about them.
+    pub fn settle_all(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.settled.extend(pending.keys().map(fingerprint));
     }
 }
 
@@ -145,36 +117,23 @@ impl Parts {
 
     /// What is wrong with an application that is still incomplete after a look-up.
     pub fn finding(&self, application: &ApplicationName, layout: &Layout) -> Option<Finding> {
-        let name = |role| layout.parameter(application, &role);
-        let (credential, detail, severity) = match (self.client_id, self.client_secret) {
+        let id = layout.parameter(application, &Role::ClientId);
+        let secret = layout.parameter(application, &Role::ClientSecret);
+        let (severity, detail, credential) = match (self.client_id, self.client_secret) {
             (true, true) => return None,
-            (false, true) => (
-                name(Role::ClientSecret),
-                format!("There is no client id {} beside it.", name(Role::ClientId)),
-                Severity::Critical,
-            ),
-            (true, false) => (
-                name(Role::ClientId),
-                format!(
-                    "There is no client secret {} beside it.",
-                    name(Role::ClientSecret)
-                ),
-                Severity::Warning,
-            ),
+            (false, true) => (Severity::Critical, sentences::no_client_id(&id), secret),
+            (true, false) => (Severity::Warning, sentences::no_client_secret(&secret), id),
             (false, false) => (
-                application.root(),
-                format!(
-                    "It has a refresh token but neither client id nor client secret {}.",
-                    name(Role::ClientSecret)
-                ),
                 Severity::Warning,
+                sentences::only_refresh_token(&secret),
+                application.root(),
             ),
         };
         Some(Finding {
             code: Code::Lwa007,
             severity,
             application: application.clone(),
-            vault: Vault::ParameterStore,
+            vault: VaultKind::ParameterStore,
             credential,
             role: None,
             owner: self.owner.clone(),
@@ -185,12 +144,17 @@ impl Parts {
     }
 }
 
-/// Eight bytes for a name. Two of even 100,000 names, the most that one account and region
-/// hold, collide with a probability of 3 in 10 billion; what is lost then is one LWA007.
+/// Eight bytes for a name, the same in every build, because an audit may go on after a
+/// deployment: FNV-1a, <https://datatracker.ietf.org/doc/draft-eastlake-fnv/>, three lines that
+/// need no dependency.
+///
+/// Two of even 100,000 names, the most that one account and region hold, collide with a
+/// probability of 3 in 10 billion; what is lost then is one LWA007.
 fn fingerprint(application: &ApplicationName) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    application.hash(&mut hasher);
-    hasher.finish()
+    let bytes = application.as_str().bytes();
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
@@ -212,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_order_a_complete_application_leaves_no_name_behind() {
+    fn a_complete_application_leaves_no_name_behind_in_any_order() {
         let seller = Role::RefreshToken {
             seller: Some(SellerId::parse("A1").unwrap()),
         };
@@ -229,9 +193,16 @@ mod tests {
             for index in order {
                 assert!(roster.note(&application("a"), &roles[index]));
             }
-            assert_eq!(roster.pending().len(), 0, "{order:?}");
-            assert_eq!(roster.settled().len(), 1);
+            assert_eq!(roster.pending.len(), 0, "{order:?}");
+            assert_eq!(roster.settled.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_fingerprint_is_that_of_the_specification_and_never_changes() {
+        // Test vectors of the specification.
+        assert_eq!(fingerprint(&application("a")), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fingerprint(&application("foobar")), 0x8594_4171_f739_67e8);
     }
 
     #[test]
@@ -245,10 +216,9 @@ mod tests {
 
     #[test]
     fn a_secret_without_an_id_is_critical_and_remains_of_an_application_are_a_warning() {
-        let parts = |client_id, client_secret, refresh_token| Parts {
+        let parts = |client_id, client_secret| Parts {
             client_id,
             client_secret,
-            refresh_token,
             ..Parts::default()
         };
         let check = |parts: Parts, expected: Option<(Severity, &str)>| {
@@ -258,15 +228,15 @@ mod tests {
                 .map(|f| (f.severity, f.credential.as_str()));
             assert_eq!(found, expected);
         };
-        check(parts(true, true, true), None);
+        check(parts(true, true), None);
         check(
-            parts(false, true, true),
+            parts(false, true),
             Some((Severity::Critical, "/a/lwa/clientsecret")),
         );
         check(
-            parts(true, false, true),
+            parts(true, false),
             Some((Severity::Warning, "/a/lwa/clientidentifier")),
         );
-        check(parts(false, false, true), Some((Severity::Warning, "/a")));
+        check(parts(false, false), Some((Severity::Warning, "/a")));
     }
 }

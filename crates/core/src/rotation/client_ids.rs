@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ports::StoredApplication;
 use crate::application::ApplicationName;
+use crate::vault::StoredApplication;
 
 /// How long a look at the estate is good for. A hit stays right for much longer: a client id
 /// never changes.

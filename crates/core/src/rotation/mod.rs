@@ -9,8 +9,6 @@
 //! Everything here is a decision over data. The notices that people get are in [`notices`].
 
 pub mod client_ids;
-pub mod document;
-pub mod memory;
 pub mod notices;
 pub mod notification;
 pub mod ports;

@@ -1,7 +1,6 @@
 //! What to do with a new client secret.
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::{ExposeSecret, SecretString};
 
 use super::notification::NewSecret;
 use super::tags::{RotationTags, end_of_overlap, notification_key};
@@ -22,13 +21,6 @@ const AMAZONS_CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_secs(5);
 /// How long after Amazon made a secret it may be stored with the dates that came with it: as
 /// long as its queue keeps the message.
 const STORED_WITHIN: SignedDuration = days(8);
-
-/// Longest value of a Standard parameter, in bytes,
-/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>.
-const MAX_STANDARD: usize = 4096;
-
-/// Longest value of an Advanced parameter, in bytes, same source.
-const MAX_ADVANCED: usize = 8192;
 
 /// What stands in one place that the new secret belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,12 +133,6 @@ fn is_dated(new: &NewSecret, place: &Place, lifetime_days: u32) -> bool {
         .is_some_and(|(made_at, since)| since.duration_since(made_at) < STORED_WITHIN)
 }
 
-/// Whether a stored value is the new secret. White space around either does not count: readers
-/// of the vault drop it.
-pub fn is_same_secret(stored: &SecretString, new: &SecretString) -> bool {
-    stored.expose_secret().trim() == new.expose_secret().trim()
-}
-
 /// When the secret before the new one stops working, as Amazon says or as it always is.
 pub fn old_secret_ends(new: &NewSecret, sent_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
     new.old_expires_at
@@ -212,60 +198,6 @@ pub fn is_answer(new: &NewSecret, tags: &RotationTags) -> bool {
 /// Whether a secret that LWA does not accept has simply not spread yet, as far as can be told.
 pub const fn is_spreading(failure: LwaFailure) -> bool {
     matches!(failure, LwaFailure::ClientRefused)
-}
-
-/// Why a parameter of a tier cannot hold a value; none when it can. The value is not quoted.
-///
-/// Parameter Store takes `{{` for the beginning of a reference to another parameter,
-/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>.
-pub fn parameter_problem(value: &SecretString, tier: &str) -> Option<String> {
-    let text = value.expose_secret();
-    if text.contains("{{") {
-        return Some(
-            "it contains `{{`, which Parameter Store takes for a reference to another parameter \
-             and refuses"
-                .to_owned(),
-        );
-    }
-    let (limit, advice) = if tier.eq_ignore_ascii_case("Standard") {
-        (MAX_STANDARD, "; an Advanced one holds 8192")
-    } else {
-        (MAX_ADVANCED, "")
-    };
-    (text.len() > limit).then(|| {
-        format!(
-            "it is {} bytes long, and a parameter of this tier holds {limit}{advice}",
-            text.len()
-        )
-    })
-}
-
-/// Shortest and longest `ClientRequestToken`,
-/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html>.
-const REQUEST_TOKEN: std::ops::RangeInclusive<usize> = 32..=64;
-
-/// The id of a notification as a `ClientRequestToken`, which Secrets Manager makes the id of
-/// the version: 32 to 64 characters, and the same for the same notification every time. Amazon's
-/// ids are UUIDs of 36 characters and stay as they are.
-pub fn request_token(notification: &str) -> String {
-    let mut token: String = notification
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(*REQUEST_TOKEN.end())
-        .collect();
-    while token.len() < *REQUEST_TOKEN.start() {
-        token.push('-');
-    }
-    token
-}
-
-/// Another token for the same notification, for a document that has changed since it was put
-/// under the first one. It changes with the version that is current, so that putting the same
-/// document again is no harm.
-pub fn request_token_after(notification: &str, current_version: &str) -> String {
-    let half = REQUEST_TOKEN.start() / 2;
-    let part = |text: &str| -> String { request_token(text).chars().take(half).collect() };
-    format!("{}-{}", part(notification), part(current_version))
 }
 
 #[cfg(test)]
@@ -468,34 +400,5 @@ mod tests {
             at("2026-01-17T02:16:00Z")
         );
         assert_eq!(ends(&new, None), at("2026-01-17T02:20:00Z"));
-    }
-
-    #[test]
-    fn what_a_parameter_cannot_hold_is_said_before_it_is_tried() {
-        let problem = |value: &str, tier| parameter_problem(&value.into(), tier);
-        assert_eq!(problem("a{b}\"\\\u{1f511}", "Standard"), None);
-        assert!(problem("a{{b", "Advanced").unwrap().contains("`{{`"));
-        assert_eq!(problem(&"x".repeat(4096), "Standard"), None);
-        assert!(
-            problem(&"x".repeat(4097), "Standard")
-                .unwrap()
-                .contains("4097 bytes")
-        );
-        assert_eq!(problem(&"x".repeat(8192), "Advanced"), None);
-        assert!(problem(&"\u{e9}".repeat(4097), "Intelligent-Tiering").is_some());
-    }
-
-    #[test]
-    fn a_request_token_is_always_legal_and_the_same_for_the_same_notification() {
-        for (id, expected) in [
-            (ID, ID.to_owned()),
-            ("n 1", format!("n-1{}", "-".repeat(29))),
-            (&"x".repeat(100), "x".repeat(64)),
-            ("", "-".repeat(32)),
-        ] {
-            assert_eq!(request_token(id), expected);
-            assert_eq!(request_token_after(id, "v1").len(), 33);
-        }
-        assert_ne!(request_token_after(ID, "v1"), request_token_after(ID, "v2"));
     }
 }

@@ -27,15 +27,18 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads the policy.
-    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
+    /// Reads the policy for secrets that live for `secret_lifetime_days`.
+    pub fn from_lookup<F>(
+        lookup: &Lookup<F>,
+        secret_lifetime_days: u32,
+    ) -> Result<Self, ConfigError>
     where
         F: Fn(&str) -> Option<String>,
     {
         Ok(Self {
             rotate_within_days: lookup.number(ROTATE_WITHIN_DAYS, 1..=180)?,
             auto_rotate: lookup.flag(AUTO_ROTATE)?,
-            secret_lifetime_days: lookup.secret_lifetime_days()?,
+            secret_lifetime_days,
         })
     }
 }

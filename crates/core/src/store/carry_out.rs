@@ -1,8 +1,9 @@
 //! Making the writes of a plan.
 
-use super::CredentialStore;
+use super::Write;
 use super::plan::{Plan, Step};
 use crate::ports::{CallError, CallFailure};
+use crate::vault::ports::{WriteTags, WriteValues};
 
 /// What became of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Outcome {
 /// Makes one write after the other until one fails, telling of each as it ends, and returns
 /// what became of every step.
 pub async fn carry_out(
-    store: &impl CredentialStore,
+    account: &(impl WriteTags + WriteValues),
     plan: &Plan,
     mut told: impl FnMut(&Step, &Outcome),
 ) -> Vec<Outcome> {
@@ -28,7 +29,7 @@ pub async fn carry_out(
         let outcome = if has_failed {
             Outcome::NotTried
         } else {
-            match store.write(&step.write).await {
+            match make(account, &step.write).await {
                 Ok(()) => Outcome::Done,
                 Err(error) => {
                     has_failed = true;
@@ -40,6 +41,24 @@ pub async fn carry_out(
         outcomes.push(outcome);
     }
     outcomes
+}
+
+async fn make(account: &(impl WriteTags + WriteValues), write: &Write) -> Result<(), CallError> {
+    match write {
+        Write::Parameter(write) => account.put_parameter(write).await.map(drop),
+        Write::TagParameter { name, tags } => account.add_parameter_tags(name, tags).await,
+        Write::UntagParameter { name, keys } => account.remove_parameter_tags(name, keys).await,
+        Write::CreateSecret {
+            name,
+            document,
+            key,
+            tags,
+        } => account.create_secret(name, document, key, tags).await,
+        Write::SecretValue(write) => account.put_secret_value(write).await,
+        Write::SecretKey { name, key } => account.update_secret_key(name, key).await,
+        Write::TagSecret { name, tags } => account.tag_secret(name, tags).await,
+        Write::UntagSecret { name, keys } => account.untag_secret(name, keys).await,
+    }
 }
 
 /// Whether a write that failed may have had its effect: there was no answer, or one that does

@@ -3,14 +3,15 @@
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Credentials;
-use super::document::{DocumentError, Object};
 use crate::application::{Role, SellerId};
 use crate::exchange::{Shape, misplaced};
-use crate::vault::{KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS};
+use crate::vault::document::{Document, DocumentError, MAX_DOCUMENT};
+use crate::vault::{
+    CredentialValues, KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS,
+};
 
 /// Longest input, in bytes: twice the longest document.
-pub const MAX_INPUT: usize = 2 * super::document::MAX_DOCUMENT;
+pub const MAX_INPUT: usize = 2 * MAX_DOCUMENT;
 
 /// Shortest run of letters and digits that is taken for a credential without a prefix. Older
 /// client secrets are 64 hexadecimal digits; no name, alias or date is one such run.
@@ -91,7 +92,7 @@ pub fn value(role: &Role, text: &SecretString) -> Result<SecretString, InputErro
 
 /// What to look at although it may be right; Amazon's own documents misspell the prefixes of
 /// tokens.
-pub fn oddities(credentials: &Credentials) -> Vec<String> {
+pub fn oddities(credentials: &CredentialValues) -> Vec<String> {
     let odd = |(role, value): (&Role, &SecretString)| {
         misplaced(
             &format!("The {role}"),
@@ -107,16 +108,16 @@ fn is_only_odd(role: &Role, text: &str) -> bool {
 }
 
 /// A JSON document with the keys of the Secrets Manager layout; `null` counts as absent.
-pub fn document(text: &SecretString) -> Result<Credentials, InputError> {
+pub fn document(text: &SecretString) -> Result<CredentialValues, InputError> {
     let text = text.expose_secret();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let object = Object::parse(text).map_err(|error| match error {
+    let object = Document::of_unique_keys(text).map_err(|error| match error {
         DocumentError::Shape { line, column } => InputError::Document { line, column },
         _ => InputError::Document { line: 1, column: 1 },
     })?;
-    let mut credentials = Credentials::new();
-    for (index, (key, raw)) in object.0.iter().enumerate() {
-        let (key, role) = match key.as_str() {
+    let mut credentials = CredentialValues::new();
+    for (index, (key, raw)) in object.entries().enumerate() {
+        let (key, role) = match key {
             KEY_CLIENT_ID => (KEY_CLIENT_ID, Role::ClientId),
             KEY_CLIENT_SECRET => (KEY_CLIENT_SECRET, Role::ClientSecret),
             KEY_REFRESH_TOKEN => (KEY_REFRESH_TOKEN, Role::RefreshToken { seller: None }),
@@ -136,12 +137,16 @@ pub fn document(text: &SecretString) -> Result<Credentials, InputError> {
     Ok(credentials)
 }
 
-fn sellers(raw: &str, credentials: &mut Credentials) -> Result<(), InputError> {
+fn sellers(raw: &str, credentials: &mut CredentialValues) -> Result<(), InputError> {
     if raw == "null" {
         return Ok(());
     }
     let wrong = |_| InputError::WrongType(KEY_SELLERS, "an object of refresh tokens by seller id");
-    for (index, (seller, raw)) in Object::parse(raw).map_err(wrong)?.0.iter().enumerate() {
+    for (index, (seller, raw)) in Document::of_unique_keys(raw)
+        .map_err(wrong)?
+        .entries()
+        .enumerate()
+    {
         let seller = SellerId::parse(seller).map_err(|_| InputError::SellerId(index + 1))?;
         let role = Role::RefreshToken {
             seller: Some(seller),
@@ -198,7 +203,7 @@ mod tests {
     const SECRET: &str = "amzn1.oa2-cs.v1.planted";
     const OWN: &str = "Atzr|planted-own";
 
-    fn of(text: &str) -> Result<Credentials, InputError> {
+    fn of(text: &str) -> Result<CredentialValues, InputError> {
         document(&text.into())
     }
 
@@ -276,7 +281,7 @@ mod tests {
         );
         assert!(plain(own(), "Aztr|x").is_ok());
         let odd = plain(own(), "Atza|planted").unwrap();
-        let hints = oddities(&Credentials::from([(own(), odd)]));
+        let hints = oddities(&CredentialValues::from([(own(), odd)]));
         assert!(hints[0].contains("an access token"), "{hints:?}");
         assert!(plain(own(), SECRET).is_err());
         for text in ["", " \n", "{\"a\":1}", "one\ntwo", "a\u{0}b"] {

@@ -1,14 +1,15 @@
 //! Putting credentials into a vault by hand.
 //!
-//! What was typed becomes [`Credentials`] ([`input`]); what is stored is looked at ([`Found`]);
+//! What was typed becomes [`CredentialValues`](crate::vault::CredentialValues) ([`input`]);
+//! what is stored is looked at ([`look`]);
 //! both together make a [`plan`], which says every write before the first one is made; LWA tries
 //! the credentials ([`verification`]); and [`carry_out`] makes the writes one by one and says
 //! what became of each. Whatever is interrupted, the same command with the same values goes on
 //! from what is stored by then.
 
 pub mod carry_out;
-pub mod document;
 pub mod input;
+pub mod look;
 pub mod plan;
 pub mod policies;
 pub mod verification;
@@ -19,11 +20,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::application::{ApplicationName, Layout, Role};
-use crate::ports::{CallError, ParameterMetadata};
-use crate::vault::{SecretVersion, VaultError, VaultKind};
-
-/// Values to be stored, by what they are for.
-pub type Credentials = BTreeMap<Role, SecretString>;
+use crate::vault::ports::{NewTag, ParameterMetadata, ParameterWrite, SecretValueWrite, Tags};
+use crate::vault::{SecretVersion, VaultKind};
 
 /// A new client secret is being stored whose dates are not written yet: when that began, when
 /// the secret was issued, and when it stops working; RFC 3339 in UTC, spaces between them.
@@ -91,7 +89,7 @@ pub struct FoundParameter {
     /// Its value, where it is needed.
     pub value: Option<SecretString>,
     /// Its tags; only looked up for a client secret.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
 }
 
 /// A secret that exists.
@@ -106,7 +104,7 @@ pub struct FoundSecret {
     /// Its key; none for the AWS-managed one.
     pub key_id: Option<String>,
     /// Its tags.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Whether it is scheduled for deletion.
     pub is_deleted: bool,
 }
@@ -121,7 +119,7 @@ pub enum Write {
         /// The parameter.
         name: String,
         /// The tags; others stay.
-        tags: Vec<(&'static str, String)>,
+        tags: Vec<NewTag>,
     },
     /// `RemoveTagsFromResource`.
     UntagParameter {
@@ -139,15 +137,10 @@ pub enum Write {
         /// Its key.
         key: String,
         /// Its tags.
-        tags: Vec<(&'static str, String)>,
+        tags: Vec<NewTag>,
     },
-    /// `PutSecretValue`, current at once.
-    PutSecretValue {
-        /// The secret.
-        name: String,
-        /// Its new value.
-        document: SecretString,
-    },
+    /// `PutSecretValue`.
+    SecretValue(SecretValueWrite),
     /// `UpdateSecret`, for the key alone.
     SecretKey {
         /// The secret.
@@ -160,7 +153,7 @@ pub enum Write {
         /// The secret.
         name: String,
         /// The tags; others stay.
-        tags: Vec<(&'static str, String)>,
+        tags: Vec<NewTag>,
     },
     /// `UntagResource`.
     UntagSecret {
@@ -171,58 +164,6 @@ pub enum Write {
     },
 }
 
-/// One `PutParameter`.
-#[derive(Debug, Clone)]
-pub struct ParameterWrite {
-    /// The full name.
-    pub name: String,
-    /// The value.
-    pub value: SecretString,
-    /// The key; always given, because a write without one moves a parameter to the account's
-    /// default key.
-    pub key: String,
-    /// The tier.
-    pub tier: Tier,
-    /// All its policies, a JSON array as a string; none leaves them as they are.
-    pub policies: Option<String>,
-    /// Whether it exists. If not, creating it fails should somebody else have done so.
-    pub overwrite: bool,
-    /// Tags of a new parameter; Parameter Store takes none with an overwrite.
-    pub tags: Vec<(&'static str, String)>,
-}
-
-/// What a parameter may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tier {
-    /// Up to 4096 bytes, no policies.
-    Standard,
-    /// Up to 8192 bytes.
-    Advanced,
-    /// Whichever it takes; only ever kept, never chosen.
-    IntelligentTiering,
-}
-
-impl Tier {
-    /// As Parameter Store spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "Standard",
-            Self::Advanced => "Advanced",
-            Self::IntelligentTiering => "Intelligent-Tiering",
-        }
-    }
-
-    /// Reads what Parameter Store says; whatever is new is taken for the best there is, because
-    /// a tier is never lowered.
-    pub fn of(text: Option<&str>) -> Self {
-        match text {
-            None | Some("Standard") => Self::Standard,
-            Some("Intelligent-Tiering") => Self::IntelligentTiering,
-            Some(_) => Self::Advanced,
-        }
-    }
-}
-
 impl Write {
     /// The API operation, as its service names it.
     pub const fn operation(&self) -> &'static str {
@@ -231,7 +172,7 @@ impl Write {
             Self::TagParameter { .. } => "AddTagsToResource",
             Self::UntagParameter { .. } => "RemoveTagsFromResource",
             Self::CreateSecret { .. } => "CreateSecret",
-            Self::PutSecretValue { .. } => "PutSecretValue",
+            Self::SecretValue(_) => "PutSecretValue",
             Self::SecretKey { .. } => "UpdateSecret",
             Self::TagSecret { .. } => "TagResource",
             Self::UntagSecret { .. } => "UntagResource",
@@ -245,24 +186,10 @@ impl Write {
             | Self::TagParameter { name, .. }
             | Self::UntagParameter { name, .. }
             | Self::CreateSecret { name, .. }
-            | Self::PutSecretValue { name, .. }
+            | Self::SecretValue(SecretValueWrite { name, .. })
             | Self::SecretKey { name, .. }
             | Self::TagSecret { name, .. }
             | Self::UntagSecret { name, .. } => name,
         }
     }
-}
-
-/// A vault that is written to by hand.
-pub trait CredentialStore: Send + Sync {
-    /// What is stored of an application: everything for [`Extent::Application`], otherwise the
-    /// credentials in it. The client id and the client secret are always looked at.
-    fn look(
-        &self,
-        application: &ApplicationName,
-        extent: &Extent,
-    ) -> impl Future<Output = Result<Found, VaultError>> + Send;
-
-    /// Makes one write.
-    fn write(&self, write: &Write) -> impl Future<Output = Result<(), CallError>> + Send;
 }

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::document::{self, with_credentials};
 use super::policies::{self, REMIND_AFTER_DAYS};
 use super::{
-    Credentials, DEFAULT_KEY, Extent, Found, FoundParameter, FoundSecret, Order, ParameterWrite,
-    STORE_PENDING, Tier, Write, input,
+    DEFAULT_KEY, Extent, Found, FoundParameter, FoundSecret, Order, STORE_PENDING, Write, input,
 };
 use crate::application::Role;
 use crate::deadline::{self, Deadline, SecretTags, days, tag};
-use crate::rotation::receive::{is_same_secret, parameter_problem};
-use crate::vault::SecretVersion;
+use crate::vault::document::{Document, new_document};
+use crate::vault::parameter_store::value_problem;
+use crate::vault::ports::{ParameterWrite, SecretValueWrite, Tier};
+use crate::vault::{CredentialValues, SecretVersion, is_same_secret};
 
 /// Longest parameter name, in characters: Parameter Store counts 1011 with the ARN before it,
 /// whose longest prefix today has 55,
@@ -97,7 +97,7 @@ pub enum Refusal {
 /// is up to standard.
 pub fn plan(
     order: &Order,
-    given: &Credentials,
+    given: &CredentialValues,
     found: &Found,
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
@@ -371,7 +371,7 @@ impl Pending {
 
 fn parameters(
     order: &Order,
-    given: &Credentials,
+    given: &CredentialValues,
     found: &BTreeMap<Role, FoundParameter>,
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
@@ -485,7 +485,7 @@ fn parameter_write(
     };
     let key = wanted_key(order, role, all);
     let tier = wanted_tier(role, &trimmed, found);
-    if let Some(problem) = parameter_problem(&trimmed, tier.as_str()) {
+    if let Some(problem) = value_problem(&trimmed, tier) {
         return Err(refuse(problem));
     }
     let is_secret = *role == Role::ClientSecret;
@@ -550,7 +550,8 @@ fn parameter_write(
     let write = ParameterWrite {
         name: name.to_owned(),
         value: trimmed,
-        key,
+        parameter_type: "SecureString".to_owned(),
+        key: Some(key),
         tier,
         policies,
         overwrite: found.is_some(),
@@ -582,8 +583,7 @@ fn wanted_tier(role: &Role, value: &SecretString, found: Option<&FoundParameter>
         Tier::of(found.metadata.tier.as_deref())
     });
     let needs_advanced = *role == Role::ClientSecret
-        || (present == Tier::Standard
-            && parameter_problem(value, Tier::Standard.as_str()).is_some());
+        || (present == Tier::Standard && value_problem(value, Tier::Standard).is_some());
     if needs_advanced {
         Tier::Advanced
     } else {
@@ -593,7 +593,7 @@ fn wanted_tier(role: &Role, value: &SecretString, found: Option<&FoundParameter>
 
 fn secret(
     order: &Order,
-    given: &Credentials,
+    given: &CredentialValues,
     found: Option<&FoundSecret>,
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
@@ -605,14 +605,18 @@ fn secret(
     };
     check_secret(&name, found)?;
     let before = found.and_then(|found| found.document.as_ref());
-    let stored = match before {
-        None => Credentials::new(),
-        Some(before) => document::read(before).map_err(|error| refuse(error.to_string()))?,
-    };
+    let before = before
+        .map(Document::parse)
+        .transpose()
+        .map_err(|error| refuse(error.to_string()))?;
+    let stored = before
+        .as_ref()
+        .map(Document::credentials)
+        .unwrap_or_default();
     check_complete(order, |role| {
         given.contains_key(role) || stored.contains_key(role)
     })?;
-    let changed: Credentials = given
+    let changed: CredentialValues = given
         .iter()
         .filter(|(role, value)| {
             !stored
@@ -624,9 +628,11 @@ fn secret(
     let document = if changed.is_empty() {
         None
     } else {
-        let document =
-            with_credentials(before, &changed).map_err(|error| refuse(error.to_string()))?;
-        Some(document)
+        let document = match &before {
+            Some(before) => before.with(&changed),
+            None => new_document(&changed),
+        };
+        Some(document.map_err(|error| refuse(error.to_string()))?)
     };
     let roles: Vec<String> = changed.keys().map(ToString::to_string).collect();
     let change = Change::of(
@@ -677,7 +683,13 @@ fn secret(
     if let Some(document) = document {
         let name = name.clone();
         let what = format!("a new value: {}", roles.join(", "));
-        push(what, Write::PutSecretValue { name, document });
+        let write = SecretValueWrite {
+            name,
+            document,
+            request_token: None,
+            stage: None,
+        };
+        push(what, Write::SecretValue(write));
     }
     if !dates.after.is_empty() {
         let (name, tags) = (name.clone(), dates.after);
@@ -848,8 +860,8 @@ mod tests {
     use crate::application::{ApplicationName, SellerId};
     use crate::config::Lookup;
     use crate::deadline::Basis;
-    use crate::ports::{InlinePolicy, ParameterMetadata};
     use crate::vault::VaultKind;
+    use crate::vault::ports::{InlinePolicy, ParameterMetadata};
 
     const NOW: &str = "2026-11-23T06:00:00.5Z";
     const WRITTEN: &str = "2026-09-01T00:00:00Z";
@@ -873,7 +885,7 @@ mod tests {
         }
     }
 
-    fn given(pairs: &[(Role, &str)]) -> Credentials {
+    fn given(pairs: &[(Role, &str)]) -> CredentialValues {
         pairs
             .iter()
             .map(|(role, value)| (role.clone(), (*value).into()))
@@ -1017,7 +1029,7 @@ mod tests {
         };
         // Left out, they are kept; a write without a key would move to the default one.
         assert_eq!(write.policies, None);
-        assert_eq!(write.key, "alias/own");
+        assert_eq!(write.key.as_deref(), Some("alias/own"));
         assert_eq!(plan.unchanged, ["/my-erp/lwa/clientidentifier"]);
     }
 

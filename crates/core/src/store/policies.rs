@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::ports::InlinePolicy;
+use crate::vault::ports::InlinePolicy;
 
 /// After how many days without a change Parameter Store reminds.
 pub const REMIND_AFTER_DAYS: [u32; 4] = [90, 150, 165, 173];

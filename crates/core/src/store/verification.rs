@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Credentials, Found, Order, document};
+use super::{Found, Order};
 use crate::application::Role;
 use crate::exchange::{LONGEST_PAUSE, pause};
 use crate::lwa::{Grant, LwaError, LwaFailure, Scope, TokenEndpoint, TokenRequest};
 use crate::ports::Clock;
-use crate::rotation::receive::is_same_secret;
+use crate::vault::document::Document;
+use crate::vault::{CredentialValues, is_same_secret};
 
 /// How often an exchange is tried that fails for a reason that may pass.
 const ATTEMPTS: u32 = 3;
@@ -52,7 +53,7 @@ pub enum NotVerified {
 }
 
 /// The values that are stored, as far as they were read.
-pub fn stored(found: &Found) -> Credentials {
+pub fn stored(found: &Found) -> CredentialValues {
     match found {
         Found::Parameters(parameters) => parameters
             .iter()
@@ -60,7 +61,8 @@ pub fn stored(found: &Found) -> Credentials {
             .collect(),
         Found::Secret(secret) => secret
             .as_ref()
-            .and_then(|secret| document::read(secret.document.as_ref()?).ok())
+            .and_then(|secret| Document::parse(secret.document.as_ref()?).ok())
+            .map(|document| document.credentials())
             .unwrap_or_default(),
     }
 }
@@ -69,7 +71,7 @@ pub fn stored(found: &Found) -> Credentials {
 /// token that is not stored already.
 pub fn trials(
     order: &Order,
-    given: &Credentials,
+    given: &CredentialValues,
     found: &Found,
 ) -> Result<Vec<Trial>, NotVerified> {
     if given.is_empty() {

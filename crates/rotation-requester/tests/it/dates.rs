@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use lwa_core::deadline::{days, tag};
 use lwa_core::ports::CallFailure;
 use lwa_core::vault::VaultKind;
-use lwa_local::FaultMode;
-use lwa_local::world::{Blow, Fate};
+use lwa_local::Fault;
+use lwa_local::world::FaultInjector;
 use rotation_requester::Outcome;
 
 use super::stage::{CLIENT_ID, ROTATE, SECRET, Stage, VAULTS, at, expiry, schedule, send};
@@ -56,7 +56,8 @@ async fn the_dates_of_a_secret_that_somebody_replaced_by_hand_are_removed() {
         schedule(&stage.requester()).await.unwrap();
         let calls = stage.world.calls().split_off(before);
         let reads = calls.iter().filter(|call| {
-            call.starts_with("GetParameters my-erp") || call.starts_with("GetSecretValue my-erp")
+            call.contains("clientsecret:")
+                || (call.starts_with("GetSecretValue") && !call.ends_with("AWSCURRENT"))
         });
         assert_eq!(reads.count(), 0, "{calls:?}");
         assert_eq!(stage.calls(ROTATE), 0);
@@ -137,8 +138,8 @@ async fn a_notice_that_amazon_wrote_before_the_value_was_stored_is_about_another
 /// Every call takes a second.
 struct Slow;
 
-impl Fate for Slow {
-    fn strike(&mut self, now: &mut Timestamp, _: &str, _: &str) -> Option<Blow> {
+impl FaultInjector for Slow {
+    fn inject(&mut self, now: &mut Timestamp, _: &str, _: &str) -> Option<Fault> {
         *now += SignedDuration::from_secs(1);
         None
     }
@@ -153,7 +154,7 @@ async fn a_large_estate_is_looked_at_over_some_days_and_no_rotation_waits_for_th
             stage.add(root, root);
         }
         stage.tag("my-erp/8", tag::SECRET_EXPIRES_AT, "2026-06-20T00:00:00Z");
-        stage.world.state().fate = Some(Box::new(Slow));
+        stage.world.state().fault_injector = Some(Box::new(Slow));
         let mut looked_at = vec![0];
         for day in 1..6 {
             let now = at("2026-05-31T05:00:00Z") + days(day);
@@ -172,9 +173,9 @@ async fn a_large_estate_is_looked_at_over_some_days_and_no_rotation_waits_for_th
 #[tokio::test(start_paused = true)]
 async fn every_call_of_a_look_failed_once_ends_the_same_a_day_later() {
     let modes = [
-        FaultMode::Before(CallFailure::Unavailable),
-        FaultMode::Before(CallFailure::Denied),
-        FaultMode::After(CallFailure::TimedOut),
+        Fault::Before(CallFailure::Unavailable),
+        Fault::Before(CallFailure::Denied),
+        Fault::After(CallFailure::TimedOut),
     ];
     let replaced = async |vault| {
         let stage = looked_at(vault).await;

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use lwa_core::application::ApplicationName;
 use lwa_core::deadline::tag;
+use lwa_core::error::FunctionError;
 use lwa_core::ports::CallFailure;
 use lwa_core::rotation::queue::Payload;
 use lwa_core::rotation::tags::NEW_SECRET_PENDING;
 use lwa_core::sp_api::SpApiFailure;
 use lwa_core::vault::VaultKind;
 use lwa_core::{ExposeSecret, Severity};
-use lwa_local::FaultMode;
+use lwa_local::Fault;
 use rotation_requester::{Outcome, Progress};
 use serde_json::json;
 
@@ -148,10 +149,10 @@ async fn a_refusal_does_not_make_an_earlier_unanswered_request_forgotten() {
 async fn nobody_asks_again_for_a_day_when_nobody_knows_the_answer() {
     for vault in VAULTS {
         for mode in [
-            FaultMode::After(CallFailure::TimedOut),
-            FaultMode::Before(CallFailure::TimedOut),
-            FaultMode::After(CallFailure::Unavailable),
-            FaultMode::Hang,
+            Fault::After(CallFailure::TimedOut),
+            Fault::Before(CallFailure::TimedOut),
+            Fault::After(CallFailure::Unavailable),
+            Fault::Hang,
         ] {
             let stage = Stage::new(vault);
             stage.fail(ROTATE, "", mode, Some(1));
@@ -373,12 +374,7 @@ async fn one_application_that_fails_does_not_keep_the_others_from_their_turn() {
             VaultKind::ParameterStore => "ListTagsForResource",
             VaultKind::SecretsManager => "DescribeSecret",
         };
-        stage.fail(
-            read,
-            "my-erp/b",
-            FaultMode::Before(CallFailure::Denied),
-            None,
-        );
+        stage.fail(read, "my-erp/b", Fault::Before(CallFailure::Denied), None);
         let error = schedule(&stage.requester()).await.unwrap_err();
         assert_eq!(error.error_type(), "RotationIncomplete");
         assert!(
@@ -409,12 +405,12 @@ async fn calls_of_a_request(vault: VaultKind) -> Vec<(String, String)> {
 #[tokio::test(start_paused = true)]
 async fn every_call_failed_once_ends_with_the_deadline_kept_and_at_most_one_request_a_day() {
     let modes = [
-        FaultMode::Before(CallFailure::Unavailable),
-        FaultMode::Before(CallFailure::Denied),
-        FaultMode::Before(CallFailure::TimedOut),
-        FaultMode::After(CallFailure::TimedOut),
-        FaultMode::After(CallFailure::Denied),
-        FaultMode::Hang,
+        Fault::Before(CallFailure::Unavailable),
+        Fault::Before(CallFailure::Denied),
+        Fault::Before(CallFailure::TimedOut),
+        Fault::After(CallFailure::TimedOut),
+        Fault::After(CallFailure::Denied),
+        Fault::Hang,
     ];
     for vault in VAULTS {
         for (operation, target) in calls_of_a_request(vault).await {

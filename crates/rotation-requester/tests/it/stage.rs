@@ -7,12 +7,10 @@ use lwa_core::application::{ApplicationName, Layout, Role};
 use lwa_core::config::Lookup;
 use lwa_core::rotation::queue::Payload;
 use lwa_core::sp_api::{SpApiError, SpApiFailure};
-use lwa_core::vault::VaultKind;
+use lwa_core::vault::{Vault, VaultKind};
 use lwa_local::lwa::{ClientSecret, OAuthClient};
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
-use lwa_local::world::{Fault, SecretVersion};
-use lwa_local::{FaultMode, Secret, World};
+use lwa_local::{Fault, Secret, World};
+use lwa_local::{ScriptedFault, SecretVersion};
 use rotation_requester::{Outcome, Ports, Report, RequesterError, RotationRequester, Settings};
 use serde_json::{Value, json};
 
@@ -23,8 +21,7 @@ pub(crate) const DUE: &str = "2026-06-20T00:00:00Z";
 pub(crate) const ROTATE: &str = "rotateApplicationClientSecret";
 pub(crate) const VAULTS: [VaultKind; 2] = [VaultKind::ParameterStore, VaultKind::SecretsManager];
 
-pub(crate) type Requester =
-    RotationRequester<LocalRotation, LocalVault, World, World, World, World, World>;
+pub(crate) type Requester = RotationRequester<World, World, World, World, World, World>;
 
 pub(crate) struct Stage {
     pub(crate) world: World,
@@ -60,12 +57,13 @@ impl Stage {
             VaultKind::ParameterStore => {
                 let id = self.layout.parameter(&name, &Role::ClientId);
                 let secret = self.layout.parameter(&name, &Role::ClientSecret);
-                self.world.put_parameter(&id, client_id, written);
-                self.world.put_parameter(&secret, SECRET, written);
+                self.world.seed_parameter(&id, client_id, written);
+                self.world.seed_parameter(&secret, SECRET, written);
             }
             VaultKind::SecretsManager => {
                 let document = json!({"AppClientId": client_id, "AppClientSecret": SECRET});
                 let secret = Secret {
+                    deleted_at: None,
                     arn: "arn".into(),
                     key_id: None,
                     tags: BTreeMap::new(),
@@ -97,7 +95,7 @@ impl Stage {
         match self.vault {
             VaultKind::ParameterStore => {
                 let name = self.layout.parameter(&name, &Role::ClientSecret);
-                self.world.put_parameter(&name, value, written);
+                self.world.seed_parameter(&name, value, written);
             }
             VaultKind::SecretsManager => {
                 let mut state = self.world.state();
@@ -123,15 +121,15 @@ impl Stage {
         let variables = self.variables.clone();
         let lookup = Lookup::new(move |name| {
             let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
+            found
+                .map(|(_, value)| (*value).to_owned())
+                .or_else(|| (name == "AWS_REGION").then(|| "eu-west-1".to_owned()))
         });
         let mut settings = Settings::from_lookup(&lookup).unwrap();
         settings.vault = self.vault;
-        settings.region = Some("eu-west-1".into());
         let world = || self.world.clone();
         let ports = Ports {
-            ledger: LocalRotation::new(world(), self.vault, self.layout.clone()),
-            vault: LocalVault::new(world(), self.vault, self.layout.clone()),
+            vault: Vault::new(world(), self.vault, self.layout.clone()),
             lwa: world(),
             sp_api: world(),
             notifier: world(),
@@ -166,11 +164,11 @@ impl Stage {
         tags.insert(key.into(), value.into());
     }
 
-    pub(crate) fn fail(&self, operation: &str, target: &str, mode: FaultMode, times: Option<u32>) {
-        self.world.state().faults.push(Fault {
+    pub(crate) fn fail(&self, operation: &str, target: &str, fault: Fault, times: Option<u32>) {
+        self.world.state().faults.push(ScriptedFault {
             operation: operation.into(),
             target: target.into(),
-            mode,
+            fault,
             times,
         });
     }

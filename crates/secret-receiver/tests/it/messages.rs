@@ -4,11 +4,12 @@ use crate::stage::{
     CLIENT_ID, EXPIRES, Ending, NEW, OLD, Queue, Stage, Story, at, event, new_secret,
 };
 use lwa_core::deadline::tag;
+use lwa_core::error::FunctionError;
 use lwa_core::ports::CallFailure;
 use lwa_core::rotation::queue::Payload;
 use lwa_core::rotation::tags::NEW_SECRET_PENDING;
 use lwa_core::vault::VaultKind;
-use lwa_local::FaultMode;
+use lwa_local::Fault;
 use lwa_local::lwa::{ClientSecret, OAuthClient};
 use serde_json::{Value, json};
 
@@ -145,7 +146,7 @@ async fn people_hear_of_a_hopeless_message_before_it_is_moved_away() {
     stage.fail(
         "Publish",
         "",
-        FaultMode::Before(CallFailure::Unavailable),
+        Fault::Before(CallFailure::Unavailable),
         Some(3),
     );
     let mut queue = Queue::new(stage.world.state().now);
@@ -277,7 +278,7 @@ async fn a_document_that_changes_between_two_tries_keeps_the_change() {
     stage.fail(
         "UpdateSecretVersionStage",
         "my-erp",
-        FaultMode::Before(CallFailure::Unavailable),
+        Fault::Before(CallFailure::Unavailable),
         Some(1),
     );
     let queue = stage.queue();
@@ -291,7 +292,7 @@ async fn a_document_that_changes_between_two_tries_keeps_the_change() {
         let now = world.now;
         let secret = world.secrets.get_mut("my-erp").unwrap();
         secret.versions[0].stages.clear();
-        secret.versions.push(lwa_local::world::SecretVersion {
+        secret.versions.push(lwa_local::SecretVersion {
             id: "v2".into(),
             value: format!(
                 "{{\"AppClientId\":\"{CLIENT_ID}\",\"AppClientSecret\":\"{OLD}\",\"added\":1}}"

@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lwa_core::application::{ApplicationName, Layout, Role};
-use lwa_core::audit::estate::is_current;
 use lwa_core::config::Lookup;
 use lwa_core::deadline::tag;
 use lwa_core::provenance::Provenance;
 use lwa_core::rotation::queue::Payload;
 use lwa_core::rotation::tags::NEW_SECRET_PENDING;
-use lwa_core::vault::VaultKind;
+use lwa_core::vault::ports::{has_stage, stage};
+use lwa_core::vault::{Vault, VaultKind};
 use lwa_core::{ExposeSecret, Timestamp};
 use lwa_local::log::Log;
 use lwa_local::lwa::{ClientSecret, OAuthClient};
-use lwa_local::rotation::LocalRotation;
-use lwa_local::vault::LocalVault;
-use lwa_local::world::{Fault, SecretVersion};
-use lwa_local::{FaultMode, Secret, World};
+use lwa_local::{Fault, Secret, World};
+use lwa_local::{ScriptedFault, SecretVersion};
 use secret_receiver::{Ports, Report, SecretReceiver, Settings};
 use serde_json::{Value, json};
 
@@ -67,8 +65,7 @@ impl Story {
     }
 }
 
-pub(crate) type Receiver =
-    SecretReceiver<LocalRotation, LocalVault, World, World, World, World, World>;
+pub(crate) type Receiver = SecretReceiver<World, World, World, World, World, World>;
 
 /// A world in which a new secret was just made.
 pub(crate) struct Stage {
@@ -132,8 +129,8 @@ impl Stage {
                 let name = ApplicationName::parse(root).unwrap();
                 let id = self.layout.parameter(&name, &Role::ClientId);
                 let secret_name = self.layout.parameter(&name, &Role::ClientSecret);
-                self.world.put_parameter(&id, client_id, written);
-                self.world.put_parameter(&secret_name, secret, written);
+                self.world.seed_parameter(&id, client_id, written);
+                self.world.seed_parameter(&secret_name, secret, written);
                 let mut state = self.world.state();
                 state.parameters.get_mut(&secret_name).unwrap().tags = tags;
             }
@@ -144,6 +141,7 @@ impl Stage {
                     json!(secret)
                 );
                 let secret = Secret {
+                    deleted_at: None,
                     arn: format!("arn:aws:secretsmanager:eu-west-1:1:secret:{root}-AbCdEf"),
                     key_id: None,
                     tags,
@@ -176,7 +174,7 @@ impl Stage {
                 let name = ApplicationName::parse("my-erp").unwrap();
                 let name = self.layout.parameter(&name, &Role::ClientSecret);
                 drop(state);
-                self.world.put_parameter(&name, value, now);
+                self.world.seed_parameter(&name, value, now);
             }
             VaultKind::SecretsManager => {
                 let versions = &mut state.secrets.get_mut("my-erp").unwrap().versions;
@@ -193,17 +191,16 @@ impl Stage {
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        let mut settings = Settings::from_lookup(&Lookup::new(|_| None)).unwrap();
+        let lookup = Lookup::new(|name| (name == "AWS_REGION").then(|| "eu-west-1".to_owned()));
+        let mut settings = Settings::from_lookup(&lookup).unwrap();
         settings.vault = self.vault;
-        settings.region = Some("eu-west-1".into());
         settings
     }
 
     pub(crate) fn receiver(&self) -> Receiver {
         let world = || self.world.clone();
         let ports = Ports {
-            rotation: LocalRotation::new(world(), self.vault, self.layout.clone()),
-            vault: LocalVault::new(world(), self.vault, self.layout.clone()),
+            vault: Vault::new(world(), self.vault, self.layout.clone()),
             lwa: world(),
             queue: world(),
             notifier: world(),
@@ -223,11 +220,11 @@ impl Stage {
         queue
     }
 
-    pub(crate) fn fail(&self, operation: &str, target: &str, mode: FaultMode, times: Option<u32>) {
-        self.world.state().faults.push(Fault {
+    pub(crate) fn fail(&self, operation: &str, target: &str, fault: Fault, times: Option<u32>) {
+        self.world.state().faults.push(ScriptedFault {
             operation: operation.into(),
             target: target.into(),
-            mode,
+            fault,
             times,
         });
     }
@@ -302,7 +299,7 @@ impl Stage {
             }
             VaultKind::SecretsManager => {
                 let mut versions = state.secrets[root].versions.iter();
-                let current = versions.find(|version| is_current(&version.stages));
+                let current = versions.find(|version| has_stage(&version.stages, stage::CURRENT));
                 current.unwrap().id.clone()
             }
         })

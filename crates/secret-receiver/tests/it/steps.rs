@@ -4,7 +4,7 @@
 use crate::stage::{Ending, Stage, Story};
 use lwa_core::ports::CallFailure;
 use lwa_core::vault::VaultKind;
-use lwa_local::FaultMode;
+use lwa_local::Fault;
 
 const STORIES: [Story; 4] = [
     Story::Plain,
@@ -15,13 +15,13 @@ const STORIES: [Story; 4] = [
 
 const VAULTS: [VaultKind; 2] = [VaultKind::ParameterStore, VaultKind::SecretsManager];
 
-const MODES: [FaultMode; 6] = [
-    FaultMode::Before(CallFailure::Unavailable),
-    FaultMode::Before(CallFailure::Denied),
-    FaultMode::Before(CallFailure::TimedOut),
-    FaultMode::After(CallFailure::TimedOut),
-    FaultMode::After(CallFailure::Denied),
-    FaultMode::Hang,
+const MODES: [Fault; 6] = [
+    Fault::Before(CallFailure::Unavailable),
+    Fault::Before(CallFailure::Denied),
+    Fault::Before(CallFailure::TimedOut),
+    Fault::After(CallFailure::TimedOut),
+    Fault::After(CallFailure::Denied),
+    Fault::Hang,
 ];
 
 /// The calls of a story that goes well, each once.
@@ -128,10 +128,10 @@ async fn a_call_that_never_works_leaves_the_secret_in_the_vault_or_in_a_queue() 
     for vault in VAULTS {
         for (operation, target) in calls(Story::Plain, vault).await {
             for mode in [
-                FaultMode::Before(CallFailure::Denied),
-                FaultMode::Before(CallFailure::Unavailable),
-                FaultMode::After(CallFailure::TimedOut),
-                FaultMode::Hang,
+                Fault::Before(CallFailure::Denied),
+                Fault::Before(CallFailure::Unavailable),
+                Fault::After(CallFailure::TimedOut),
+                Fault::Hang,
             ] {
                 let what = format!("{vault:?} {operation} {target} {mode:?}");
                 let stage = Stage::new(Story::Plain, vault);
@@ -151,7 +151,7 @@ async fn a_call_that_never_works_leaves_the_secret_in_the_vault_or_in_a_queue() 
                 }
                 // Whoever can be told is told, and not at every try.
                 let told = stage.kinds().len();
-                let is_mute = operation == "Publish" || mode == FaultMode::Hang;
+                let is_mute = operation == "Publish" || mode == Fault::Hang;
                 assert!(
                     is_mute || (1..=20).contains(&told),
                     "told {told} times: {what}"

@@ -1,0 +1,186 @@
+//! What people read about an audit: which parts of it, and how urgent it is.
+//!
+//! [`reason`] decides whether they hear of it at all; [`wording`] has the sentences.
+
+mod reason;
+mod wording;
+
+use std::slice;
+
+use jiff::Timestamp;
+
+pub use self::reason::{Reason, reasons};
+pub use self::wording::LISTED;
+use crate::audit::findings::{Code, Finding};
+use crate::audit::tally::{ApplicationDeadline, Tally};
+use crate::audit::utc_date;
+use crate::link;
+use crate::notice::{Headline, Notice, Step};
+use crate::severity::Severity;
+use crate::urgency::deadline_severity;
+use crate::vault::VaultKind;
+use crate::wording::{count, minute, runbook_step, steps_to_rotate};
+
+/// What a digest says besides what was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// When the audit began.
+    pub now: Timestamp,
+    /// The region that was audited.
+    pub region: &'a str,
+    /// What was audited: `Parameter Store below /my-erp`.
+    pub scope: &'a str,
+    /// The team's own page.
+    pub runbook_url: Option<&'a str>,
+}
+
+/// Most bytes of lines in one message of further reminders. E-mail and default carry them both,
+/// and SNS takes 256 KiB in all, <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+const FURTHER_BYTES: usize = 60_000;
+
+/// Most kinds of findings whose remedy a digest tells.
+const REMEDIES: usize = 5;
+
+/// The digest of a finished audit.
+pub fn notice(tally: &Tally, reasons: &[Reason], context: Context<'_>) -> Notice {
+    let kind = if reasons == [Reason::Heartbeat] {
+        "audit-heartbeat"
+    } else {
+        "audit-digest"
+    };
+    let findings = tally.findings.items().iter();
+    let needs_action = findings.filter(|finding| finding.severity > Severity::Info);
+    let listed: Vec<&Finding> = needs_action.take(LISTED).collect();
+    let (severity, headline) = (
+        severity(tally, context.now),
+        wording::headline(tally, context.now),
+    );
+    let exempt = tally.exempt.total();
+    let notice = audit_notice(severity, kind, headline, context)
+        .about(only_application(tally, &listed))
+        .say(wording::lead(tally, reasons))
+        .fact("Applications", tally.applications.to_string())
+        .fact("Credentials", tally.credentials.to_string())
+        .fact("Findings", wording::all_counts(tally))
+        .fact("Exempt", (exempt > 0).then(|| count(exempt, "finding")))
+        .steps(steps(tally, &listed, context));
+    let lists = wording::lists(tally, &listed, context.now).into_iter();
+    Notice {
+        missing: wording::missing(tally),
+        ..lists.fold(notice, |notice, (title, lines)| notice.list(title, lines))
+    }
+}
+
+/// The reminders that a digest has no room for, in as many messages as it takes.
+pub fn further_reminders(rows: &[ApplicationDeadline], context: Context<'_>) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let mut rows = rows.iter().peekable();
+    while rows.peek().is_some() {
+        let (mut lines, mut bytes, mut gravest) = (Vec::new(), 0, Severity::Info);
+        while bytes <= FURTHER_BYTES
+            && let Some(row) = rows.next()
+        {
+            let line = wording::deadline_line(row, context.now, true);
+            bytes += line.len();
+            lines.push(line);
+            gravest = gravest.max(urgency(row, context.now).unwrap_or(Severity::Info));
+        }
+        notices.push(further(lines, gravest, context));
+    }
+    notices
+}
+
+fn further(lines: Vec<String>, severity: Severity, context: Context<'_>) -> Notice {
+    let some = count(lines.len() as u64, "further client secret");
+    let headline = Headline::new("", some, " to rotate");
+    let remedy = Code::Lwa002.explanation().remedy;
+    audit_notice(severity, "audit-reminders", headline, context)
+        .say(["The digest of the daily audit has no room for them."])
+        .list(wording::TO_ROTATE, lines)
+        .steps([Step::at(remedy, link::DEVELOPER_CONSOLE)])
+        .steps(runbook_step(context.runbook_url))
+}
+
+fn audit_notice(
+    severity: Severity,
+    kind: &'static str,
+    headline: Headline,
+    context: Context<'_>,
+) -> Notice {
+    let origin = format!(
+        "Audit of {} in {}: {}. It reads metadata only, never a value.",
+        minute(context.now),
+        context.region,
+        context.scope
+    );
+    let id = format!("lwa-audit-{}", utc_date(context.now));
+    Notice::new(severity, kind, headline, origin).id(Some(id))
+}
+
+/// The gravest of what the digest tells. An audit that saw nothing is the gravest of all.
+fn severity(tally: &Tally, now: Timestamp) -> Severity {
+    let rows = tally.reminders.items().iter();
+    let partial = match (tally.is_partial(), tally.credentials) {
+        (false, _) => Severity::Info,
+        (true, 0) => Severity::Critical,
+        (true, _) => Severity::Warning,
+    };
+    let reminders = rows.filter_map(|row| urgency(row, now));
+    reminders.chain(tally.worst()).fold(partial, Severity::max)
+}
+
+fn urgency(row: &ApplicationDeadline, now: Timestamp) -> Option<Severity> {
+    row.deadline
+        .map(|deadline| deadline_severity(&deadline, now))
+}
+
+fn steps(tally: &Tally, listed: &[&Finding], context: Context<'_>) -> Vec<Step> {
+    let is_about_deadlines = |finding: &&Finding| finding.code.follows_reminder_days();
+    // One application to rotate: every step with its link.
+    if let [row] = tally.reminders.items()
+        && tally.reminders.total() == 1
+        && row.vault == VaultKind::ParameterStore
+        && listed.iter().all(is_about_deadlines)
+    {
+        let page = |_: &_| link::parameter(context.region, &row.credential);
+        return steps_to_rotate(slice::from_ref(&row.application), page, context.runbook_url);
+    }
+    let mut codes: Vec<Code> = Vec::new();
+    let reminders = (tally.reminders.total() > 0).then_some(Code::Lwa002);
+    let found = listed.iter().map(|finding| match finding.code {
+        // One remedy serves both codes of the deadline.
+        Code::Lwa001 => Code::Lwa002,
+        code => code,
+    });
+    for code in reminders.into_iter().chain(found) {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    let mut steps: Vec<Step> = codes
+        .into_iter()
+        .take(REMEDIES)
+        .map(wording::remedy)
+        .collect();
+    if tally.is_partial() {
+        steps.push(Step::new(
+            "Look into the auditor's log for what was not seen, and mend its permissions or run \
+             it again.",
+        ));
+    }
+    if !steps.is_empty() {
+        steps.extend(runbook_step(context.runbook_url));
+    }
+    steps
+}
+
+/// The one application that a message is about, if it is about one.
+fn only_application(tally: &Tally, listed: &[&Finding]) -> Option<String> {
+    if tally.reminders.omitted() > 0 || tally.is_partial() {
+        return None;
+    }
+    let due = tally.reminders.items().iter().map(|row| &row.application);
+    let mut all = due.chain(listed.iter().map(|finding| &finding.application));
+    let first = all.next()?;
+    all.all(|other| other == first).then(|| first.to_string())
+}

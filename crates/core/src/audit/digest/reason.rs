@@ -1,0 +1,49 @@
+//! Whether people hear of an audit.
+
+use jiff::Timestamp;
+
+use crate::audit::tally::Tally;
+use crate::audit::{Rules, utc_date};
+
+/// Why a digest goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A reminder day of at least one application, or its deadline has passed.
+    ReminderDay,
+    /// A finding at or above the configured severity.
+    Finding,
+    /// An exemption ended yesterday.
+    ExemptionEnded,
+    /// Part of the estate was not seen.
+    Partial,
+    /// The weekly sign of life.
+    Heartbeat,
+}
+
+impl Reason {
+    /// A stable word for the response.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReminderDay => "reminder-day",
+            Self::Finding => "finding",
+            Self::ExemptionEnded => "exemption-ended",
+            Self::Partial => "partial",
+            Self::Heartbeat => "heartbeat",
+        }
+    }
+}
+
+/// Why a digest goes out today; nothing when it does not.
+pub fn reasons(tally: &Tally, rules: &Rules, now: Timestamp) -> Vec<Reason> {
+    let heartbeat = rules.heartbeat == Some(utc_date(now).weekday());
+    [
+        (tally.reminders.total() > 0, Reason::ReminderDay),
+        (tally.alarming > 0, Reason::Finding),
+        (tally.ended_exemptions.total() > 0, Reason::ExemptionEnded),
+        (tally.is_partial(), Reason::Partial),
+        (heartbeat, Reason::Heartbeat),
+    ]
+    .into_iter()
+    .filter_map(|(holds, reason)| holds.then_some(reason))
+    .collect()
+}

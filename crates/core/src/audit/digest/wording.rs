@@ -1,0 +1,262 @@
+//! The sentences and lines of a digest.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::reason::Reason;
+use crate::audit::findings::{Code, Exemption, Finding};
+use crate::audit::tally::{ApplicationDeadline, NotSeen, Tally, Top};
+use crate::audit::top::Ranked;
+use crate::link;
+use crate::notice::{Headline, Step};
+use crate::severity::Severity;
+use crate::text::{after, when};
+use crate::vault::VaultKind;
+use crate::wording::{count, day, days, first, remaining};
+
+/// Most findings that a digest lists; the report has all. Of client secrets to rotate it lists as
+/// many, and [`further_reminders`](super::further_reminders) the others.
+pub const LISTED: usize = 40;
+
+/// Most applications that a digest lists with their deadlines, and most exempt findings.
+const NEXT: usize = 10;
+
+/// The title of the list of reminders.
+pub(super) const TO_ROTATE: &str = "Client secrets to rotate";
+
+/// The most urgent thing.
+pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
+    let missed = tally.not_seen.items().first();
+    let missed = missed.map_or("", |missed| &missed.what);
+    if tally.is_partial() && tally.credentials == 0 {
+        return Headline::new("Audit saw nothing: ", missed, "");
+    }
+    let partial = when(tally.is_partial(), "Audit incomplete; ");
+    if let Some(row) = tally.reminders.items().first()
+        && let Some(deadline) = row.deadline
+    {
+        let others = match tally.reminders.total() - 1 {
+            0 => String::new(),
+            others => format!(", and {others} more to rotate"),
+        };
+        let verb = match deadline.days_left(now) {
+            _ if deadline.has_passed(now) => "deadline ",
+            0 => "",
+            _ => "has ",
+        };
+        let left = remaining(&deadline, now);
+        let after = format!(": client secret {verb}{left}{others}");
+        return Headline::new(partial, row.application.as_str(), after);
+    }
+    if tally.worst() > Some(Severity::Info) {
+        let after = format!(" in {}", count(tally.applications, "application"));
+        return Headline::new(partial, counts(tally), after);
+    }
+    if tally.ended_exemptions.total() > 0 {
+        let ended = count(tally.ended_exemptions.total(), "exemption");
+        return Headline::new(partial, ended, " ended yesterday");
+    }
+    if tally.is_partial() {
+        return Headline::new("Audit incomplete; not seen: ", missed, "");
+    }
+    let well = match tally.applications {
+        0 => return Headline::new("The audit found no application", "", ""),
+        1 => "The one application is well".to_owned(),
+        applications => format!("All {applications} applications are well"),
+    };
+    let rows = tally.deadlines.items().iter();
+    let mut ahead = rows.filter_map(|row| Some((row, row.days_left.filter(|left| *left >= 0)?)));
+    match ahead.next() {
+        Some((row, left)) => Headline::new(
+            format!("{well}; next deadline: "),
+            row.application.as_str(),
+            format!(" in {}", days(left)),
+        ),
+        None => Headline::new(well, "", ""),
+    }
+}
+
+/// What follows the headline.
+pub(super) fn lead(tally: &Tally, reasons: &[Reason]) -> Vec<String> {
+    let is_well = tally.worst() <= Some(Severity::Info);
+    if reasons == [Reason::Heartbeat] && is_well {
+        let (action, why) = match tally.applications {
+            0 => (
+                "Check LWA_PARAMETER_PREFIX and LWA_VAULT.",
+                "The audit runs and reaches you.",
+            ),
+            _ => (
+                "There is nothing to do.",
+                "This message comes once a week, so that you notice when the audit stops.",
+            ),
+        };
+        return vec![action.to_owned(), why.to_owned()];
+    }
+    let (reminders, ended) = (tally.reminders.total(), tally.ended_exemptions.total());
+    let because = reasons.iter().map(|reason| match reason {
+        Reason::ReminderDay => format!("{} due for a reminder", count(reminders, "client secret")),
+        Reason::Finding => format!("{} to look into", count(tally.alarming, "finding")),
+        Reason::ExemptionEnded => format!("{} ended yesterday", count(ended, "exemption")),
+        Reason::Partial => "part of the estate was not seen".to_owned(),
+        Reason::Heartbeat => "the weekly sign of life is due".to_owned(),
+    });
+    let because = because.collect::<Vec<_>>().join("; ");
+    let findings = (reminders > 0 && !is_well).then(|| {
+        let applications = count(tally.applications, "application");
+        format!("Findings: {} in {applications}.", counts(tally))
+    });
+    let reports =
+        format!("The daily audit of your Selling Partner API credentials reports: {because}.");
+    findings.into_iter().chain([reports]).collect()
+}
+
+/// `1 critical, 2 warnings`.
+fn counts(tally: &Tally) -> String {
+    let warnings = count(tally.count(Severity::Warning), "warning");
+    match [Severity::Critical, Severity::Warning].map(|severity| tally.count(severity)) {
+        [0, 0] => "none critical, no warnings".to_owned(),
+        [0, _] => warnings,
+        [critical, 0] => format!("{critical} critical"),
+        [critical, _] => format!("{critical} critical, {warnings}"),
+    }
+}
+
+/// `1 critical, 2 warnings, 3 info`.
+pub(super) fn all_counts(tally: &Tally) -> String {
+    match tally.count(Severity::Info) {
+        0 => counts(tally),
+        info => format!("{}, {info} info", counts(tally)),
+    }
+}
+
+/// The lists of a digest with their titles; empty ones are left out later.
+pub(super) fn lists(
+    tally: &Tally,
+    listed: &[&Finding],
+    now: Timestamp,
+) -> Vec<(String, Vec<String>)> {
+    let mut reminders = lines(&tally.reminders, LISTED, |row| {
+        deadline_line(row, now, true)
+    });
+    if tally.reminders.total() > LISTED as u64
+        && let Some(rest) = reminders.last_mut()
+    {
+        rest.push_str(", in messages of their own");
+    }
+    let ended = lines(&tally.ended_exemptions, LISTED, |ended| {
+        format!("{}: {}", ended.credential, until(&ended.exemption))
+    });
+    let exempt = lines(&tally.exempt, NEXT, |finding| {
+        let until = after(": ", finding.exemption.as_ref().map(until));
+        format!("{} {}{until}", finding.code, finding.credential)
+    });
+    let is_ahead = |row: &&ApplicationDeadline| row.deadline.is_some_and(|d| !d.has_passed(now));
+    let next = tally.deadlines.items().iter().filter(is_ahead).take(NEXT);
+    let next = next.map(|row| deadline_line(row, now, false)).collect();
+    let rest = if listed.is_empty() {
+        "Worth knowing"
+    } else {
+        "Not listed here"
+    };
+    let mut lists = vec![
+        (TO_ROTATE.to_owned(), reminders),
+        ("Exemptions that ended yesterday".to_owned(), ended),
+    ];
+    lists.extend(by_owner(listed));
+    lists.extend([
+        (rest.to_owned(), remainder(tally, listed)),
+        ("Exempt".to_owned(), exempt),
+        ("Next deadlines".to_owned(), next),
+    ]);
+    lists
+}
+
+/// `until 2026-12-31 (moves to another account)`.
+fn until(exemption: &Exemption) -> String {
+    format!("until {} ({})", exemption.until, exemption.reason)
+}
+
+/// The findings under their owners, in the order of their worst finding; those without an owner
+/// come last.
+fn by_owner(listed: &[&Finding]) -> Vec<(String, Vec<String>)> {
+    let mut owners: Vec<Option<&str>> = Vec::new();
+    for finding in listed {
+        let owner = finding.owner.as_deref();
+        if !owners.contains(&owner) {
+            owners.push(owner);
+        }
+    }
+    owners.sort_by_key(Option::is_none);
+    let section = |owner: &Option<&str>| {
+        let title = match owner {
+            Some(owner) => format!("Findings for {owner}"),
+            None if owners.len() == 1 => "Findings".to_owned(),
+            None => "Findings without an owner".to_owned(),
+        };
+        let theirs = listed
+            .iter()
+            .filter(|finding| finding.owner.as_deref() == *owner);
+        (title, theirs.map(|finding| finding_line(finding)).collect())
+    };
+    owners.iter().map(section).collect()
+}
+
+fn finding_line(finding: &Finding) -> String {
+    let vault = when(
+        finding.vault == VaultKind::SecretsManager,
+        " (Secrets Manager)",
+    );
+    let (severity, code) = (finding.severity.label(), finding.code);
+    format!(
+        "{severity} {code} {}{vault}: {}",
+        finding.credential, finding.detail
+    )
+}
+
+/// What the lists leave out, by code.
+fn remainder(tally: &Tally, listed: &[&Finding]) -> Vec<String> {
+    let mut left: BTreeMap<Code, u64> = tally.by_code.clone();
+    for finding in listed {
+        if let Some(count) = left.get_mut(&finding.code) {
+            *count = count.saturating_sub(1);
+        }
+    }
+    left.into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(code, count)| format!("{code} {}: {count}", code.explanation().title))
+        .collect()
+}
+
+/// `my-erp: 2026-10-28, 7 days left, owner team-b`.
+pub(super) fn deadline_line(row: &ApplicationDeadline, now: Timestamp, with_owner: bool) -> String {
+    let Some(deadline) = row.deadline else {
+        return format!("{}: unknown", row.application);
+    };
+    let day = day(&deadline, now);
+    let estimated = when(deadline.basis.is_estimate(), " (estimated)");
+    let exempt = when(row.exemption.is_some(), " (exempt)");
+    let owner = after(", owner ", row.owner.as_ref().filter(|_| with_owner));
+    format!("{}: {day}{estimated}{exempt}{owner}", row.application)
+}
+
+pub(super) fn remedy(code: Code) -> Step {
+    let remedy = code.explanation().remedy;
+    match code {
+        Code::Lwa002 => Step::at(format!("Deadlines: {remedy}"), link::DEVELOPER_CONSOLE),
+        code => Step::new(format!("{code}: {remedy}")),
+    }
+}
+
+/// What was not seen, and tags that could not be used.
+pub(super) fn missing(tally: &Tally) -> Vec<String> {
+    let not_seen = |missed: &NotSeen| format!("{}: {}", missed.what, missed.why);
+    let mut missing = lines(&tally.not_seen, usize::MAX, not_seen);
+    missing.extend(lines(&tally.notes, usize::MAX, Clone::clone));
+    missing
+}
+
+/// A line for each of the first, and how many are left out.
+fn lines<T: Ranked>(top: &Top<T>, limit: usize, line: impl Fn(&T) -> String) -> Vec<String> {
+    first(top.items().iter().map(line), limit, top.total())
+}

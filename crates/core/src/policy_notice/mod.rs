@@ -1,0 +1,97 @@
+//! From an event and what was looked up about its parameter to a notice for people.
+//!
+//! Here is decided which notice an event gets, how urgent it is and what it lacks;
+//! [`parameter`] gathers what is known, [`wording`] says it.
+
+mod parameter;
+mod wording;
+
+use self::parameter::Parameter;
+pub use self::parameter::{Context, Lookups};
+use crate::application::Role;
+use crate::event::{
+    ActionStatus, ChangeOperation, Event, EventKind, ParameterChange, PolicyAction, PolicyType,
+    RotationOutcome,
+};
+use crate::notice::Notice;
+use crate::severity::Severity;
+use crate::urgency::deadline_severity;
+
+/// The parameter that an event is about, if it is about one.
+pub fn parameter_name(event: &Event) -> Option<&str> {
+    match &event.kind {
+        EventKind::PolicyAction(action) => Some(&action.parameter_name),
+        EventKind::ParameterChange(change) => Some(&change.parameter_name),
+        EventKind::SecretRotation(_) | EventKind::Other => None,
+    }
+}
+
+/// The notice for an event. `lookups` is none where nothing was looked up.
+pub fn notice(event: &Event, lookups: Option<&Lookups>, context: Context<'_>) -> Notice {
+    let parameter = |name| Parameter::new(event, name, lookups, context);
+    match &event.kind {
+        EventKind::PolicyAction(action) => policy_action(parameter(&action.parameter_name), action),
+        EventKind::ParameterChange(change) => {
+            parameter_change(parameter(&change.parameter_name), change)
+        }
+        EventKind::SecretRotation(rotation) => {
+            let severity = match rotation.outcome {
+                RotationOutcome::Succeeded => Severity::Info,
+                RotationOutcome::Failed => Severity::Critical,
+                RotationOutcome::Abandoned => Severity::Warning,
+            };
+            wording::secret_rotation(event, rotation, severity, context)
+        }
+        EventKind::Other => wording::unrecognised(event),
+    }
+}
+
+fn policy_action(mut parameter: Parameter<'_>, action: &PolicyAction) -> Notice {
+    match &action.policy_type {
+        _ if action.status == ActionStatus::Failure => {
+            let severity = urgency(&parameter).unwrap_or(Severity::Warning);
+            wording::policy_failed(&parameter, severity.max(Severity::Warning), action)
+        }
+        PolicyType::NoChangeNotification if parameter.is_client_secret() => {
+            parameter.assume_deadline(action);
+            let severity = urgency(&parameter).unwrap_or(Severity::Warning);
+            wording::secret_unchanged(&parameter, severity, action)
+        }
+        PolicyType::NoChangeNotification if parameter.place.is_some() => {
+            let is_client_id = parameter.role() == Some(&Role::ClientId);
+            wording::needs_no_rotation(&parameter, is_client_id)
+        }
+        PolicyType::ExpirationNotification => wording::expiration_announced(&parameter, action),
+        PolicyType::Expiration => gone(parameter, true),
+        _ => wording::policy_acted(&parameter, action),
+    }
+}
+
+fn parameter_change(parameter: Parameter<'_>, change: &ParameterChange) -> Notice {
+    match &change.operation {
+        ChangeOperation::Delete => gone(parameter, false),
+        ChangeOperation::Update if parameter.is_client_secret() => {
+            // An estimate counts from this very update, so it is no cause for concern.
+            let reported = parameter.tags.expires_at.and(urgency(&parameter));
+            wording::secret_updated(&parameter, reported.unwrap_or(Severity::Info))
+        }
+        operation => wording::parameter_changed(&parameter, operation),
+    }
+}
+
+/// A parameter that was deleted. That its metadata cannot be read any more is no omission.
+fn gone(mut parameter: Parameter<'_>, is_expired: bool) -> Notice {
+    parameter.missing.clear();
+    let severity = if parameter.place.is_some() {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    wording::gone(&parameter, severity, is_expired)
+}
+
+/// How urgent the parameter's deadline is, if it has one.
+fn urgency(parameter: &Parameter<'_>) -> Option<Severity> {
+    let deadline = parameter.deadline.as_ref()?;
+    Some(deadline_severity(deadline, parameter.context.now))
+}

@@ -1,0 +1,176 @@
+//! What people read about a new secret.
+
+use jiff::Timestamp;
+
+use super::context::Context;
+use crate::application::ApplicationName;
+use crate::deadline::{Basis, Deadline};
+use crate::lwa::LwaError;
+use crate::notice::{Notice, Step};
+use crate::rotation::notification::NewSecret;
+use crate::severity::Severity::{Critical, Info, Warning};
+use crate::{link, wording};
+
+/// How most of these headlines begin.
+const NEW: &str = "New client secret of ";
+
+/// A new secret is stored, and LWA accepts it.
+pub fn secret_stored(
+    context: Context<'_>,
+    names: &[ApplicationName],
+    new: &NewSecret,
+    old_ends: Timestamp,
+) -> Notice {
+    let after = format!(
+        " is stored and works until {}",
+        wording::date(new.expires_at)
+    );
+    let copies = format!(
+        "Services that read the vault use it from now on. Programs that keep their own copy must \
+         read it again before {}.",
+        wording::minute(old_ends)
+    );
+    let notice = context
+        .notice(Info, "secret-stored", names, NEW, &after)
+        .say(["Login with Amazon accepts it.", "There is nothing to do."])
+        .paragraph("What that means", copies);
+    with_dates(notice, context, new, old_ends)
+}
+
+/// A new secret is stored although LWA has not accepted it.
+pub fn secret_stored_unverified(
+    context: Context<'_>,
+    names: &[ApplicationName],
+    new: &NewSecret,
+    old_ends: Timestamp,
+    refusal: &LwaError,
+) -> Notice {
+    let after = " is stored, but Amazon has not accepted it";
+    let name = names.first().map_or("NAME", ApplicationName::as_str);
+    let check = format!("Check it: lwa token --application {name}. If it works, you are done.");
+    let notice = context
+        .notice(Critical, "secret-stored-unverified", names, NEW, after)
+        .say(["Check it now: lwa token."])
+        .say([format!(
+            "The old one ends on {}.",
+            wording::minute(old_ends)
+        )])
+        .steps([Step::new(check)])
+        .steps(context.steps_to_rotate(names));
+    with_dates(notice, context, new, old_ends).fact("Answer", refusal.to_string())
+}
+
+/// A new secret waits until LWA knows it, or answers at all.
+pub fn secret_waiting(
+    context: Context<'_>,
+    names: &[ApplicationName],
+    new: &NewSecret,
+    old_ends: Timestamp,
+    refusal: &LwaError,
+    is_first: bool,
+) -> Notice {
+    let severity = if is_first { Info } else { Warning };
+    let after = " has arrived, but Amazon does not accept it yet";
+    let next = "A new secret takes a while to spread within Amazon, usually minutes. If Login \
+                with Amazon has not accepted it 24 hours before the old one ends, \
+                secret-receiver stores it all the same and sends a critical message.";
+    let notice = context
+        .notice(severity, "secret-waiting", names, NEW, after)
+        .say([works_until("old", old_ends)])
+        .say(["secret-receiver tries the new one every 15 minutes."])
+        .paragraph("What happens next", next);
+    with_dates(notice, context, new, old_ends).fact("Answer", refusal.to_string())
+}
+
+/// A new secret waits because another value was stored since, and nothing tells which of the two
+/// is newer.
+pub fn secret_contested(
+    context: Context<'_>,
+    names: &[ApplicationName],
+    new: &NewSecret,
+    since: Option<Timestamp>,
+    older_ends: Timestamp,
+) -> Notice {
+    let (before, after) = ("Two client secrets of ", ": which is newer?");
+    let next = "With AUTO_ROTATE the next daily run asks Amazon for another secret, which is \
+                newer than both. Until then the one that arrived waits in its queue. It is \
+                stored when Amazon refuses what is stored and the older one has ended.";
+    let set_date = "If you stored the newest secret, set its tag lwa:secret-expires-at to the \
+                    date in the developer console:";
+    context
+        .notice(Warning, "secret-contested", names, before, after)
+        .say([works_until("older", older_ends)])
+        .say([
+            "One has arrived from Amazon; the other was stored by hand after Amazon had made the \
+             first, without its dates.",
+            "The stored one stays.",
+        ])
+        .fact("It was made", new.event_time.map(wording::minute))
+        .fact("Stored one came", since.map(wording::minute))
+        .fact("Older one ends", wording::minute(older_ends))
+        .paragraph("What happens next", next)
+        .steps([
+            Step::at(set_date, link::DEVELOPER_CONSOLE),
+            Step::new("In doubt, rotate once more with `lwa rotate`."),
+        ])
+}
+
+/// A secret that is older than the newest known one was not stored.
+pub fn secret_stale(
+    context: Context<'_>,
+    names: &[ApplicationName],
+    new: &NewSecret,
+    newest_ends: Timestamp,
+) -> Notice {
+    let after = " dropped: a newer one is known";
+    let check = "If the stored one was entered by hand, check that it works and that its tag \
+                 lwa:secret-expires-at is right:";
+    let page = names.first().map(|name| context.page(name));
+    context
+        .notice(Warning, "secret-stale", names, "Client secret of ", after)
+        .fact("It ends", wording::minute(new.expires_at))
+        .fact("Newest ends", wording::minute(newest_ends))
+        .fact("Issued", new.event_time.map(wording::minute))
+        .steps(page.map(|page| Step::at(check, page)))
+}
+
+/// A new secret could not be stored yet; the message stays in the queue.
+pub fn secret_not_stored(
+    context: Context<'_>,
+    names: &[ApplicationName],
+    old_ends: Option<Timestamp>,
+    cause: &str,
+) -> Notice {
+    let after = " cannot be stored";
+    let remove = "Remove the cause. Nothing else is needed: the next try stores it. After a week \
+                  the message goes to the dead-letter queue, which keeps it until 14 days after \
+                  it was sent.";
+    context
+        .notice(Critical, "secret-not-stored", names, NEW, after)
+        .say(old_ends.map(|ends| works_until("old", ends)))
+        .say(["The message is safe in its queue; secret-receiver tries again every 15 minutes."])
+        .fact("Cause", cause.to_owned())
+        .fact("Old one ends", old_ends.map(wording::minute))
+        .steps([Step::new(remove)])
+        .steps(context.runbook())
+}
+
+fn works_until(which: &str, ends: Timestamp) -> String {
+    format!("The {which} one works until {}.", wording::date(ends))
+}
+
+fn with_dates(
+    notice: Notice,
+    context: Context<'_>,
+    new: &NewSecret,
+    old_ends: Timestamp,
+) -> Notice {
+    let deadline = Deadline {
+        at: new.expires_at,
+        basis: Basis::Reported,
+    };
+    notice
+        .fact("Deadline", context.deadline(Some(&deadline)))
+        .fact("Old one ends", wording::minute(old_ends))
+        .fact("Issued", new.event_time.map(wording::minute))
+}

@@ -1,0 +1,97 @@
+//! Credentials as they are stored.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::application::{Role, SellerId};
+
+/// Credentials of one application by their role.
+pub type CredentialValues = BTreeMap<Role, SecretString>;
+
+/// One stored version of a client secret: a number in Parameter Store, a version id in Secrets
+/// Manager.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SecretVersion(String);
+
+impl SecretVersion {
+    /// Wraps what the vault calls the version.
+    pub fn new(version: impl Into<String>) -> Self {
+        Self(version.into())
+    }
+
+    /// The version as the vault spells it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A client secret as stored.
+#[derive(Debug, Clone)]
+pub struct StoredSecret {
+    /// The secret.
+    pub value: SecretString,
+    /// Which version it is.
+    pub version: SecretVersion,
+    /// When this version was written.
+    pub written_at: Option<Timestamp>,
+}
+
+impl StoredSecret {
+    /// Whether both versions hold the same secret: writing a value once more makes a new version
+    /// of the same secret.
+    pub fn has_same_value(&self, other: &Self) -> bool {
+        is_same_secret(&self.value, &other.value)
+    }
+}
+
+/// Whether two stored or typed values are the same secret. White space around either does not
+/// count: readers of the vault drop it.
+///
+/// This is the one place where secrets are compared.
+pub fn is_same_secret(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret().trim() == other.expose_secret().trim()
+}
+
+/// What one exchange needs.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The client id; not a secret.
+    pub client_id: String,
+    /// The current client secret.
+    pub client_secret: StoredSecret,
+    /// The refresh token that was asked for.
+    pub refresh_token: Option<SecretString>,
+}
+
+/// Whose refresh token to read along.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RefreshTokenOf {
+    /// None: a `client_credentials` grant needs none, and what is not needed is not decrypted.
+    Nobody,
+    /// The application's own account.
+    Application,
+    /// One seller.
+    Seller(SellerId),
+}
+
+impl RefreshTokenOf {
+    /// The role of the refresh token; none when none is read.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::Nobody => None,
+            Self::Application => Some(Role::RefreshToken { seller: None }),
+            Self::Seller(seller) => Some(Role::RefreshToken {
+                seller: Some(seller.clone()),
+            }),
+        }
+    }
+}

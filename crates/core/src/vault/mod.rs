@@ -1,0 +1,173 @@
+//! Credentials where they live.
+//!
+//! [`ports`] has one method for each call to AWS. What takes more than one call is a procedure of
+//! [`Vault`], written once for each service ([`parameter_store`], [`secrets_manager`]) over those
+//! ports: the functions, the command, replay, the simulation and the tests all run it.
+
+mod credentials;
+pub mod document;
+mod error;
+mod kind;
+pub mod parameter_store;
+pub mod ports;
+pub mod secrets_manager;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::application::{ApplicationName, Layout};
+use crate::ports::CallError;
+
+pub use credentials::{
+    CredentialValues, Credentials, RefreshTokenOf, SecretVersion, StoredSecret, is_same_secret,
+};
+pub use error::{StoreError, VaultError};
+pub use kind::{KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS, VaultKind};
+use parameter_store::ParameterStore;
+use ports::{NewTag, ReadMetadata, ReadValues, Tags, WriteTags, WriteValues};
+use secrets_manager::SecretsManager;
+
+/// How many versions to look back for another value. A value may be written again a few times,
+/// by a deployment for example, but a version older than that is no longer in its overlap.
+const MAX_VERSIONS_BACK: usize = 5;
+
+/// The credentials of an account in the vault that the configuration chooses.
+#[derive(Debug, Clone)]
+pub struct Vault<A> {
+    account: A,
+    kind: VaultKind,
+    layout: Layout,
+}
+
+/// An application that a vault holds a client secret of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredApplication {
+    /// Its name.
+    pub name: ApplicationName,
+    /// Its client id, not a secret, without white space around it; none when it is missing.
+    pub client_id: Option<String>,
+    /// Which version of the client secret is stored; none where that is not known.
+    pub version: Option<SecretVersion>,
+    /// When it was written. Writing the same value again counts too.
+    pub written_at: Option<Timestamp>,
+}
+
+impl<A> Vault<A> {
+    /// The vault of a kind in an account, with credentials named as in `layout`.
+    pub const fn new(account: A, kind: VaultKind, layout: Layout) -> Self {
+        Self {
+            account,
+            kind,
+            layout,
+        }
+    }
+
+    const fn parameter_store(&self) -> ParameterStore<'_, A> {
+        ParameterStore {
+            account: &self.account,
+            layout: &self.layout,
+        }
+    }
+
+    const fn secrets_manager(&self) -> SecretsManager<'_, A> {
+        SecretsManager {
+            account: &self.account,
+            layout: &self.layout,
+        }
+    }
+}
+
+/// Runs a procedure in the service that the vault is.
+macro_rules! in_service {
+    ($vault:ident.$procedure:ident($($argument:expr),*)) => {
+        match $vault.kind {
+            VaultKind::ParameterStore => $vault.parameter_store().$procedure($($argument),*).await,
+            VaultKind::SecretsManager => $vault.secrets_manager().$procedure($($argument),*).await,
+        }
+    };
+}
+
+impl<A: ReadMetadata + ReadValues> Vault<A> {
+    /// The current credentials of an application, in one call.
+    pub async fn read(
+        &self,
+        application: &ApplicationName,
+        refresh_token: &RefreshTokenOf,
+    ) -> Result<Credentials, VaultError> {
+        in_service!(self.read(application, refresh_token))
+    }
+
+    /// The client secret of a version; none where that is not kept any more.
+    pub async fn read_version(
+        &self,
+        application: &ApplicationName,
+        version: &SecretVersion,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        in_service!(self.read_version(application, version))
+    }
+
+    /// Since when the value of `current` is stored, however often it was written again; none
+    /// where the versions that are kept do not tell.
+    pub async fn value_unchanged_since(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> Result<Option<Timestamp>, VaultError> {
+        in_service!(self.value_unchanged_since(application, current))
+    }
+
+    /// The client secret that was stored before `current`, if a version before it is kept whose
+    /// value differs.
+    pub async fn read_previous_secret(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> Result<Option<StoredSecret>, VaultError> {
+        in_service!(self.read_previous_secret(application, current))
+    }
+
+    /// Every application below the configured prefixes, in the order of their names. Client ids
+    /// are decrypted for it; client secrets only where they share a document with them.
+    pub async fn applications(&self) -> Result<Vec<StoredApplication>, VaultError> {
+        in_service!(self.applications())
+    }
+
+    /// All tags of an application's client secret, as they are now.
+    pub async fn tags(&self, application: &ApplicationName) -> Result<Tags, CallError> {
+        in_service!(self.tags(application))
+    }
+}
+
+impl<A: WriteTags> Vault<A> {
+    /// Adds tags to an application's client secret, or gives them other values; others stay.
+    pub async fn write_tags(
+        &self,
+        application: &ApplicationName,
+        tags: &[NewTag],
+    ) -> Result<(), CallError> {
+        in_service!(self.write_tags(application, tags))
+    }
+
+    /// Removes tags from an application's client secret. A tag that is not there does not matter.
+    pub async fn remove_tags(
+        &self,
+        application: &ApplicationName,
+        keys: &[&'static str],
+    ) -> Result<(), CallError> {
+        in_service!(self.remove_tags(application, keys))
+    }
+}
+
+impl<A: ReadMetadata + ReadValues + WriteValues> Vault<A> {
+    /// Makes `secret` the current client secret of an application and returns its version.
+    /// Everything else that is stored stays as it is. Doing it again with the same
+    /// `notification` is idempotent.
+    pub async fn store(
+        &self,
+        application: &ApplicationName,
+        secret: &SecretString,
+        notification: &str,
+    ) -> Result<SecretVersion, StoreError> {
+        in_service!(self.store(application, secret, notification))
+    }
+}

@@ -1,0 +1,321 @@
+//! The days themselves: what happens when, and what is checked after each step.
+
+mod estate;
+mod event_queue;
+mod invariants;
+mod invocation;
+mod outages;
+mod parameter_events;
+mod people;
+mod queues;
+mod schedules;
+mod secrets;
+mod services;
+
+use std::collections::HashMap;
+use std::mem;
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use lwa_core::ports::Clock;
+use lwa_local::World;
+
+use self::estate::Application;
+use self::event_queue::{Event, EventQueue, Scheduled};
+use self::invariants::AuditDay;
+use self::queues::queue;
+use crate::Outcome;
+use crate::amazon::Queue;
+use crate::counts::Counts;
+use crate::fault_model::{Service, SharedFaultModel, deniable};
+use crate::faulty_ports::SharedTraffic;
+use crate::invariant::{Invariant, Violation};
+use crate::leak_detector::{FirstLeak, LeakDetector};
+use crate::platform::{Environments, Platform};
+use crate::settings::{FaultKind, Settings};
+use crate::story::{Entry, Kind, Story};
+use crate::time::{DAY, HOUR, MINUTE, START, instant};
+use crate::vault_fixture::VaultFixture;
+
+struct Year {
+    settings: Settings,
+    world: World,
+    fault_model: SharedFaultModel,
+    traffic: SharedTraffic,
+    first_leak: FirstLeak,
+    platform: Platform,
+    vault: VaultFixture,
+    environments: Environments,
+    applications: Vec<Application>,
+    by_client: HashMap<String, usize>,
+    by_name: HashMap<String, usize>,
+    event_queue: EventQueue,
+    expiry: Queue,
+    new_secrets: Queue,
+    rng: Rng,
+    now: i64,
+    rotated_seen: usize,
+    ids: u64,
+    audit: AuditDay,
+    /// The last requests that count, by client.
+    requests: HashMap<String, Timestamp>,
+    /// When people were last told to rotate, and whether that was for certain.
+    rotation_reminders: HashMap<(usize, &'static str), (i64, u64, bool)>,
+    formatted: HashMap<String, (u64, bool)>,
+    counts: Counts,
+    story: Story,
+    telling: bool,
+    violation: Option<Violation>,
+}
+
+/// The first instant of every story.
+pub(crate) fn start() -> Timestamp {
+    instant(START)
+}
+
+pub(crate) fn live(settings: &Settings, telling: bool) -> Outcome {
+    // The handlers' jitter comes from here.
+    fastrand::seed(settings.seed);
+    let first_leak = FirstLeak::default();
+    lwa_local::log::prepare();
+    tracing::subscriber::with_default(LeakDetector(first_leak.clone()), || {
+        match Year::new(settings, telling, first_leak) {
+            Ok(mut year) => year.live(),
+            Err(error) => Outcome {
+                settings: settings.clone(),
+                counts: Counts::default(),
+                violation: Some(Violation {
+                    invariant: Invariant::EveryApplicationIsAudited,
+                    at: instant(START),
+                    application: None,
+                    detail: format!("the functions cannot be configured: {error}"),
+                }),
+                story: Story::default(),
+            },
+        }
+    })
+}
+
+impl Year {
+    fn new(
+        settings: &Settings,
+        telling: bool,
+        first_leak: FirstLeak,
+    ) -> Result<Self, lwa_core::config::ConfigError> {
+        let mut rng = Rng::with_seed(settings.seed);
+        let world = World::new(instant(START));
+        let fault_model = SharedFaultModel::new(rng.fork(), settings.faults, telling);
+        world.state().fault_injector = Some(Box::new(fault_model.clone()));
+        let traffic = SharedTraffic::new(rng.fork());
+        let platform = Platform::new(&world, &traffic, settings, rng.fork())?;
+        let vault = VaultFixture::new(world.clone(), platform.layout(), settings.vault);
+        let mut year = Self {
+            settings: settings.clone(),
+            world,
+            fault_model,
+            traffic,
+            first_leak,
+            platform,
+            vault,
+            environments: Environments::default(),
+            applications: Vec::new(),
+            by_client: HashMap::new(),
+            by_name: HashMap::new(),
+            event_queue: EventQueue::default(),
+            expiry: queue("lwa-secret-expiry", 6 * MINUTE, 5, 4 * DAY),
+            new_secrets: queue("lwa-new-secret", 15 * MINUTE, 700, 8 * DAY),
+            rng,
+            now: START,
+            rotated_seen: 0,
+            ids: 0,
+            audit: AuditDay::default(),
+            requests: HashMap::new(),
+            rotation_reminders: HashMap::new(),
+            formatted: HashMap::new(),
+            counts: Counts::default(),
+            story: Story::default(),
+            telling,
+            violation: None,
+        };
+        for number in 0..settings.applications {
+            year.create(number);
+        }
+        year.plan();
+        Ok(year)
+    }
+
+    fn live(&mut self) -> Outcome {
+        let end = START + i64::from(self.settings.days) * DAY;
+        while self.violation.is_none()
+            && let Some((at, event)) = self.event_queue.next()
+        {
+            if at >= end {
+                break;
+            }
+            // An invocation that took long makes what follows late.
+            self.now = self.now.max(at);
+            self.world.set_now(instant(self.now));
+            self.handle(event);
+            self.now = self.now.max(self.world.now().as_millisecond());
+        }
+        // The last hours, in which nothing was to happen, were lived through as well.
+        let until = if self.violation.is_none() {
+            end
+        } else {
+            self.now.min(end)
+        };
+        let lived = (until - START) / DAY;
+        self.counts.application_days =
+            u64::try_from(lived).unwrap_or_default() * self.settings.applications as u64;
+        {
+            let fault_model = self.fault_model.lock();
+            self.counts.calls = fault_model.calls;
+            self.counts.faults = fault_model.injected;
+        }
+        Outcome {
+            settings: self.settings.clone(),
+            counts: self.counts,
+            violation: self.violation.take(),
+            story: mem::take(&mut self.story),
+        }
+    }
+
+    /// What is known beforehand: schedules, and how much bad luck there will be.
+    fn plan(&mut self) {
+        self.at(START + 6 * HOUR, Event::Schedule(Scheduled::Audit));
+        self.at(
+            START + 6 * HOUR + 30 * MINUTE,
+            Event::Schedule(Scheduled::Canary),
+        );
+        self.at(START + 5 * HOUR, Event::Schedule(Scheduled::Rotation));
+        self.at(START + HOUR, Event::Services);
+        if self.has(FaultKind::Outages) {
+            for service in Service::ALL {
+                let at = START + self.gap(45);
+                self.at(at, Event::Down(service));
+            }
+        }
+        if self.has(FaultKind::Denials) {
+            for operation in deniable(self.settings.vault) {
+                let at = START + self.gap(150);
+                self.at(at, Event::Deny(operation));
+            }
+        }
+        if self.has(FaultKind::People) {
+            for number in 0..self.applications.len() {
+                let at = START + self.gap(140);
+                self.at(at, Event::ManualChange(number));
+            }
+        }
+        if self.has(FaultKind::PoisonMessages) {
+            let at = START + self.gap(60);
+            self.at(at, Event::Poison);
+        }
+    }
+
+    /// Milliseconds until something that happens every so many days on average.
+    fn gap(&mut self, mean_days: i64) -> i64 {
+        self.rng.i64(HOUR..2 * mean_days * DAY)
+    }
+
+    fn has(&self, kind: FaultKind) -> bool {
+        self.settings.faults.contains(kind)
+    }
+
+    /// Whether something happens this time that happens every so many times.
+    fn once_in(&mut self, kind: FaultKind, times: u32) -> bool {
+        self.has(kind) && self.rng.u32(..times) == 0
+    }
+
+    fn at(&mut self, at: i64, event: Event) {
+        self.event_queue.plan(at, event);
+    }
+
+    fn id(&mut self) -> String {
+        self.ids += 1;
+        format!("00000000-0000-4000-8000-{:012}", self.ids)
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Schedule(scheduled) => self.schedule(scheduled),
+            Event::Invoke(Scheduled::Audit, attempt) => self.audit(attempt),
+            Event::Invoke(Scheduled::Rotation, attempt) => self.daily_rotation(attempt),
+            Event::Invoke(Scheduled::Canary, _) => self.canary(),
+            Event::Services => self.services(),
+            Event::Use(number, token) => self.use_token(number, &token),
+            Event::Poll(name) => self.poll(name),
+            Event::Arrive(name, message) => self.arrive(name, *message),
+            Event::Notice(number, secret, left) => self.notice(number, secret, left),
+            Event::Policy(number, written, after) => self.policy(number, written, after),
+            Event::Format(event, attempt) => self.format(*event, attempt),
+            Event::ManualRotation(number, secret) => self.manual_rotation(number, secret),
+            Event::ManualChange(number) => self.manual_change(number),
+            Event::PutBack(number, secret, before) => self.put_back(number, secret, before),
+            Event::StoreLate(number) => {
+                if self.applications[number].is_irreparable {
+                    self.store_by_hand(number, true);
+                }
+            }
+            Event::Down(service) => self.down(service),
+            Event::Up(service) => {
+                let mut fault_model = self.fault_model.lock();
+                fault_model.down.retain(|down| *down != service);
+            }
+            Event::Deny(operation) => self.deny(operation),
+            Event::Allow(operation) => {
+                let mut fault_model = self.fault_model.lock();
+                fault_model.denied.retain(|denied| *denied != operation);
+            }
+            Event::Alarm(name) => self.alarm(name),
+            Event::CheckAlarm(name) => self.check_alarm(name),
+            Event::Purge(name) => {
+                let queue = self.queue(name);
+                queue.dead.clear();
+                queue.alarmed = false;
+            }
+            Event::Poison => self.poison(),
+        }
+    }
+
+    fn tell(&mut self, application: Option<usize>, kind: Kind, text: impl FnOnce() -> String) {
+        self.tell_until(application, kind, None, text);
+    }
+
+    fn tell_until(
+        &mut self,
+        application: Option<usize>,
+        kind: Kind,
+        until: Option<i64>,
+        text: impl FnOnce() -> String,
+    ) {
+        if self.telling {
+            self.story.entries.push(Entry {
+                at: self.world.now(),
+                application,
+                kind,
+                text: text(),
+                until: until.map(instant),
+            });
+        }
+    }
+
+    fn violate(
+        &mut self,
+        invariant: Invariant,
+        application: Option<usize>,
+        detail: impl FnOnce() -> String,
+    ) {
+        if self.violation.is_some() {
+            return;
+        }
+        let violation = Violation {
+            invariant,
+            at: self.world.now(),
+            application,
+            detail: detail(),
+        };
+        self.tell(application, Kind::Violation, || violation.to_string());
+        self.violation = Some(violation);
+    }
+}

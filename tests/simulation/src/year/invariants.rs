@@ -1,0 +1,384 @@
+//! What must hold, checked against what the model knows.
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+
+use jiff::{SignedDuration, Timestamp};
+use lwa_core::deadline::{OVERLAP_DAYS, SECRET_LIFETIME_DAYS, tag};
+use lwa_core::message::Message;
+use serde_json::Value;
+
+use super::Year;
+use super::estate::Application;
+use super::event_queue::Event;
+use crate::amazon::About;
+use crate::fault_model::Function;
+use crate::faulty_ports::RotationRequest;
+use crate::invariant::Invariant;
+use crate::leak_detector::secret_in;
+use crate::settings::FaultKind;
+use crate::story::Kind;
+use crate::time::{DAY, HOUR, MINUTE, START, span};
+
+/// Days before a deadline on which the audit reminds, as it is configured unless set otherwise.
+const REMINDER_DAYS: [i64; 7] = [90, 60, 30, 14, 7, 3, 1];
+
+/// How long the system may take to look at what people stored before it was there.
+const FIRST_LOOK: i64 = 3 * DAY;
+
+/// What became of the audit of one day.
+#[derive(Default)]
+pub(super) struct AuditDay {
+    pub(super) day: i64,
+    pub(super) digests: Vec<String>,
+    /// How often it was tried in vain while nothing was down.
+    pub(super) fair_tries: u32,
+    pub(super) days_left: HashMap<String, i64>,
+    /// Whether an answer of this day may have been lost.
+    pub(super) is_uncertain: bool,
+}
+
+impl Year {
+    /// A secret that waits for long is lost all the same.
+    pub(super) fn check_waiting_secrets(&mut self) {
+        for number in 0..self.applications.len() {
+            let application = &self.applications[number];
+            let Some(newest) = application.issued.last() else {
+                continue;
+            };
+            let waits = application.stored + 1 < application.issued.len()
+                && newest.is_posted
+                && !self.is_left_put_back(number);
+            if waits && self.now - newest.at > 7 * DAY {
+                self.violate(Invariant::NoSecretIsLost, Some(number), || {
+                    "its newest secret is not stored after seven days".to_owned()
+                });
+            }
+        }
+    }
+
+    pub(super) fn check_for_secrets(&mut self, text: &str, what: &str) {
+        if let Some(mark) = secret_in(text) {
+            self.violate(Invariant::NoSecretIsExposed, None, || {
+                format!("{what} has `{mark}` in it")
+            });
+        }
+    }
+
+    /// People got a message.
+    pub(super) fn check_message(
+        &mut self,
+        function: Function,
+        serial: u64,
+        message: &Message,
+        is_certain: bool,
+    ) {
+        self.counts.messages += 1;
+        for text in [
+            &message.subject,
+            &message.default,
+            &message.email,
+            &message.sms,
+            &message.https,
+        ] {
+            self.check_for_secrets(text, "a message to people");
+        }
+        let number = message
+            .attributes
+            .application
+            .as_ref()
+            .and_then(|name| self.by_name.get(name))
+            .copied();
+        let kind = if message.attributes.kind == "rotation-due" {
+            Kind::Reminder
+        } else {
+            Kind::Message
+        };
+        self.tell(number, kind, || format!("people read: {}", message.subject));
+        match (function, message.attributes.kind) {
+            (Function::Auditor, _) => {
+                let body = |text: &str| {
+                    text.rsplit_once("\nAudit of")
+                        .map_or_else(String::new, |(body, _)| body.to_owned())
+                };
+                let same = self
+                    .audit
+                    .digests
+                    .iter()
+                    .any(|earlier| body(earlier) == body(&message.email));
+                if same && !self.audit.is_uncertain {
+                    self.violate(Invariant::NoReminderIsRepeated, None, || {
+                        format!("a second digest on one day: {}", message.subject)
+                    });
+                }
+                self.audit.digests.push(message.email.clone());
+            }
+            (Function::RotationRequester, "rotation-due") => {
+                let Some(number) = number else { return };
+                // A date that Amazon reports for the first time is told at once, besides the
+                // schedule's own reminder.
+                let origin = if message.email.contains("upon a notification") {
+                    "notice"
+                } else {
+                    "schedule"
+                };
+                let day = self.now.div_euclid(DAY);
+                let before = self
+                    .rotation_reminders
+                    .insert((number, origin), (day, serial, is_certain));
+                if before == Some((day, serial, true)) && is_certain {
+                    self.violate(Invariant::NoReminderIsRepeated, Some(number), || {
+                        format!("a second time on one day: {}", message.subject)
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What was told in an invocation that did not end well may be told again.
+    pub(super) fn mark_uncertain(&mut self) {
+        let day = self.now.div_euclid(DAY);
+        for (told, _, is_certain) in self.rotation_reminders.values_mut() {
+            *is_certain &= *told != day;
+        }
+    }
+
+    /// A rotation was requested.
+    pub(super) fn check_request(&mut self, request: &RotationRequest) {
+        let Some(&number) = self.by_client.get(&request.client_id) else {
+            return;
+        };
+        self.tell(Some(number), Kind::Requested, || {
+            if request.counts {
+                "the system requests a new secret".to_owned()
+            } else {
+                "the system requests a new secret, and is refused".to_owned()
+            }
+        });
+        if !self.settings.auto_rotate {
+            self.violate(Invariant::RotationsAreRequestedOnce, Some(number), || {
+                "AUTO_ROTATE is false, and a rotation was requested".to_owned()
+            });
+        }
+        if !request.counts {
+            return;
+        }
+        let before = self.requests.insert(request.client_id.clone(), request.at);
+        // Two environments' clocks may differ by four minutes.
+        let quiet = SignedDuration::from_mins(24 * 60 - 5);
+        if let Some(before) = before
+            && request.at.duration_since(before) < quiet
+        {
+            self.violate(Invariant::RotationsAreRequestedOnce, Some(number), || {
+                format!(
+                    "a second request, {} after the first",
+                    span(request.at, before)
+                )
+            });
+        }
+    }
+
+    /// A function wrote a client secret.
+    pub(super) fn check_put(&mut self, number: usize) {
+        let application = &self.applications[number];
+        let Some((current, written)) = self.vault.current(&application.name) else {
+            return;
+        };
+        let Some(secret) = application
+            .issued
+            .iter()
+            .position(|issued| issued.value == current)
+        else {
+            return;
+        };
+        let before = application.stored;
+        if secret == before {
+            return;
+        }
+        if secret < before {
+            self.violate(Invariant::NoOlderSecretIsStored, Some(number), || {
+                format!("secret {secret} replaces secret {before}")
+            });
+        }
+        let (works_from, old_ends) = {
+            let state = self.world.state();
+            let secrets = state
+                .lwa
+                .applications
+                .get(&self.applications[number].client_id)
+                .map(|client| &client.secrets);
+            (
+                secrets.and_then(|secrets| Some(secrets.get(secret)?.works_from)),
+                secrets.and_then(|secrets| secrets.get(before)?.works_until),
+            )
+        };
+        let is_unknown = works_from.is_some_and(|from| from > written);
+        let is_dying = old_ends
+            .is_some_and(|ends| ends.duration_since(written) < SignedDuration::from_hours(24 + 1));
+        if is_unknown && !is_dying {
+            self.violate(Invariant::StoredSecretsWork, Some(number), || {
+                format!("secret {secret} is stored before LWA knows it")
+            });
+        }
+        let expires_at = self.applications[number].issued[secret].expires_at;
+        self.tell_until(Some(number), Kind::Stored, Some(expires_at), || {
+            format!("secret {secret} is stored")
+        });
+        self.stored(number, secret);
+        self.written(number);
+        if self.once_in(FaultKind::People, 20) {
+            let at = self.now + self.rng.i64(MINUTE..20 * HOUR);
+            self.at(at, Event::PutBack(number, secret, before));
+        }
+    }
+
+    /// What the vault says about each deadline, worked out here once more: the instant, and
+    /// whether it was reported.
+    pub(super) fn expected_deadlines(&self) -> Vec<(i64, bool)> {
+        let lifetime = i64::from(SECRET_LIFETIME_DAYS) * DAY;
+        let believed = |application: &Application| {
+            let read = |name: &str| {
+                let read = |tags: &mut BTreeMap<String, String>| tags.get(name)?.parse().ok();
+                let at: Option<Timestamp> = self.vault.tags(&application.name, read)?;
+                at.map(Timestamp::as_millisecond)
+            };
+            let looked_at = self
+                .vault
+                .tags(&application.name, |tags| {
+                    tags.get(tag::SECRET_VERSION).cloned()
+                })
+                .flatten()
+                .unwrap_or_default();
+            let looked_at: Vec<&str> = looked_at.split(' ').collect();
+            let millisecond = |text: &str| -> Option<i64> {
+                let at: Timestamp = text.parse().ok()?;
+                Some(at.as_millisecond())
+            };
+            if let Some(at) = read(tag::SECRET_EXPIRES_AT) {
+                let is_old = looked_at
+                    .get(2)
+                    .is_some_and(|date| millisecond(date) == Some(at));
+                let version = self.vault.version(&application.name);
+                let is_looked_at = looked_at.first().copied() == version.as_deref();
+                return (at, !is_old || (is_looked_at && looked_at.len() == 3));
+            }
+            let since = read(tag::SECRET_ISSUED_AT)
+                .or_else(|| millisecond(looked_at.get(1)?))
+                .or_else(|| {
+                    let (_, written_at) = self.vault.current(&application.name)?;
+                    Some(written_at.as_millisecond())
+                });
+            (since.unwrap_or_default() + lifetime, false)
+        };
+        self.applications.iter().map(believed).collect()
+    }
+
+    /// The day on which Amazon ends the secret that is stored.
+    pub(super) fn actual_deadline(&self, number: usize) -> Option<i64> {
+        let application = &self.applications[number];
+        let state = self.world.state();
+        let client = state.lwa.applications.get(&application.client_id)?;
+        let until = client.secrets.get(application.stored)?.works_until?;
+        Some(until.as_millisecond())
+    }
+
+    pub(super) fn check_audit(&mut self, response: &Value, beliefs: &[(i64, bool)]) {
+        let partial = response["partial"].as_bool().unwrap_or_default();
+        let started: Option<Timestamp> = response["started_at"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        let now = started.map_or(self.now, Timestamp::as_millisecond);
+        let days_left = mem::take(&mut self.audit.days_left);
+        let listed = self
+            .audit
+            .digests
+            .iter()
+            .filter_map(|digest| {
+                let (_, list) = digest.split_once("Client secrets to rotate\n")?;
+                Some(list.split("\n\n").next().unwrap_or(list).to_owned())
+            })
+            .collect::<Vec<_>>();
+        // Those that the answer lists say themselves whether their date was reported.
+        let said_to_be_reported: HashMap<&str, bool> = response["next_deadlines"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|row| Some((row["application"].as_str()?, row["basis"] == "reported")))
+            .collect();
+        for (number, &(belief, reported)) in beliefs.iter().enumerate() {
+            let name = self.applications[number].name.to_string();
+            let reported = *said_to_be_reported.get(&*name).unwrap_or(&reported);
+            let left = belief.div_euclid(DAY) - now.div_euclid(DAY);
+            match days_left.get(&name) {
+                None if partial => {}
+                None => self.violate(Invariant::EveryApplicationIsAudited, Some(number), || {
+                    "the audit of the day does not say when its secret ends".to_owned()
+                }),
+                Some(&said) => self.check_deadline(number, said, reported, partial),
+            }
+            let is_due = REMINDER_DAYS.contains(&left) || now >= belief;
+            if !is_due || self.violation.is_some() {
+                continue;
+            }
+            let entry = format!("  - {name}: ");
+            if listed.iter().any(|list| list.contains(&entry)) {
+                self.counts.reminders += 1;
+                self.tell(Some(number), Kind::Reminder, || {
+                    format!("the digest reminds of {left} days")
+                });
+            } else if !partial {
+                self.violate(Invariant::EveryReminderIsSent, Some(number), || {
+                    format!("{left} days before the deadline the digest does not name it")
+                });
+            }
+        }
+    }
+
+    /// Holds what the audit says about a deadline against when Amazon really ends the secret.
+    pub(super) fn check_deadline(
+        &mut self,
+        number: usize,
+        said: i64,
+        reported: bool,
+        partial: bool,
+    ) {
+        let Some(truth) = self.actual_deadline(number) else {
+            return;
+        };
+        let today = self.now.div_euclid(DAY);
+        let left = truth.div_euclid(DAY) - today;
+        if said == left {
+            return;
+        }
+        let application = &self.applications[number];
+        let newest = application.issued.last();
+        // Until the new secret is stored, its predecessor lives for the overlap, and people
+        // have been told so.
+        let is_waited_for = application.stored + 1 < application.issued.len()
+            && newest
+                .is_some_and(|newest| self.now - newest.at < i64::from(OVERLAP_DAYS + 1) * DAY);
+        // Stored, and not dated yet: the message goes round until it is.
+        let is_half_done = self
+            .new_secrets
+            .messages
+            .iter()
+            .any(|message| matches!(message.about, About::NewSecret(of, _) if of == number));
+        let is_rotating = is_waited_for || is_half_done;
+        // What people stored before the system was there is taken as they say, until it has had
+        // a look, which services may keep it from for a while.
+        let is_not_looked_at = self.now - START < FIRST_LOOK
+            && self
+                .vault
+                .tags(&application.name, |tags| {
+                    !tags.contains_key(tag::SECRET_VERSION)
+                })
+                .unwrap_or_default();
+        let is_excused = is_rotating || is_not_looked_at || application.is_irreparable || partial;
+        if reported && !is_excused {
+            self.violate(Invariant::DeadlinesAreRight, Some(number), || {
+                format!("the audit says {said} days, and Amazon ends the secret in {left}")
+            });
+        }
+    }
+}
