@@ -33,6 +33,7 @@ use crate::cache::{Cache, Ending, KeptToken, Turn};
 use crate::request::{Action, Request};
 
 pub use crate::error::{ErrorKind, ExchangerError};
+pub use crate::request::FIELDS;
 pub use crate::response::{CheckResponse, Response, TokenResponse, Verdict};
 
 /// What is kept back of an invocation's time for answering.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::ExchangerError;
 
 /// The fields of a request, all of them optional.
-const FIELDS: [&str; 6] = [
+pub const FIELDS: [&str; 6] = [
     "application",
     "seller",
     "grant",
