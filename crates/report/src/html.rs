@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
-use lwa_core::audit::findings::{EXPLANATIONS, Explanation, Finding};
+use lwa_core::audit::findings::{EXPLANATIONS, Explanation};
 use lwa_core::text::{elide_middle, printable};
 use lwa_core::{Severity, wording};
 
@@ -231,13 +231,6 @@ impl Row<'_> {
         let exemption = self.exemption?;
         let (until, reason) = (exemption.until, printable(&exemption.reason));
         Some(format!("exempt until {until}: {reason}"))
-    }
-}
-
-fn finding_class(finding: &Finding) -> &'static str {
-    match finding.exemption {
-        Some(_) => "exempt",
-        None => finding.severity.as_str(),
     }
 }
 

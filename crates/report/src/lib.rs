@@ -142,6 +142,14 @@ impl<'a> Report<'a> {
     }
 }
 
+/// The severity of a finding in a word, also where it is muted.
+fn verdict(finding: &Finding) -> &'static str {
+    match finding.exemption {
+        Some(_) => "exempt",
+        None => finding.severity.as_str(),
+    }
+}
+
 /// An application of which nothing is known.
 const fn empty<'a>(
     application: &'a ApplicationName,

@@ -226,10 +226,7 @@ fn lookup(
             .filter(|_| !is_live)
             .cloned()
             .or_else(|| environment(name).filter(|_| is_process))
-            .or_else(|| match name {
-                _ if name == TOPIC_ARN.name => Some(TOPIC.to_owned()),
-                _ if name == AWS_REGION.name => Some(region.clone()),
-                _ => None,
-            })
+            .or_else(|| (name == TOPIC_ARN.name).then(|| TOPIC.to_owned()))
+            .or_else(|| (name == AWS_REGION.name).then(|| region.clone()))
     })
 }
