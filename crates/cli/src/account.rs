@@ -36,7 +36,7 @@ pub(crate) struct AwsOptions {
     pub(crate) endpoint_url: Option<String>,
 }
 
-/// As long as a person likes to wait for one call.
+/// How long a person is willing to wait for one call.
 pub(crate) const PROMPT: Timeouts = Timeouts {
     attempt: Duration::from_secs(5),
     operation: Duration::from_secs(15),
@@ -102,7 +102,7 @@ pub(crate) fn token_exchanger<M: Metrics>(
     Ok(TokenExchanger::new(settings, ports))
 }
 
-/// LWA at a URL out of the configuration.
+/// LWA at the configured URL.
 pub(crate) fn lwa_client(aws: &Aws, token_url: &str) -> Result<LwaClient, ConfigError> {
     LwaClient::new(aws.http().clone(), token_url, LWA_TIMEOUT)
 }

@@ -63,7 +63,7 @@ Examples:
 
 Exit code: 0 nothing is broken, 1 something is, 2 wrong usage.")]
 pub(crate) struct DoctorOptions {
-    /// The name of the deployed stack, with which the names of its parts begin
+    /// The name of the deployed stack; the names of its parts begin with it
     #[arg(long, value_name = "NAME", default_value = "lwa", value_parser = stack_name)]
     stack: String,
 

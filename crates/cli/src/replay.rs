@@ -40,8 +40,8 @@ use crate::terminal::{PATIENCE, Progress};
 /// Run events through the functions and show what people would receive
 ///
 /// Works in memory, without an account or a network, unless --live is given. Shows which rule
-/// would hand over each event, the messages exactly as e-mail and SMS show them, and how the
-/// function answers.
+/// matches each event, the messages exactly as e-mail and SMS show them, and the function's
+/// response.
 #[derive(Debug, Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -93,7 +93,7 @@ pub(crate) struct ReplayOptions {
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
-    /// Look things up in the real account, read only; nothing is published
+    /// Look things up in the real account; read only, and nothing is published
     #[arg(long)]
     live: bool,
 

@@ -253,7 +253,7 @@ impl Rotation<'_> {
         Ok(answer == name)
     }
 
-    /// Looks at the vault again and again until the new secret is stored.
+    /// Polls the vault until the new secret is stored.
     async fn wait(&self, plan: &Plan) -> Result<Stage, Failure> {
         let minutes = i64::from(self.options.timeout);
         let began = SystemClock.now();

@@ -188,7 +188,7 @@ impl Report<'_> {
         Ok(false)
     }
 
-    /// The command that goes on, with the same deadline whenever it is run.
+    /// The command that continues, with the same deadline whenever it is run.
     fn resume(&self) -> String {
         let options = self.options;
         let only = options.only.and_then(|only| only.to_possible_value());
