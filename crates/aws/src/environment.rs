@@ -166,6 +166,8 @@ impl LoadServiceConfig for ServiceEndpoints {
 mod tests {
     use aws_smithy_types::retry::RetryMode;
 
+    use aws_credential_types::provider::ProvideCredentials;
+
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<SdkConfig, ConfigError> {

@@ -35,6 +35,7 @@ use crate::cache::{Cache, Ending, KeptToken, Turn};
 use crate::request::{Action, Request};
 
 pub use crate::error::{ErrorKind, ExchangerError};
+pub use crate::request::FIELDS;
 pub use crate::response::{CheckResponse, Response, TokenResponse, Verdict};
 pub use crate::settings::Settings;
 

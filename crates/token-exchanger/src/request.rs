@@ -12,7 +12,7 @@ use crate::error::{ErrorKind, ExchangerError};
 type Fields = Map<String, Value>;
 
 /// The fields of a request, all of them optional.
-const FIELDS: [&str; 6] = [
+pub const FIELDS: [&str; 6] = [
     "application",
     "seller",
     "grant",

@@ -70,7 +70,7 @@ impl Snapshot {
             if let Some(("ChangeMessageVisibility", target)) = call.split_once(' ')
                 && let Some((message, seconds)) = target.rsplit_once(' ')
             {
-                changes.push(format!("message {message}: comes again in {seconds} s"));
+                changes.push(format!("message {message}: visible again in {seconds} s"));
             }
         }
         changes
