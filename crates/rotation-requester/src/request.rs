@@ -364,7 +364,7 @@ where
         let origin = match asker {
             Asker::Notice { .. } => UPON_A_NOTICE,
             Asker::Schedule => "From rotation-requester's daily schedule.",
-            Asker::Person => "From a rotation that somebody asked for.",
+            Asker::Person => "From a rotation that a person asked for.",
         };
         self.shared.context(origin, self.shared.clock.now())
     }
