@@ -209,7 +209,7 @@ fn told(function: &Function) -> Vec<String> {
     let lines = function.json_lines();
     lines
         .iter()
-        .filter(|line| line["message"] == "told people")
+        .filter(|line| line["message"] == "notification published")
         .map(|line| line["message.kind"].as_str().unwrap().to_owned())
         .collect()
 }
