@@ -9,6 +9,8 @@
 mod bench;
 mod build;
 mod cargo;
+#[cfg(test)]
+mod cycles;
 mod dependencies;
 mod emulators;
 mod fuzz;

@@ -14,7 +14,6 @@ use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
 use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
 use lwa_core::{ApplicationName, Severity, Timestamp, wording};
-use lwa_report::table::Look;
 use lwa_report::{Report, csv, html, table};
 
 use crate::account::{self, AwsOptions};
@@ -183,36 +182,29 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
 }
 
 fn format(options: &AuditOptions) -> ReportFormat {
-    let by_ending = || {
-        let ending = options.output.as_ref()?.extension()?.to_str()?;
-        match ending.to_ascii_lowercase().as_str() {
-            "json" => Some(ReportFormat::Json),
-            "csv" => Some(ReportFormat::Csv),
-            "html" | "htm" => Some(ReportFormat::Html),
-            _ => None,
-        }
-    };
     if options.json {
         return ReportFormat::Json;
     }
-    options
-        .format
-        .or_else(by_ending)
-        .unwrap_or(ReportFormat::Table)
+    let by_ending = || {
+        let ending = options.output.as_ref()?.extension()?.to_str()?;
+        let ending = if ending == "htm" { "html" } else { ending };
+        ReportFormat::from_str(ending, true).ok()
+    };
+    let format = options.format.or_else(by_ending);
+    format.unwrap_or(ReportFormat::Table)
 }
 
 /// Finds out before a long audit what would spoil its end.
 fn check_writable(file: &Path) -> Result<(), Failure> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let problem = if file.is_dir() {
         "it is a folder"
-    } else if folder.is_dir() {
-        return Ok(());
-    } else {
+    } else if folder.is_some_and(|folder| !folder.is_dir()) {
         "its folder does not exist"
+    } else {
+        return Ok(());
     };
     Err(Failure::Usage(format!(
         "`{}` cannot be written: {problem}\n\n  tip: `--output` takes the name of a file, such as \
@@ -240,19 +232,18 @@ fn table(report: &Report<'_>, into_file: bool) -> String {
         Some((width, _)) if !into_file && std::io::stdout().is_terminal() => usize::from(width.0),
         _ => COLUMNS,
     };
-    let look = Look {
-        width,
-        // Taken out again where there is no terminal.
-        color: !into_file,
-    };
-    let table = table::render(report, look);
-    format!(
+    let table = table::render(report, width);
+    let text = format!(
         "Audit of {}, {}, {}\n\n{}",
         report.scope,
         report.region,
         wording::minute(report.now),
         table.trim_start_matches('\n')
-    )
+    );
+    if into_file {
+        return anstream::adapter::strip_str(&text).to_string();
+    }
+    text
 }
 
 /// Says on standard error what the report may hide, and judges.

@@ -1,8 +1,7 @@
 //! `lwa doctor`: a deployed system, end to end, with what to do about what is wrong.
 //!
-//! [`inspection`] asks AWS, [`checks`] and [`credentials`] judge the answers, and [`words`] says
-//! what came of it. Every call only reads; the one exchange at LWA makes a token that is thrown
-//! away.
+//! [`inspection`] asks AWS, [`checks`] and [`credentials`] judge the answers, and [`fault`] has the
+//! words. Every call only reads; the one exchange at LWA makes a token that is thrown away.
 
 mod checks;
 mod credentials;
@@ -10,7 +9,6 @@ mod fault;
 mod report;
 mod settings;
 mod verdict;
-mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +27,7 @@ use lwa_core::config::{ConfigError, Lookup, TOPIC_ARN};
 use lwa_core::ports::{CallError, CallFailure, Clock};
 use lwa_core::vault::ports::{NAMES_LIMIT, ReadMetadata};
 use lwa_core::vault::{VaultKind, parameter_store};
-use lwa_core::{ApplicationName, rules};
+use lwa_core::{ApplicationName, Layout, rules};
 use serde_json::json;
 use token_exchanger::Response;
 
@@ -113,13 +111,13 @@ pub(crate) fn main(options: &DoctorOptions) -> Result<bool, Failure> {
     options.settings.load()?;
     block_on(async {
         let aws = account::connect(&options.aws, PROMPT).await?;
-        let mut report = Report::new(options.json);
-        let doctor = Doctor {
+        let mut doctor = Doctor {
             aws: &aws,
             stack: &options.stack,
+            report: Report::new(options.json),
         };
-        boxed(doctor.run(&mut report)).await?;
-        Ok(report.finish()?)
+        boxed(doctor.run()).await?;
+        Ok(doctor.report.finish()?)
     })
 }
 
@@ -127,42 +125,42 @@ pub(crate) fn main(options: &DoctorOptions) -> Result<bool, Failure> {
 struct Doctor<'a> {
     aws: &'a Aws,
     stack: &'a str,
+    report: Report,
 }
 
 impl Doctor<'_> {
-    async fn run(&self, report: &mut Report) -> Result<(), Failure> {
+    async fn run(&mut self) -> Result<(), Failure> {
         let region = self.aws.region().unwrap_or_default();
-        let identity = report
-            .over("who calls", inspection::identity(self.aws))
-            .await;
-        report.show([checks::identity(&identity, region)])?;
+        let call = inspection::identity(self.aws);
+        let identity = self.report.over("who calls", call).await;
+        self.report.show([checks::identity(&identity, region)])?;
         let Ok(identity) = identity else {
             return Ok(());
         };
-        let functions = self.functions(report).await?;
+        let functions = self.functions().await?;
         let is_deployed = functions.is_some();
         let variables = Variables::of(&functions.unwrap_or_default());
         let settings = match Settings::read(&variables, region) {
             Ok(settings) => settings,
             Err(error) => {
-                report.show([unusable(&error)])?;
+                self.report.show([unusable(&error)])?;
                 if is_deployed {
                     // The stack's name tells where they are.
-                    self.topic(report, &variables, &identity).await?;
-                    self.queues(report).await?;
+                    self.topic(&variables, &identity).await?;
+                    self.queues().await?;
                 }
                 return Ok(());
             }
         };
-        let found = self.credentials(report, &settings).await?;
+        let found = self.credentials(&settings).await?;
         let applications = settings.applications(&found);
         if is_deployed {
-            self.rules(report, &settings, &applications).await?;
-            self.schedules(report, &settings).await?;
-            self.topic(report, &variables, &identity).await?;
-            self.queues(report).await?;
+            self.rules(&settings, &applications).await?;
+            self.schedules(&settings).await?;
+            self.topic(&variables, &identity).await?;
+            self.queues().await?;
         }
-        self.exchanges(report, &settings, &applications).await
+        self.exchanges(&settings, &applications).await
     }
 
     fn name(&self, part: &str) -> String {
@@ -170,15 +168,12 @@ impl Doctor<'_> {
     }
 
     /// The functions that exist, with their configuration; none if nothing is deployed.
-    async fn functions(
-        &self,
-        report: &mut Report,
-    ) -> Result<Option<Vec<(String, inspection::Function)>>, Failure> {
+    async fn functions(&mut self) -> Result<Option<Vec<(String, inspection::Function)>>, Failure> {
         let mut all = Vec::new();
         for function in Function::ALL {
             let name = self.name(function.as_str());
-            let found = inspection::function(self.aws, &name);
-            let found = report.over(&name, found).await;
+            let call = inspection::function(self.aws, &name);
+            let found = self.report.over(&name, call).await;
             all.push((name, found));
         }
         let is_missing = |found: &Result<_, CallError>| {
@@ -186,47 +181,34 @@ impl Doctor<'_> {
             error.is_some_and(|error| error.failure == CallFailure::NotFound)
         };
         if all.iter().all(|(_, found)| is_missing(found)) {
-            report.show([Verdict::fault(Fault::NothingDeployed, self.stack, "")])?;
+            self.report
+                .show([Verdict::fault(Fault::NothingDeployed, self.stack, "")])?;
             return Ok(None);
         }
         let mut present = Vec::new();
         for (name, found) in all {
-            report.show([checks::function(&name, &found)])?;
+            self.report.show([checks::function(&name, &found)])?;
             present.extend(found.ok().map(|function| (name, function)));
         }
-        report.show(checks::same_settings(&present))?;
+        self.report.show(checks::same_settings(&present))?;
         for (name, _) in &present {
-            let errors = report.over("the logs", self.errors(name)).await;
-            report.show(checks::errors(name, &errors))?;
+            let errors = self.report.over("the logs", errors(self.aws, name)).await;
+            self.report.show(checks::errors(name, &errors))?;
         }
         for function in FED {
             let name = self.name(function.as_str());
             if present.iter().any(|(other, _)| *other == name) {
-                let sources = inspection::event_sources(self.aws, &name);
-                let sources = report.over(&name, sources).await;
-                report.show([checks::source(&name, &sources)])?;
+                let call = inspection::event_sources(self.aws, &name);
+                let sources = self.report.over(&name, call).await;
+                self.report.show([checks::source(&name, &sources)])?;
             }
         }
         Ok(Some(present))
     }
 
-    /// The lines of a function's log that may tell of a failure, and whether there may be more.
-    async fn errors(&self, name: &str) -> Result<(Vec<LogLine>, bool), CallError> {
-        let now = SystemClock.now();
-        let since = now.checked_sub(LOG_WINDOW).unwrap_or(now);
-        let mut found = (Vec::new(), false);
-        for pattern in LOG_PATTERNS {
-            let (lines, has_more) = inspection::log_lines(self.aws, name, pattern, since).await?;
-            found.0.extend(lines);
-            found.1 |= has_more;
-        }
-        Ok(found)
-    }
-
     /// Everything that an audit finds, and the keys.
     async fn credentials(
-        &self,
-        report: &mut Report,
+        &mut self,
         settings: &Settings,
     ) -> Result<Vec<ApplicationDeadline>, Failure> {
         let vaults = Account::patient(self.aws);
@@ -241,37 +223,36 @@ impl Doctor<'_> {
             }
         };
         let survey = auditor::survey(audit, &vaults, &SystemClock, &observer);
-        let state = report.over("the credentials", boxed(survey)).await;
+        let state = self.report.over("the credentials", boxed(survey)).await;
         let (tally, now) = (&state.tally, state.started_at);
         let lifetime = audit.rules.secret_lifetime_days;
         let deadlines = tally.deadlines.items();
+        let report = &mut self.report;
         let told = deadlines.iter();
         report.show(told.map(|found| credentials::deadline(found, lifetime, now)))?;
         report.show(tally.findings.items().iter().map(credentials::finding))?;
-        let not_seen = tally.not_seen.items().iter();
-        report
-            .show(not_seen.map(|missed| {
-                credentials::not_seen(missed, denied().get(&missed.what).copied())
-            }))?;
+        for missed in tally.not_seen.items() {
+            let operation = denied().get(&missed.what).copied();
+            report.show([credentials::not_seen(missed, operation)])?;
+        }
         if deadlines.is_empty() && !tally.is_partial() {
             let scope = audit.scope();
-            report.show([Verdict::fault(Fault::ClientSecretMissing, scope, "")])?;
+            self.report
+                .show([Verdict::fault(Fault::ClientSecretMissing, &scope, "")])?;
         }
-        let keys = self.keys_of(report, settings, deadlines, &vaults);
+        let keys = self.keys_of(&audit.deployment.layout, deadlines, &vaults);
         for id in keys.await {
-            let found = report
-                .over("the keys", inspection::key(self.aws, &id))
-                .await;
-            report.show([checks::key(&id, &found)])?;
+            let call = inspection::key(self.aws, &id);
+            let found = self.report.over("the keys", call).await;
+            self.report.show([checks::key(&id, &found)])?;
         }
         Ok(deadlines.to_vec())
     }
 
     /// The customer keys of the credentials. The audit has reported what cannot be listed.
     async fn keys_of(
-        &self,
-        report: &mut Report,
-        settings: &Settings,
+        &mut self,
+        layout: &Layout,
         deadlines: &[ApplicationDeadline],
         vaults: &Account,
     ) -> BTreeSet<String> {
@@ -280,31 +261,27 @@ impl Doctor<'_> {
         for found in deadlines {
             match found.vault {
                 VaultKind::ParameterStore => {
-                    let layout = &settings.audit.deployment.layout;
-                    for role in [
-                        Role::ClientId,
-                        Role::ClientSecret,
-                        Role::RefreshToken { seller: None },
-                    ] {
-                        names.push(layout.parameter(&found.application, &role));
-                    }
+                    let refresh_token = Role::RefreshToken { seller: None };
+                    let roles = [Role::ClientId, Role::ClientSecret, refresh_token];
+                    let parameter = |role| layout.parameter(&found.application, &role);
+                    names.extend(roles.map(parameter));
                 }
                 VaultKind::SecretsManager => {
-                    let page =
-                        report.over("the keys", vaults.list_secrets(&found.credential, None));
-                    for secret in page.await.unwrap_or_default().items {
-                        keys.extend(secret.key_id.filter(|_| secret.name == found.credential));
-                    }
+                    let call = vaults.list_secrets(&found.credential, None);
+                    let page = self.report.over("the keys", call).await.unwrap_or_default();
+                    let secrets = page.items.into_iter();
+                    let mut found = secrets.filter(|secret| secret.name == found.credential);
+                    keys.extend(found.next().and_then(|secret| secret.key_id));
                 }
             }
         }
         for names in names.chunks(NAMES_LIMIT) {
-            let found = report
+            let found = self
+                .report
                 .over("the keys", parameter_store::find_parameters(vaults, names))
                 .await;
-            for parameter in found.unwrap_or_default() {
-                keys.extend(parameter.key_id);
-            }
+            let found = found.unwrap_or_default().into_iter();
+            keys.extend(found.filter_map(|parameter| parameter.key_id));
         }
         // LWA004 reports AWS-managed keys, and they cannot be disabled.
         keys.retain(|key| !key.contains("alias/aws/"));
@@ -312,8 +289,7 @@ impl Doctor<'_> {
     }
 
     async fn rules(
-        &self,
-        report: &mut Report,
+        &mut self,
         settings: &Settings,
         applications: &[ApplicationName],
     ) -> Result<(), Failure> {
@@ -325,41 +301,37 @@ impl Doctor<'_> {
         };
         for wanted in wanted.iter().filter(|rule| is_watched(&rule.vault)) {
             let name = self.name(&wanted.name);
-            let found = report.over(&name, inspection::rule(self.aws, &name)).await;
-            report.show([checks::rule(&name, wanted, &found, layout, applications)])?;
+            let call = inspection::rule(self.aws, &name);
+            let found = self.report.over(&name, call).await;
+            self.report
+                .show([checks::rule(&name, wanted, &found, layout, applications)])?;
         }
         Ok(())
     }
 
-    async fn schedules(&self, report: &mut Report, settings: &Settings) -> Result<(), Failure> {
+    async fn schedules(&mut self, settings: &Settings) -> Result<(), Failure> {
         for (part, what) in SCHEDULES {
             let name = self.name(part);
-            let found = report
-                .over(&name, inspection::schedule(self.aws, &name))
-                .await;
-            report.show([checks::schedule(&name, what, &found)])?;
+            let call = inspection::schedule(self.aws, &name);
+            let found = self.report.over(&name, call).await;
+            self.report.show([checks::schedule(&name, what, &found)])?;
         }
         for application in settings.configured() {
             let part = format!("canary-{}", application.as_str().replace('/', "."));
             let name = self.name(&part);
-            let found = report
-                .over(&name, inspection::schedule(self.aws, &name))
-                .await;
-            report.show([checks::canary(&name, &application, &found)])?;
+            let call = inspection::schedule(self.aws, &name);
+            let found = self.report.over(&name, call).await;
+            self.report
+                .show([checks::canary(&name, &application, &found)])?;
         }
         Ok(())
     }
 
-    async fn topic(
-        &self,
-        report: &mut Report,
-        variables: &Variables,
-        identity: &str,
-    ) -> Result<(), Failure> {
+    async fn topic(&mut self, variables: &Variables, identity: &str) -> Result<(), Failure> {
         let arn = if variables.get(TOPIC_ARN.name).is_some() {
             match Lookup::new(|name: &str| variables.get(name)).topic_arn() {
                 Ok(arn) => arn,
-                Err(error) => return Ok(report.show([unusable(&error)])?),
+                Err(error) => return Ok(self.report.show([unusable(&error)])?),
             }
         } else {
             // As the stack names it.
@@ -369,24 +341,23 @@ impl Doctor<'_> {
             let (region, name) = (self.aws.region().unwrap_or_default(), self.name("alerts"));
             format!("arn:{partition}:sns:{region}:{account}:{name}")
         };
-        let found = report
-            .over("the topic", inspection::topic(self.aws, &arn))
-            .await;
-        Ok(report.show(checks::topic(&arn, &found))?)
+        let call = inspection::topic(self.aws, &arn);
+        let found = self.report.over("the topic", call).await;
+        Ok(self.report.show(checks::topic(&arn, &found))?)
     }
 
-    async fn queues(&self, report: &mut Report) -> Result<(), Failure> {
+    async fn queues(&mut self) -> Result<(), Failure> {
         for (part, role) in QUEUES {
             let name = self.name(part);
-            let found = report.over(&name, inspection::queue(self.aws, &name)).await;
-            report.show([checks::queue(&name, role, &found)])?;
+            let call = inspection::queue(self.aws, &name);
+            let found = self.report.over(&name, call).await;
+            self.report.show([checks::queue(&name, role, &found)])?;
         }
         Ok(())
     }
 
     async fn exchanges(
-        &self,
-        report: &mut Report,
+        &mut self,
         settings: &Settings,
         applications: &[ApplicationName],
     ) -> Result<(), Failure> {
@@ -394,23 +365,37 @@ impl Doctor<'_> {
         for application in applications {
             let request = json!({"application": application.as_str(), "action": "check"});
             let answer = boxed(exchanger.handle(request, CHECK_TIMEOUT));
-            let answer = report.over(application.as_str(), answer).await;
+            let answer = self.report.over(application.as_str(), answer).await;
             let found = answer.map(|response| match response {
                 Response::Check(check) => Some(check),
                 Response::Token(_) => None,
             });
             if let Some(found) = found.transpose() {
                 let vault = settings.exchanger.vault;
-                report.show(credentials::exchange(application, vault, &found))?;
+                self.report
+                    .show(credentials::exchange(application, vault, &found))?;
             }
         }
         Ok(())
     }
 }
 
+/// The lines of a function's log that may tell of a failure, and whether there may be more.
+async fn errors(aws: &Aws, name: &str) -> Result<(Vec<LogLine>, bool), CallError> {
+    let now = SystemClock.now();
+    let since = now.checked_sub(LOG_WINDOW).unwrap_or(now);
+    let mut found = (Vec::new(), false);
+    for pattern in LOG_PATTERNS {
+        let (lines, has_more) = inspection::log_lines(aws, name, pattern, since).await?;
+        found.0.extend(lines);
+        found.1 |= has_more;
+    }
+    Ok(found)
+}
+
 /// A variable that the functions, or this shell, have a wrong value for.
 fn unusable(error: &ConfigError) -> Verdict {
-    Verdict::fault(Fault::SettingsUnusable, error.to_string(), "")
+    Verdict::fault(Fault::SettingsUnusable, &error.to_string(), "")
 }
 
 /// What `CloudFormation` allows; nothing else belongs in the path of a request.

@@ -1,12 +1,10 @@
 //! Which of the rules match an event, and why none does.
 
-use std::fmt;
-
 use lwa_core::Layout;
 use lwa_core::rules::{self, EventRule};
 use lwa_core::text::quotable;
 use quamina::Quamina;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Rules with a matcher for their patterns.
 ///
@@ -47,18 +45,14 @@ impl RuleSet {
         &self.rules
     }
 
-    /// The rules that match `event`, in the order of the list. What is no object matches none.
+    /// The rules that match `event`, in the order of the list. Anything but an object matches none.
     pub fn matching(&self, event: &Value) -> Vec<&EventRule> {
-        // The matcher refuses what is no object, as EventBridge does.
-        let mut found = self
-            .matcher
-            .matches_for_event(event.to_string().as_bytes())
-            .unwrap_or_default();
+        // The matcher refuses anything but an object, as EventBridge does.
+        let found = self.matcher.matches_for_event(event.to_string().as_bytes());
+        let mut found = found.unwrap_or_default();
         found.sort_unstable();
-        found
-            .into_iter()
-            .filter_map(|index| self.rules.get(index))
-            .collect()
+        let found = found.into_iter();
+        found.filter_map(|index| self.rules.get(index)).collect()
     }
 
     /// Why no rule matches: the rule that lacks least, and what it lacks.
@@ -94,39 +88,12 @@ pub enum InvalidRules {
 pub struct Mismatch {
     /// The rule's name.
     pub rule: String,
-    /// The fields that do not match.
-    pub fields: Vec<FieldMismatch>,
-}
-
-/// A field that does not match.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldMismatch {
-    /// Its path, such as `detail.name`.
-    path: String,
-    /// What the event has there, shortened; none when it has nothing.
-    found: Option<String>,
-    /// What the rule asks for, one alternative each.
-    wanted: Vec<String>,
-    /// What is probably wrong with the rule itself.
-    advice: Option<String>,
-}
-
-impl fmt::Display for FieldMismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.found {
-            Some(found) => write!(f, "{} is {found}", self.path)?,
-            None => write!(f, "{} is missing", self.path)?,
-        }
-        write!(f, "; the rule asks for {}", self.wanted.join(" or "))?;
-        if let Some(advice) = &self.advice {
-            write!(f, ". {advice}")?;
-        }
-        Ok(())
-    }
+    /// The fields that do not match: what the event has, and what the rule asks for.
+    pub fields: Vec<String>,
 }
 
 /// The fields of a pattern that `event` does not match, each judged by a pattern of its own.
-fn mismatches(pattern: &Value, event: &Value) -> Vec<FieldMismatch> {
+fn mismatches(pattern: &Value, event: &Value) -> Vec<String> {
     let mut fields = Vec::new();
     leaves(pattern, &mut Vec::new(), &mut fields);
     let text = event.to_string();
@@ -134,13 +101,17 @@ fn mismatches(pattern: &Value, event: &Value) -> Vec<FieldMismatch> {
         .into_iter()
         .filter(|(path, matchers)| !matches_alone(path, matchers, &text))
         .map(|(path, matchers)| {
-            let found = path.iter().try_fold(event, |at, key| at.get(key));
-            FieldMismatch {
-                path: path.join("."),
-                found: found.map(|value| quotable(&value.to_string())),
-                wanted: matchers.iter().map(describe).collect(),
-                advice: glob_advice(&matchers),
-            }
+            let found = match path.iter().try_fold(event, |at, key| at.get(key)) {
+                Some(value) => format!("is {}", quotable(&value.to_string())),
+                None => "is missing".to_owned(),
+            };
+            let wanted: Vec<String> = matchers.iter().map(describe).collect();
+            format!(
+                "{} {found}; the rule asks for {}{}",
+                path.join("."),
+                wanted.join(" or "),
+                glob_advice(&matchers)
+            )
         })
         .collect()
 }
@@ -189,25 +160,23 @@ fn describe(matcher: &Value) -> String {
 /// The mistake that is easiest to make: a plain string is compared character by character, so
 /// that a `*` in it stands for itself,
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>.
-fn glob_advice(matchers: &[Value]) -> Option<String> {
-    let glob = matchers
-        .iter()
-        .filter_map(Value::as_str)
-        .find(|text| text.contains('*'))?;
-    let instead = match glob.strip_suffix('*') {
-        Some(prefix) if !prefix.contains('*') => serde_json::json!({ "prefix": prefix }),
-        _ => serde_json::json!({ "wildcard": glob }),
+fn glob_advice(matchers: &[Value]) -> String {
+    let mut texts = matchers.iter().filter_map(Value::as_str);
+    let Some(glob) = texts.find(|text| text.contains('*')) else {
+        return String::new();
     };
-    Some(format!(
-        "A plain string is compared character by character, and `*` stands only for itself: \
+    let instead = match glob.strip_suffix('*') {
+        Some(prefix) if !prefix.contains('*') => json!({ "prefix": prefix }),
+        _ => json!({ "wildcard": glob }),
+    };
+    format!(
+        ". A plain string is compared character by character, and `*` stands only for itself: \
          write {instead}"
-    ))
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn rule(name: &str, pattern: Value) -> EventRule {
@@ -234,9 +203,8 @@ mod tests {
         assert!(rules.matching(&event).is_empty());
         let closest = rules.closest(&event).unwrap();
         assert_eq!(closest.rule, "near");
-        let fields: Vec<_> = closest.fields.iter().map(ToString::to_string).collect();
         assert_eq!(
-            fields,
+            closest.fields,
             [r#"detail.x is "3"; the rule asks for the prefix "2""#]
         );
     }
@@ -247,7 +215,7 @@ mod tests {
         let rules = RuleSet::new(vec![rule("glob", pattern)]).unwrap();
         let event = json!({"detail": {"parameter-name": "/my-erp/lwa/clientsecret"}});
         assert!(rules.matching(&event).is_empty());
-        let text = rules.closest(&event).unwrap().fields[0].to_string();
+        let text = rules.closest(&event).unwrap().fields[0].clone();
         assert!(
             text.ends_with(r#"stands only for itself: write {"prefix":"/my-erp/"}"#),
             "{text}"

@@ -5,6 +5,7 @@ mod screen;
 use std::io;
 use std::time::Duration;
 
+use anstyle::Style;
 use anyhow::Context;
 use clap::Args;
 use jiff::SignedDuration;
@@ -30,8 +31,8 @@ use crate::failure::Failure;
 use crate::notifier::RecordingNotifier;
 use crate::runtime::{block_on, boxed};
 use crate::target::{TargetOptions, choose};
-use crate::terminal::{self, BOLD, Progress};
-use screen::Screen;
+use crate::terminal::{self, BOLD, DIM, Progress, WARNING};
+use screen::{LATER, Screen};
 
 /// Ask Amazon for a new client secret now, after showing what will happen
 ///
@@ -211,14 +212,17 @@ impl Rotation<'_> {
     async fn carry_out(&self, plan: &Plan) -> Result<Ending, Failure> {
         let mut ending = Ending::default();
         if self.options.dry_run {
-            self.screen.dry_run()?;
+            if !self.options.json {
+                self.screen.say(DIM, "Dry run: nothing was done.")?;
+            }
             ending.is_good = true;
             return Ok(ending);
         }
         let mut outcome = Outcome::Requested;
         if matches!(plan.decision, Decision::Request { .. }) {
             if !self.options.yes && !self.is_confirmed()? {
-                self.screen.not_confirmed()?;
+                let text = "Not confirmed: nothing was done.";
+                self.screen.say(WARNING, text)?;
                 return Ok(ending);
             }
             let rotating = boxed(self.requester.rotate(plan));
@@ -232,7 +236,7 @@ impl Rotation<'_> {
             }
         }
         if self.options.no_wait {
-            self.screen.later()?;
+            self.screen.say(Style::new(), LATER)?;
             ending.is_good = outcome == Outcome::Requested;
             return Ok(ending);
         }

@@ -242,9 +242,10 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-fn is_named_like_secret(name: &str) -> bool {
+/// Whether a name looks like that of a credential.
+pub(crate) fn is_named_like_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["secret", "token", "password", "credential"]
+    ["secret", "token", "password", "credential", "client"]
         .iter()
         .any(|word| name.contains(word))
 }

@@ -1,8 +1,8 @@
 //! One line for each finding, and one for each application without any.
 
+use lwa_core::Basis;
 use lwa_core::audit::findings::Finding;
 use lwa_core::text::printable;
-use lwa_core::{Basis, Severity};
 
 use crate::{Report, Row};
 
@@ -48,63 +48,48 @@ pub fn render(report: &Report<'_>) -> Result<String, csv::Error> {
 }
 
 fn line(row: &Row<'_>, finding: Option<&Finding>) -> [String; 15] {
-    let text = |text: Option<&str>| harmless(text.unwrap_or_default());
-    let owner = finding
-        .and_then(|finding| finding.owner.as_deref())
-        .or(row.owner);
-    let credential = finding
-        .map(|finding| finding.credential.as_str())
-        .or(row.credential);
+    let owner = finding.and_then(|finding| finding.owner.as_deref());
+    let role = finding.and_then(|finding| finding.role.as_ref());
     let explanation = finding.map(|finding| finding.code.explanation());
     let exemption = match finding {
         Some(finding) => finding.exemption.as_ref(),
         None => row.exemption,
     };
+    let basis = row.deadline.map(|deadline| match deadline.basis {
+        Basis::Reported => "reported",
+        Basis::Estimated | Basis::Doubtful => "estimated",
+    });
+    let credential = finding.map(|finding| finding.credential.as_str());
+    let of = |text: fn(&Finding) -> &str| finding.map_or("", text).to_owned();
     [
         row.vault.as_str().to_owned(),
-        harmless(row.application.as_str()),
-        text(owner),
-        text(credential),
-        finding
-            .and_then(|f| f.role.as_ref())
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        row.days_left
-            .map(|days| days.to_string())
-            .unwrap_or_default(),
-        row.deadline
-            .map(|deadline| deadline.at.to_string())
-            .unwrap_or_default(),
-        row.deadline
-            .map(|deadline| match deadline.basis {
-                Basis::Reported => "reported",
-                Basis::Estimated | Basis::Doubtful => "estimated",
-            })
-            .unwrap_or_default()
-            .to_owned(),
-        finding
-            .map(|f| f.code.as_str())
-            .unwrap_or_default()
-            .to_owned(),
-        finding
-            .map(|f| Severity::as_str(f.severity))
-            .unwrap_or_default()
-            .to_owned(),
+        row.application.to_string(),
+        owner.or(row.owner).unwrap_or_default().to_owned(),
+        credential.or(row.credential).unwrap_or_default().to_owned(),
+        text(role),
+        text(row.days_left),
+        text(row.deadline.map(|deadline| deadline.at)),
+        text(basis),
+        of(|finding| finding.code.as_str()),
+        of(|finding| finding.severity.as_str()),
         text(explanation.map(|explanation| explanation.title)),
-        text(finding.map(|finding| finding.detail.as_str())),
+        of(|finding| &finding.detail),
         text(explanation.map(|explanation| explanation.remedy)),
-        exemption
-            .map(|exemption| exemption.until.to_string())
-            .unwrap_or_default(),
-        text(exemption.map(|exemption| exemption.reason.as_str())),
+        text(exemption.map(|exemption| exemption.until)),
+        text(exemption.map(|exemption| &exemption.reason)),
     ]
+    .map(|cell| harmless(&cell))
+}
+
+fn text(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// The text, kept from being a formula where a spreadsheet opens it,
-/// <https://owasp.org/www-community/attacks/CSV_Injection>.
+/// <https://owasp.org/www-community/attacks/CSV_Injection>. A number is none.
 fn harmless(text: &str) -> String {
     let text = printable(text);
-    if text.starts_with(['=', '+', '-', '@']) {
+    if text.starts_with(['=', '+', '-', '@']) && text.parse::<i64>().is_err() {
         format!("'{text}")
     } else {
         text

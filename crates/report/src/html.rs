@@ -15,20 +15,15 @@ pub type HtmlError = askama::Error;
 /// The report as a whole HTML document.
 pub fn render(report: &Report<'_>) -> Result<String, HtmlError> {
     let rows = report.rows();
-    let codes: BTreeSet<_> = rows
-        .iter()
-        .flat_map(|row| &row.findings)
-        .map(|finding| finding.code)
-        .collect();
+    let findings = rows.iter().flat_map(|row| &row.findings);
+    let codes: BTreeSet<_> = findings.map(|finding| finding.code).collect();
     Page {
+        report,
         begun: wording::minute(report.now),
-        region: report.region,
-        scope: report.scope,
         verdict: verdict(report),
         cards: cards(report),
-        gaps: report.gaps(),
         timeline: timeline(report, &rows),
-        lines: rows.iter().map(|row| line(report, row)).collect(),
+        rows: &rows,
         explanations: EXPLANATIONS
             .iter()
             .filter(|e| codes.contains(&e.code))
@@ -56,33 +51,21 @@ const NAME: usize = 26;
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
+    report: &'a Report<'a>,
     begun: String,
-    region: &'a str,
-    scope: &'a str,
-    verdict: Verdict,
-    cards: Vec<Card>,
-    gaps: Vec<String>,
+    /// Class and text.
+    verdict: (&'static str, String),
+    /// Class, number and label.
+    cards: [(&'static str, u64, &'static str); 6],
     timeline: Option<Timeline>,
-    lines: Vec<Line<'a>>,
+    rows: &'a [Row<'a>],
     explanations: Vec<&'static Explanation>,
-}
-
-struct Verdict {
-    class: &'static str,
-    text: String,
-}
-
-struct Card {
-    class: &'static str,
-    value: u64,
-    label: &'static str,
 }
 
 /// The picture; everything across in percent, so that it fits any screen without shrinking
 /// its letters.
 struct Timeline {
     height: usize,
-    foot: usize,
     today: String,
     ticks: Vec<Tick>,
     lanes: Vec<Lane>,
@@ -99,49 +82,18 @@ struct Tick {
 }
 
 struct Lane {
+    y: usize,
     class: &'static str,
     name: String,
     when: String,
     date: String,
-    text_y: usize,
-    bar_y: usize,
-    dot_y: usize,
     bar_x: String,
     bar_width: String,
     dot_x: String,
     estimated: bool,
 }
 
-struct Line<'a> {
-    application: &'a str,
-    /// The name at whose slashes a line may break.
-    segments: Vec<&'a str>,
-    vault: &'static str,
-    owner: String,
-    /// What the column sorts by, because empty cells and words have no number.
-    days_key: i64,
-    days: String,
-    class: &'static str,
-    date: String,
-    estimated: bool,
-    /// The same for severities.
-    severity_key: u8,
-    severity: &'static str,
-    exemption: Option<String>,
-    entries: Vec<Entry<'a>>,
-}
-
-struct Entry<'a> {
-    class: &'static str,
-    severity: &'static str,
-    code: &'static str,
-    title: &'static str,
-    credential: &'a str,
-    detail: &'a str,
-    exempt: bool,
-}
-
-fn verdict(report: &Report<'_>) -> Verdict {
+fn verdict(report: &Report<'_>) -> (&'static str, String) {
     let tally = report.tally;
     let (class, text) = match tally.worst() {
         Some(Severity::Critical) => ("critical", "Act today."),
@@ -155,33 +107,29 @@ fn verdict(report: &Report<'_>) -> Verdict {
     } else {
         ""
     };
-    let text = format!("{text} {incomplete}").trim().to_owned();
-    Verdict { class, text }
+    (class, format!("{text} {incomplete}").trim().to_owned())
 }
 
-fn cards(report: &Report<'_>) -> Vec<Card> {
+fn cards(report: &Report<'_>) -> [(&'static str, u64, &'static str); 6] {
     let tally = report.tally;
-    let card = |class, value, label| Card {
-        class,
-        value,
-        label,
+    let shown = |class, severity| match tally.count(severity) {
+        0 => ("none", 0),
+        count => (class, count),
     };
-    let shown = |class, value| if value > 0 { class } else { "none" };
-    let (critical, warning) = (
-        tally.count(Severity::Critical),
-        tally.count(Severity::Warning),
-    );
-    vec![
-        card("plain", tally.applications, "applications"),
-        card("plain", tally.credentials, "credentials"),
-        card(shown("critical", critical), critical, "critical"),
-        card(shown("warning", warning), warning, "warnings"),
-        card("plain", tally.count(Severity::Info), "info"),
-        card("plain", tally.exempt.total(), "exempt"),
+    let (critical_class, critical) = shown("critical", Severity::Critical);
+    let (warning_class, warning) = shown("warning", Severity::Warning);
+    [
+        ("plain", tally.applications, "applications"),
+        ("plain", tally.credentials, "credentials"),
+        (critical_class, critical, "critical"),
+        (warning_class, warning, "warnings"),
+        ("plain", tally.count(Severity::Info), "info"),
+        ("plain", tally.exempt.total(), "exempt"),
     ]
 }
 
 fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
+    let now = report.now;
     let dated: Vec<_> = rows
         .iter()
         .filter_map(|row| Some((row, row.deadline?, row.days_left?)))
@@ -197,16 +145,13 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
         .iter()
         .enumerate()
         .map(|(index, (row, deadline, days))| {
-            let y = HEAD + index * LANE;
             let days = (*days).clamp(from + 1, to - 1);
             Lane {
-                class: urgency(report, row),
+                y: HEAD + index * LANE,
+                class: urgency(row, report),
                 name: elide_middle(row.application.as_str(), NAME),
-                when: wording::remaining(deadline, report.now),
+                when: wording::remaining(deadline, now),
                 date: wording::date(deadline.at),
-                text_y: y + 14,
-                bar_y: y + 22,
-                dot_y: y + 26,
                 bar_x: x(days.min(0)),
                 bar_width: percent(days.abs(), to - from),
                 dot_x: x(days),
@@ -214,7 +159,6 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
             }
         })
         .collect();
-    let height = HEAD + shown.len() * LANE + 4;
     let mut ticks: Vec<Tick> = Vec::new();
     let mut last_tick = from;
     for days in [0, 30, 90, 180, 365] {
@@ -243,15 +187,10 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
     {
         tick.anchor = "end";
     }
-    let late = dated
-        .iter()
-        .filter(|(_, deadline, _)| deadline.has_passed(report.now))
-        .count();
-    let next = dated
-        .iter()
-        .find(|(_, deadline, _)| !deadline.has_passed(report.now));
-    let next = next.map_or_else(String::new, |(row, deadline, _)| {
-        let remaining = wording::remaining(deadline, report.now);
+    // They are in the order of their deadlines.
+    let late = dated.partition_point(|(_, deadline, _)| deadline.has_passed(now));
+    let next = dated.get(late).map(|(row, deadline, _)| {
+        let remaining = wording::remaining(deadline, now);
         format!(" Next: {}, {remaining}.", row.application)
     });
     let late = match late {
@@ -260,13 +199,12 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
         late => format!("{late} deadlines have passed."),
     };
     Some(Timeline {
-        height,
-        foot: height - 4,
+        height: HEAD + shown.len() * LANE + 4,
         today: x(0),
         ticks,
         lanes,
         more: dated.len() - shown.len(),
-        summary: format!("{late}{next}"),
+        summary: late + &next.unwrap_or_default(),
     })
 }
 
@@ -276,75 +214,43 @@ fn percent(part: i64, whole: i64) -> String {
     format!("{}.{}%", thousandths / 10, thousandths % 10)
 }
 
-fn line<'a>(report: &Report<'_>, row: &Row<'a>) -> Line<'a> {
-    let severity = row.severity();
-    let exempt = |exemption: &lwa_core::audit::findings::Exemption| {
-        format!(
-            "exempt until {}: {}",
-            exemption.until,
-            printable(&exemption.reason)
-        )
-    };
-    let entry = |finding: &&'a Finding| Entry {
-        class: match finding.exemption {
-            Some(_) => "exempt",
-            None => class(Some(finding.severity)),
-        },
-        severity: finding.severity.as_str(),
-        code: finding.code.as_str(),
-        title: finding.code.explanation().title,
-        credential: &finding.credential,
-        detail: &finding.detail,
-        exempt: finding.exemption.is_some(),
-    };
-    Line {
-        application: row.application.as_str(),
-        segments: row.application.as_str().split('/').collect(),
-        vault: row.vault.name(),
-        owner: printable(row.owner.unwrap_or_default()),
-        days_key: row.days_left.unwrap_or(i64::MAX),
-        days: row
-            .days_left
-            .map_or_else(|| "unknown".to_owned(), |days| days.to_string()),
-        class: urgency(report, row),
-        date: row
-            .deadline
-            .map(|deadline| wording::date(deadline.at))
-            .unwrap_or_default(),
-        estimated: row
-            .deadline
-            .is_some_and(|deadline| deadline.basis.is_estimate()),
-        severity_key: match severity {
-            Some(Severity::Critical) => 0,
-            Some(Severity::Warning) => 1,
-            Some(Severity::Info) => 2,
-            None => 3,
-        },
-        severity: match (severity, row.exemption) {
-            (Some(severity), _) => severity.as_str(),
-            (None, Some(_)) => "exempt",
-            (None, None) => "ok",
-        },
-        exemption: row.exemption.map(exempt),
-        entries: row.findings.iter().map(entry).collect(),
+/// What a row of the page's table shows.
+impl Row<'_> {
+    /// What the column of days sorts by, because words and empty cells have no number.
+    fn days_key(&self) -> i64 {
+        self.days_left.unwrap_or(i64::MAX)
+    }
+
+    /// The same for severities.
+    fn severity_key(&self) -> usize {
+        let severity = self.severity();
+        severity.map_or(Severity::ALL.len(), |severity| {
+            Severity::ALL.len() - 1 - severity as usize
+        })
+    }
+
+    fn exemption_text(&self) -> Option<String> {
+        let exemption = self.exemption?;
+        let (until, reason) = (exemption.until, printable(&exemption.reason));
+        Some(format!("exempt until {until}: {reason}"))
+    }
+}
+
+fn finding_class(finding: &Finding) -> &'static str {
+    match finding.exemption {
+        Some(_) => "exempt",
+        None => finding.severity.as_str(),
     }
 }
 
 /// How near the deadline is, for colours.
-fn urgency(report: &Report<'_>, row: &Row<'_>) -> &'static str {
+fn urgency(row: &Row<'_>, report: &Report<'_>) -> &'static str {
     match row.deadline {
         _ if row.exemption.is_some() => "exempt",
         None => "unknown",
         Some(deadline) => match lwa_core::urgency::deadline_severity(&deadline, report.now) {
             Severity::Info => "ok",
-            severity => class(Some(severity)),
+            severity => severity.as_str(),
         },
-    }
-}
-
-const fn class(severity: Option<Severity>) -> &'static str {
-    match severity {
-        Some(severity) => severity.as_str(),
-        None => "ok",
     }
 }

@@ -1,9 +1,9 @@
 //! Reports of an audit for people: a table for the terminal, CSV for a spreadsheet, and one
 //! HTML file that needs nothing else.
 //!
-//! A crate of its own because a template engine must not get into a Lambda function. The HTML
-//! comes from a template that escapes whatever it is given, and CSV cells cannot become
-//! formulas: owners and reasons are free text out of tags.
+//! It is a crate of its own because a template engine must not get into a Lambda function. All
+//! three are made from the same [`Row`]s. Owners and reasons are free text from tags: the HTML
+//! template escapes everything, and CSV cells cannot become formulas.
 
 pub mod csv;
 pub mod html;
@@ -14,8 +14,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lwa_core::audit::findings::{Exemption, Finding};
 use lwa_core::audit::tally::Tally;
+use lwa_core::text::printable;
 use lwa_core::vault::VaultKind;
-use lwa_core::{ApplicationName, Deadline, Severity};
+use lwa_core::{ApplicationName, Deadline, Severity, wording};
 
 /// An audit to report on. Its tally should have been kept without limits, so that every
 /// application is there.
@@ -55,58 +56,60 @@ pub struct Row<'a> {
 impl Row<'_> {
     /// The worst of what is not muted.
     pub fn severity(&self) -> Option<Severity> {
-        let live = self
-            .findings
-            .iter()
-            .filter(|finding| finding.exemption.is_none());
+        let live = self.findings.iter().filter(|f| f.exemption.is_none());
         live.map(|finding| finding.severity).max()
+    }
+
+    /// The severity in a word, also where there is none.
+    pub fn verdict(&self) -> &'static str {
+        match (self.severity(), self.exemption) {
+            (Some(severity), _) => severity.as_str(),
+            (None, Some(_)) => "exempt",
+            (None, None) => "ok",
+        }
+    }
+
+    /// The owner, fit to be shown.
+    pub fn owner(&self) -> String {
+        printable(self.owner.unwrap_or_default())
+    }
+
+    /// The date of the deadline, if it is known.
+    pub fn date(&self) -> Option<String> {
+        self.deadline.map(|deadline| wording::date(deadline.at))
+    }
+
+    /// Whether the deadline is an estimate.
+    pub fn is_estimated(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline.basis.is_estimate())
     }
 }
 
 impl<'a> Report<'a> {
     /// Every application, by days left; those without a deadline come last.
     pub fn rows(&self) -> Vec<Row<'a>> {
+        let tally = self.tally;
         let mut rows: BTreeMap<(&ApplicationName, VaultKind), Row<'a>> = BTreeMap::new();
-        for deadline in self.tally.deadlines.items() {
+        for found in tally.deadlines.items() {
             let row = Row {
-                application: &deadline.application,
-                vault: deadline.vault,
-                credential: Some(&deadline.credential),
-                owner: deadline.owner.as_deref(),
-                deadline: deadline.deadline,
-                days_left: deadline.days_left,
-                exemption: deadline.exemption.as_ref(),
-                findings: Vec::new(),
+                credential: Some(&found.credential),
+                deadline: found.deadline,
+                days_left: found.days_left,
+                exemption: found.exemption.as_ref(),
+                ..empty(&found.application, found.vault, found.owner.as_deref())
             };
             rows.insert((row.application, row.vault), row);
         }
-        for finding in self
-            .tally
-            .findings
-            .items()
-            .iter()
-            .chain(self.tally.exempt.items())
-        {
-            let key = (&finding.application, finding.vault);
-            let row = rows.entry(key).or_insert_with(|| Row {
-                application: &finding.application,
-                vault: finding.vault,
-                credential: None,
-                owner: finding.owner.as_deref(),
-                deadline: None,
-                days_left: None,
-                exemption: None,
-                findings: Vec::new(),
-            });
+        for finding in tally.findings.items().iter().chain(tally.exempt.items()) {
+            let (application, vault) = (&finding.application, finding.vault);
+            let row = rows.entry((application, vault));
+            let row = row.or_insert_with(|| empty(application, vault, finding.owner.as_deref()));
             row.findings.push(finding);
         }
         let mut rows: Vec<_> = rows.into_values().collect();
-        rows.sort_by_key(|row| {
-            (
-                row.deadline.is_none(),
-                row.deadline.map(|deadline| deadline.at),
-            )
-        });
+        let at = |row: &Row<'_>| row.deadline.map(|deadline| deadline.at);
+        rows.sort_by_key(|row| (row.deadline.is_none(), at(row)));
         rows
     }
 
@@ -132,18 +135,33 @@ impl<'a> Report<'a> {
     pub(crate) fn gaps(&self) -> Vec<String> {
         let missed = self.tally.not_seen.items().iter();
         let missed = missed.map(|missed| format!("Not seen: {}: {}", missed.what, missed.why));
-        let notes = self
-            .tally
-            .notes
-            .items()
-            .iter()
-            .map(|note| format!("Note: {note}"));
-        missed.chain(notes).collect()
+        let notes = self.tally.notes.items().iter();
+        missed
+            .chain(notes.map(|note| format!("Note: {note}")))
+            .collect()
+    }
+}
+
+/// An application of which nothing is known.
+const fn empty<'a>(
+    application: &'a ApplicationName,
+    vault: VaultKind,
+    owner: Option<&'a str>,
+) -> Row<'a> {
+    Row {
+        application,
+        vault,
+        credential: None,
+        owner,
+        deadline: None,
+        days_left: None,
+        exemption: None,
+        findings: Vec::new(),
     }
 }
 
 /// `1 application`, `2 applications`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
+fn count(number: u64, noun: &str) -> String {
     if number == 1 {
         format!("1 {noun}")
     } else {

@@ -3,21 +3,11 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use lwa_core::audit::findings::Finding;
+use lwa_core::Severity;
 use lwa_core::text::{elide_end, elide_middle, printable};
-use lwa_core::{Severity, wording};
 use textwrap::core::display_width;
 
 use crate::{Report, Row};
-
-/// How a table looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// The columns of the terminal; 80 where there is none.
-    pub width: usize,
-    /// Whether the terminal shows colours.
-    pub color: bool,
-}
 
 /// The narrowest table that still says something.
 const NARROWEST: usize = 60;
@@ -30,119 +20,90 @@ const SEVERITY: usize = 8;
 const DATE: usize = 11;
 const GAP: &str = "  ";
 
-/// The report as lines: applications by days left, then every finding with its detail, then
-/// what was not seen, then the counts.
-pub fn render(report: &Report<'_>, look: Look) -> String {
-    let width = look.width.max(NARROWEST);
+/// The report as coloured lines for a terminal of this width: applications by days left, then
+/// every finding with its detail, then what was not seen, then the counts.
+pub fn render(report: &Report<'_>, width: usize) -> String {
+    let width = width.max(NARROWEST);
     let rows = report.rows();
     let mut out = String::new();
     if !rows.is_empty() {
-        applications(&mut out, &rows, width, look);
+        applications(&mut out, &rows, width);
     }
-    findings(&mut out, report, width, look);
+    findings(&mut out, report, width);
     let gaps = report.gaps();
     if !gaps.is_empty() {
         out.push('\n');
     }
     for gap in gaps {
-        let text = paint(look, Some(Severity::Warning), "!");
-        wrapped(&mut out, &gap, width, &format!("{text} "), "  ");
+        let mark = paint(Some(Severity::Warning), "!");
+        wrapped(&mut out, &gap, width, &format!("{mark} "), "  ");
     }
     if !out.is_empty() {
         out.push('\n');
     }
-    let summary = format!(
-        "{}.{}",
-        report.summary(),
-        if report.tally.is_partial() {
-            " The audit is incomplete."
-        } else {
-            ""
-        },
-    );
+    let incomplete = if report.tally.is_partial() {
+        " The audit is incomplete."
+    } else {
+        ""
+    };
+    let summary = format!("{}.{incomplete}", report.summary());
     wrapped(&mut out, &summary, width, "", "");
     out
 }
 
-fn applications(out: &mut String, rows: &[Row<'_>], width: usize, look: Look) {
-    let owner = rows
-        .iter()
-        .map(|row| display_width(&printable(row.owner.unwrap_or_default())))
-        .max()
-        .unwrap_or(0);
-    let owner = if owner == 0 {
+fn applications(out: &mut String, rows: &[Row<'_>], width: usize) {
+    let owner_width = match rows.iter().map(|row| display_width(&row.owner())).max() {
+        None | Some(0) => 0,
+        Some(longest) => longest.clamp("OWNER".len(), OWNER),
+    };
+    let column = if owner_width == 0 {
         0
     } else {
-        owner.clamp("OWNER".len(), OWNER)
+        owner_width + GAP.len()
     };
-    let fixed = DAYS + SEVERITY + DATE + GAP.len() * 4 + if owner == 0 { 0 } else { owner + 2 };
-    let longest = rows
-        .iter()
-        .map(|row| row.application.as_str().len())
-        .max()
-        .unwrap_or(0);
+    let fixed = DAYS + SEVERITY + DATE + GAP.len() * 4 + column;
+    let longest = rows.iter().map(|row| row.application.as_str().len()).max();
     // Findings take what they need, up to two codes; the application the rest.
     let room = width.saturating_sub(fixed + "LWA001 LWA002".len());
-    let name = longest.clamp("APPLICATION".len(), room.max("APPLICATION".len()));
-    let codes = width.saturating_sub(fixed + name);
-    let heading = |text: &str, width: usize| pad(text, width);
-    let mut line = format!("{:>DAYS$}{GAP}", "DAYS");
-    line += &heading("SEVERITY", SEVERITY);
-    line += GAP;
-    line += &heading("APPLICATION", name);
-    line += GAP;
-    line += &heading("DEADLINE", DATE);
-    if owner > 0 {
-        line += GAP;
-        line += &heading("OWNER", owner);
-    }
-    line += GAP;
-    line += "FINDINGS";
-    let bold = if look.color {
-        Style::new().bold()
-    } else {
-        Style::new()
+    let least = "APPLICATION".len();
+    let name_width = longest.unwrap_or(0).clamp(least, room.max(least));
+    let codes_width = width.saturating_sub(fixed + name_width);
+    let line = |[days, verdict, name, date, owner, codes]: [&str; 6]| {
+        let (name, date) = (pad(name, name_width), pad(date, DATE));
+        let owner = match owner_width {
+            0 => String::new(),
+            width => format!("{GAP}{}", pad(owner, width)),
+        };
+        format!("{days:>DAYS$}{GAP}{verdict}{GAP}{name}{GAP}{date}{owner}{GAP}{codes}")
     };
-    let _ = writeln!(out, "{bold}{line}{bold:#}");
+    let bold = Style::new().bold();
+    let severity = pad("SEVERITY", SEVERITY);
+    let heading = [
+        "DAYS",
+        &severity,
+        "APPLICATION",
+        "DEADLINE",
+        "OWNER",
+        "FINDINGS",
+    ];
+    let _ = writeln!(out, "{bold}{}{bold:#}", line(heading));
     for row in rows {
-        let days = row
-            .days_left
-            .map_or_else(|| "?".to_owned(), |days| days.to_string());
-        let (severity, word) = match (row.severity(), row.exemption) {
-            (Some(severity), _) => (Some(severity), severity.as_str()),
-            (None, Some(_)) => (None, "exempt"),
-            (None, None) => (None, "ok"),
-        };
-        let date = match row.deadline {
-            None => "unknown".to_owned(),
-            Some(deadline) => {
-                let mark = if deadline.basis.is_estimate() {
-                    "~"
-                } else {
-                    ""
-                };
-                format!("{}{mark}", wording::date(deadline.at))
-            }
-        };
-        let mut line = format!("{days:>DAYS$}{GAP}");
-        line += &paint(look, severity, &pad(word, SEVERITY));
-        line += GAP;
-        line += &pad(&elide_middle(row.application.as_str(), name), name);
-        line += GAP;
-        line += &pad(&date, DATE);
-        if owner > 0 {
-            line += GAP;
-            let text = printable(row.owner.unwrap_or_default());
-            line += &pad(&fit(&text, owner), owner);
-        }
-        line += GAP;
-        line += &code_list(row, codes);
-        let _ = writeln!(out, "{}", line.trim_end());
+        let days = row.days_left.map(|days| days.to_string());
+        let verdict = paint(row.severity(), &pad(row.verdict(), SEVERITY));
+        let date = row
+            .date()
+            .map(|date| if row.is_estimated() { date + "~" } else { date });
+        let text = line([
+            days.as_deref().unwrap_or("?"),
+            &verdict,
+            &elide_middle(row.application.as_str(), name_width),
+            date.as_deref().unwrap_or("unknown"),
+            &fit(&row.owner(), owner_width),
+            &code_list(row, codes_width),
+        ]);
+        let _ = writeln!(out, "{}", text.trim_end());
     }
-    if rows
-        .iter()
-        .any(|row| row.deadline.is_some_and(|d| d.basis.is_estimate()))
-    {
+    if rows.iter().any(Row::is_estimated) {
         let _ = writeln!(out, "~ estimated");
     }
 }
@@ -179,35 +140,24 @@ fn code_list(row: &Row<'_>, width: usize) -> String {
         .unwrap_or_default()
 }
 
-fn findings(out: &mut String, report: &Report<'_>, width: usize, look: Look) {
+fn findings(out: &mut String, report: &Report<'_>, width: usize) {
     let live = report.tally.findings.items().iter();
     for finding in live.chain(report.tally.exempt.items()) {
-        let severity = finding.exemption.is_none().then_some(finding.severity);
-        let word = if severity.is_some() {
-            finding.severity.as_str()
-        } else {
-            "exempt"
+        let (severity, word, text) = match &finding.exemption {
+            None => {
+                let severity = finding.severity;
+                (Some(severity), severity.as_str(), finding.detail.clone())
+            }
+            Some(exemption) => {
+                let (detail, until) = (&finding.detail, exemption.until);
+                let text = format!("{detail} Exempt until {until}: {}", exemption.reason);
+                (None, "exempt", text)
+            }
         };
-        let head = paint(look, severity, &pad(word, SEVERITY));
-        let _ = writeln!(
-            out,
-            "\n{head}  {}  {}",
-            finding.code,
-            printable(&finding.credential)
-        );
-        wrapped(out, &sentence(finding), width, "          ", "          ");
-    }
-}
-
-fn sentence(finding: &Finding) -> String {
-    match &finding.exemption {
-        None => finding.detail.clone(),
-        Some(exemption) => {
-            format!(
-                "{} Exempt until {}: {}",
-                finding.detail, exemption.until, exemption.reason
-            )
-        }
+        let head = paint(severity, &pad(word, SEVERITY));
+        let credential = printable(&finding.credential);
+        let _ = writeln!(out, "\n{head}  {}  {credential}", finding.code);
+        wrapped(out, &text, width, "          ", "          ");
     }
 }
 
@@ -240,10 +190,7 @@ fn fit(text: &str, width: usize) -> String {
     cut
 }
 
-fn paint(look: Look, severity: Option<Severity>, text: &str) -> String {
-    if !look.color {
-        return text.to_owned();
-    }
+fn paint(severity: Option<Severity>, text: &str) -> String {
     let style = match severity {
         Some(Severity::Critical) => AnsiColor::Red.on_default().bold(),
         Some(Severity::Warning) => AnsiColor::Yellow.on_default(),

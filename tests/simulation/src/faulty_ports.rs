@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::deadline::tag;
 use lwa_core::lwa::{AccessToken, LwaError, LwaFailure, TokenEndpoint, TokenRequest};
 use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
@@ -16,6 +15,7 @@ use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::QueueMessage;
 use lwa_core::rotation::request::Answer;
 use lwa_core::sp_api::{SellingPartnerApi, SpApiError};
+use lwa_core::tags;
 use lwa_core::vault::ports::{
     NewTag, Page, ParameterFilter, ParameterMetadata, ParameterValue, ParameterWrite, ReadMetadata,
     ReadValues, SecretMetadata, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
@@ -249,7 +249,7 @@ impl ReadMetadata for FaultyPorts {
         let mut tags = self.world.list_parameter_tags(name).await?;
         self.break_tags(&mut tags);
         if self.is(Function::Auditor, Breakage::TrustsStaleDates)
-            && let Some(looked_at) = tags.get_mut(tag::SECRET_VERSION)
+            && let Some(looked_at) = tags.get_mut(tags::SECRET_VERSION)
             && let Some((_, rest)) = looked_at.split_once(' ')
             && let Some(version) = self.current_version(name)
         {
@@ -287,7 +287,7 @@ impl ReadMetadata for FaultyPorts {
 impl FaultyPorts {
     fn break_tags(&self, tags: &mut Tags) {
         if self.is(Function::SecretReceiver, Breakage::ForgetsTheStoredDeadline) {
-            tags.remove(tag::SECRET_EXPIRES_AT);
+            tags.remove(tags::SECRET_EXPIRES_AT);
         }
     }
 
@@ -301,13 +301,13 @@ impl FaultyPorts {
     fn kept_tags(&self, tags: &[NewTag]) -> Vec<NewTag> {
         let dropped: &[&str] = match (self.function, self.breakage) {
             (Function::RotationRequester, Some(Breakage::SkipsTheIntent)) => {
-                &[tag::ROTATION_REQUESTED_AT]
+                &[tags::ROTATION_REQUESTED_AT]
             }
             (Function::RotationRequester, Some(Breakage::OmitsTheVersionTag)) => {
-                &[tag::SECRET_VERSION]
+                &[tags::SECRET_VERSION]
             }
             (Function::SecretReceiver, Some(Breakage::ForgetsTheDates)) => {
-                &[tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT]
+                &[tags::SECRET_EXPIRES_AT, tags::SECRET_ISSUED_AT]
             }
             _ => &[],
         };

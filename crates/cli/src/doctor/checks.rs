@@ -11,48 +11,23 @@ use lwa_core::wording;
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::verdict::{Failures, Verdict};
+use super::verdict::{Failures, Verdict, failed, judge};
 use crate::event_rule::RuleSet;
 
 /// The AWS account from which Amazon sends application notifications,
 /// <https://developer-docs.amazon.com/sp-api/docs/set-up-credential-rotation-notifications>.
-pub(super) const AMAZON_NOTIFICATIONS_ACCOUNT: &str = "437568002678";
+const AMAZON_NOTIFICATIONS_ACCOUNT: &str = "437568002678";
 
-const FUNCTION: Failures = Failures {
-    service: "lambda",
-    missing: Fault::FunctionMissing,
-    not_checked: Fault::FunctionNotChecked,
-};
-const SOURCE: Failures = Failures {
-    service: "lambda",
-    missing: Fault::SourceMissing,
-    not_checked: Fault::SourceNotChecked,
-};
-const RULE: Failures = Failures {
-    service: "events",
-    missing: Fault::RuleMissing,
-    not_checked: Fault::RuleNotChecked,
-};
-const SCHEDULE: Failures = Failures {
-    service: "scheduler",
-    missing: Fault::ScheduleMissing,
-    not_checked: Fault::ScheduleNotChecked,
-};
-const TOPIC: Failures = Failures {
-    service: "sns",
-    missing: Fault::TopicMissing,
-    not_checked: Fault::TopicNotChecked,
-};
-const QUEUE: Failures = Failures {
-    service: "sqs",
-    missing: Fault::QueueMissing,
-    not_checked: Fault::QueueNotChecked,
-};
-const KEY: Failures = Failures {
-    service: "kms",
-    missing: Fault::KeyMissing,
-    not_checked: Fault::KeyNotChecked,
-};
+const FUNCTION: Failures = ("lambda", Fault::FunctionMissing, Fault::FunctionNotChecked);
+const SOURCE: Failures = ("lambda", Fault::SourceMissing, Fault::SourceNotChecked);
+const RULE: Failures = ("events", Fault::RuleMissing, Fault::RuleNotChecked);
+const SCHEDULE: Failures = (
+    "scheduler",
+    Fault::ScheduleMissing,
+    Fault::ScheduleNotChecked,
+);
+const TOPIC: Failures = ("sns", Fault::TopicMissing, Fault::TopicNotChecked);
+const QUEUE: Failures = ("sqs", Fault::QueueMissing, Fault::QueueNotChecked);
 
 /// Who calls, and where.
 pub(super) fn identity(found: &Result<String, CallError>, region: &str) -> Verdict {
@@ -64,7 +39,7 @@ pub(super) fn identity(found: &Result<String, CallError>, region: &str) -> Verdi
 
 /// A Lambda function as it is configured.
 pub(super) fn function(name: &str, found: &Result<Function, CallError>) -> Verdict {
-    FUNCTION.judge(name, found, |function| {
+    judge(FUNCTION, name, found, |function| {
         let reason = function.reason.as_str();
         match (function.state.as_str(), function.last_update.as_str()) {
             ("Failed", _) => Verdict::fault(Fault::FunctionFailed, name, reason),
@@ -89,12 +64,8 @@ pub(super) fn errors(
         // The function was never invoked.
         Err(error) if error.failure == CallFailure::NotFound => return None,
         Err(error) => {
-            let failures = Failures {
-                service: "logs",
-                not_checked: Fault::ErrorsNotChecked,
-                ..FUNCTION
-            };
-            return Some(failures.of(&format!("log of {name}"), error));
+            let failures = ("logs", Fault::FunctionMissing, Fault::ErrorsNotChecked);
+            return Some(failed(failures, name, error));
         }
     };
     let failures: Vec<LogLine> = lines
@@ -159,7 +130,7 @@ pub(super) fn same_settings(functions: &[(String, Function)]) -> Option<Verdict>
 
 /// The states of a function's event source mappings.
 pub(super) fn source(name: &str, found: &Result<Vec<String>, CallError>) -> Verdict {
-    SOURCE.judge(name, found, |states| {
+    judge(SOURCE, name, found, |states| {
         match states.iter().find(|state| *state != "Enabled") {
             _ if states.is_empty() => Verdict::fault(Fault::SourceMissing, name, ""),
             Some(state) => Verdict::fault(Fault::SourceNotEnabled, name, state.to_lowercase()),
@@ -177,7 +148,7 @@ pub(super) fn rule(
     layout: &Layout,
     applications: &[ApplicationName],
 ) -> Verdict {
-    RULE.judge(name, found, |rule| {
+    judge(RULE, name, found, |rule| {
         // There is more than one way to be enabled, for example
         // `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS`.
         if rule.state == "DISABLED" {
@@ -208,7 +179,7 @@ pub(super) fn rule(
                     continue;
                 }
                 let mismatch = deployed.closest(&event);
-                let why = mismatch.and_then(|found| found.fields.first().map(ToString::to_string));
+                let why = mismatch.and_then(|found| found.fields.into_iter().next());
                 let detail = format!("{application}: {}", why.unwrap_or_default());
                 return Verdict::fault(Fault::RuleMatchesNothing, name, detail);
             }
@@ -254,7 +225,7 @@ pub(super) fn schedule(name: &str, without: &str, found: &Result<String, CallErr
         Err(error) if error.failure == CallFailure::NotFound => {
             Verdict::fault(Fault::ScheduleMissing, name, without)
         }
-        Err(error) => SCHEDULE.of(name, error),
+        Err(error) => failed(SCHEDULE, name, error),
     }
 }
 
@@ -276,7 +247,7 @@ pub(super) fn canary(
 pub(super) fn topic(arn: &str, found: &Result<Topic, CallError>) -> Vec<Verdict> {
     let topic = match found {
         Ok(topic) => topic,
-        Err(error) => return vec![TOPIC.of(arn, error)],
+        Err(error) => return vec![failed(TOPIC, arn, error)],
     };
     let mut verdicts = vec![match topic.confirmed {
         0 => Verdict::fault(Fault::TopicWithoutSubscription, arn, ""),
@@ -307,7 +278,7 @@ pub(super) fn queue(
     role: QueueRole,
     found: &Result<BTreeMap<String, String>, CallError>,
 ) -> Verdict {
-    QUEUE.judge(name, found, |attributes| {
+    judge(QUEUE, name, found, |attributes| {
         let get = |attribute: &str| attributes.get(attribute).map_or("", String::as_str);
         let number = |attribute| get(attribute).parse::<u64>().unwrap_or(0);
         let count =
@@ -322,7 +293,7 @@ pub(super) fn queue(
             }
             QueueRole::DeadLetters => Verdict::good("queue", name, "is empty"),
             QueueRole::Notifications if !get("Policy").contains(AMAZON_NOTIFICATIONS_ACCOUNT) => {
-                Verdict::fault(Fault::QueueClosed, name, "")
+                Verdict::fault(Fault::QueueClosed, name, AMAZON_NOTIFICATIONS_ACCOUNT)
             }
             QueueRole::Notifications if get("RedrivePolicy").is_empty() => {
                 Verdict::fault(Fault::QueueWithoutDeadLetters, name, "")
@@ -340,17 +311,20 @@ pub(super) fn queue(
 
 /// The state of a key.
 pub(super) fn key(id: &str, found: &Result<String, CallError>) -> Verdict {
-    // An alias is only a name for a key, and what the key encrypted can be read without it.
     let missing = if id.contains("alias/") {
         Fault::KeyAliasMissing
     } else {
         Fault::KeyMissing
     };
-    let failures = Failures { missing, ..KEY };
-    failures.judge(id, found, |state| match state.as_str() {
-        "Enabled" | "Updating" => Verdict::good("key", id, ""),
-        state => Verdict::fault(Fault::KeyUnusable, id, state),
-    })
+    judge(
+        ("kms", missing, Fault::KeyNotChecked),
+        id,
+        found,
+        |state| match state.as_str() {
+            "Enabled" | "Updating" => Verdict::good("key", id, ""),
+            state => Verdict::fault(Fault::KeyUnusable, id, state),
+        },
+    )
 }
 
 #[cfg(test)]

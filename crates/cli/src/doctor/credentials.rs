@@ -3,6 +3,7 @@
 use lwa_core::application::ApplicationName;
 use lwa_core::audit::findings::Finding;
 use lwa_core::audit::tally::{ApplicationDeadline, NotSeen};
+use lwa_core::error::FunctionError;
 use lwa_core::ports::CallFailure;
 use lwa_core::vault::VaultKind;
 use lwa_core::{Severity, Timestamp, wording};
@@ -30,7 +31,7 @@ pub(super) fn finding(finding: &Finding) -> Verdict {
         Severity::Warning | Severity::Info => Fault::Finding,
     };
     let subject = format!("{} {}", finding.code, finding.credential);
-    Verdict::fault(fault, subject, &finding.detail).advise(finding.code.explanation().remedy)
+    Verdict::fault(fault, &subject, &finding.detail).advise(finding.code.explanation().remedy)
 }
 
 /// What the audit did not see. `denied` is the operation that the caller has no permission for.
@@ -41,7 +42,7 @@ pub(super) fn not_seen(not_seen: &NotSeen, denied: Option<&str>) -> Verdict {
             verdict.denied(format!("secretsmanager:{operation}"))
         }
         Some(operation) => verdict.denied(format!("ssm:{operation}")),
-        None => verdict.advise("Not checked. Try again."),
+        None => verdict,
     }
 }
 
@@ -53,7 +54,7 @@ pub(super) fn exchange(
 ) -> Vec<Verdict> {
     let check = match found {
         Ok(check) => check,
-        Err(error) => return vec![no_exchange(vault, error)],
+        Err(error) => return vec![no_exchange(application.as_str(), vault, error)],
     };
     let name = application.as_str();
     let of = |answer: Answer, check_name, refuses| match answer {
@@ -68,9 +69,8 @@ pub(super) fn exchange(
 }
 
 /// Why nothing was exchanged. Errors of the exchanger name the application and say what to do.
-fn no_exchange(vault: VaultKind, error: &ExchangerError) -> Verdict {
-    let of = |fault| Verdict::fault(fault, error.to_string(), "");
-    let again = "Not checked. Try again.";
+fn no_exchange(name: &str, vault: VaultKind, error: &ExchangerError) -> Verdict {
+    let of = |fault| Verdict::fault(fault, &error.to_string(), "");
     match error.kind {
         ErrorKind::CredentialMissing => of(Fault::CredentialsIncomplete),
         ErrorKind::VaultUnavailable if error.vault_failure == Some(CallFailure::Denied) => {
@@ -80,14 +80,14 @@ fn no_exchange(vault: VaultKind, error: &ExchangerError) -> Verdict {
             };
             of(Fault::CredentialsNotRead).denied(format!("{permission} and kms:Decrypt"))
         }
-        ErrorKind::VaultUnavailable if error.is_transient => {
-            of(Fault::CredentialsNotRead).advise(again)
-        }
+        ErrorKind::VaultUnavailable if error.is_transient => of(Fault::CredentialsNotRead),
         ErrorKind::VaultUnavailable => of(Fault::CredentialsUnreadable),
-        ErrorKind::LwaUnavailable => of(Fault::LwaNotReached).advise(again),
-        ErrorKind::SpApiUnavailable => of(Fault::SpApiNotReached).advise(again),
+        ErrorKind::LwaUnavailable => of(Fault::LwaNotReached),
+        ErrorKind::SpApiUnavailable => of(Fault::SpApiNotReached),
         ErrorKind::InvalidRequest
         | ErrorKind::CredentialRejected
-        | ErrorKind::AuthorizationRevoked => of(Fault::LwaRefuses),
+        | ErrorKind::AuthorizationRevoked => {
+            Verdict::fault(Fault::LwaRefuses, name, error.error_type()).advise(&error.to_string())
+        }
     }
 }

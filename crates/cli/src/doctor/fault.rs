@@ -1,4 +1,4 @@
-//! Everything that the doctor recognises, by name.
+//! Everything that the doctor recognises, by name and in words.
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,127 +25,176 @@ impl Mark {
     }
 }
 
+/// What is fixed about a fault. In the texts stands `{subject}` for what was checked, and
+/// `{detail}` for what else there is to say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    /// The name that `--json` has for it; stable.
+    pub(super) name: &'static str,
+    /// The check that finds it, in one word; stable.
+    pub(super) check: &'static str,
+    /// How bad it is.
+    pub(super) mark: Mark,
+    /// What was found.
+    pub(super) found: &'static str,
+    /// What to do about it; empty where the check itself tells.
+    pub(super) advice: &'static str,
+}
+
 macro_rules! faults {
-    ($($check:literal: $($(#[doc = $doc:literal])* $fault:ident $name:literal $mark:ident),+;)+) => {
+    ($($check:literal $good:literal: $($fault:ident $name:literal $mark:ident $found:literal $advice:expr),+;)+) => {
         /// A fault that `lwa doctor` recognises. Tests produce every one of them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Fault {
-            $($(#[doc = concat!("`", $name, "`.")] $(#[doc = ""] #[doc = $doc])* $fault,)+)+
+            $($(#[doc = concat!("`", $name, "`: ", $found)] $fault,)+)+
         }
 
         impl Fault {
             /// Every fault there is, in the order of the checks.
             pub const ALL: &[Self] = &[$($(Self::$fault,)+)+];
 
-            /// The name that `--json` has for it; stable.
-            pub const fn as_str(self) -> &'static str {
+            pub(super) const fn entry(self) -> Entry {
                 match self {
-                    $($(Self::$fault => $name,)+)+
+                    $($(Self::$fault => Entry {
+                        name: $name,
+                        check: $check,
+                        mark: Mark::$mark,
+                        found: $found,
+                        advice: $advice,
+                    },)+)+
                 }
             }
+        }
 
-            /// The check that finds it.
-            pub(super) const fn check(self) -> &'static str {
-                match self {
-                    $($(Self::$fault => $check,)+)+
-                }
-            }
-
-            /// How bad it is.
-            pub(super) const fn mark(self) -> Mark {
-                match self {
-                    $($(Self::$fault => Mark::$mark,)+)+
-                }
+        /// What a check that found no fault says.
+        pub(super) fn good(check: &str) -> &'static str {
+            match check {
+                $($check => $good,)+
+                _ => "{subject}",
             }
         }
     };
 }
 
+impl Fault {
+    /// The name that `--json` has for it; stable.
+    pub const fn as_str(self) -> &'static str {
+        self.entry().name
+    }
+}
+
+const DEPLOY: &str = "Deploy, or name the deployed stack with --stack.";
+const DEPLOY_AGAIN: &str = "It was changed by hand: deploy again.";
+
 faults! {
-    "identity":
-        IdentityUnknown "identity-unknown" Bad;
-    "function":
-        NothingDeployed "nothing-deployed" Bad,
-        FunctionMissing "function-missing" Bad,
-        FunctionFailed "function-failed" Bad,
-        /// It is pending, or inactive because it was not invoked for long.
-        FunctionNotActive "function-not-active" Attention,
-        /// The function runs what was deployed before.
-        FunctionUpdateFailed "function-update-failed" Bad,
-        FunctionNotChecked "function-not-checked" Skipped;
-    "settings":
-        /// Functions look for credentials in different places.
-        SettingsDiffer "settings-differ" Bad,
-        /// A variable has a value that stops the functions at their start.
-        SettingsUnusable "settings-unusable" Bad;
-    "errors":
-        /// A function logged errors within the last day.
-        ErrorsLogged "errors-logged" Attention,
-        ErrorsNotChecked "errors-not-checked" Skipped;
-    "source":
-        /// No queue feeds a function that needs one.
-        SourceMissing "source-missing" Bad,
-        /// The event source mapping does not run.
-        SourceNotEnabled "source-not-enabled" Bad,
-        SourceNotChecked "source-not-checked" Skipped;
-    "credential":
-        DeadlineUnknown "deadline-unknown" Attention,
-        CriticalFinding "critical-finding" Bad,
-        /// A finding of the audit that is not critical.
-        Finding "finding" Attention,
-        CredentialNotChecked "credential-not-checked" Skipped,
-        /// There is no client secret at all.
-        ClientSecretMissing "client-secret-missing" Bad;
-    "key":
-        KeyMissing "key-missing" Bad,
-        KeyAliasMissing "key-alias-missing" Bad,
-        /// A key is disabled, or is going to be deleted.
-        KeyUnusable "key-unusable" Bad,
-        KeyNotChecked "key-not-checked" Skipped;
-    "rule":
-        RuleMissing "rule-missing" Bad,
-        RuleDisabled "rule-disabled" Bad,
-        /// A rule does not invoke the function that it is meant for.
-        RuleWithoutTarget "rule-without-target" Bad,
-        /// A rule does not match the events that it is meant for.
-        RuleMatchesNothing "rule-matches-nothing" Bad,
-        /// Only EventBridge itself can evaluate the rule's pattern.
-        RuleNotEvaluated "rule-not-evaluated" Attention,
-        RuleNotChecked "rule-not-checked" Skipped;
-    "schedule":
-        ScheduleMissing "schedule-missing" Bad,
-        ScheduleDisabled "schedule-disabled" Bad,
-        /// No canary tests an application's credentials daily.
-        CanaryMissing "canary-missing" Attention,
-        ScheduleNotChecked "schedule-not-checked" Skipped;
-    "topic":
-        TopicMissing "topic-missing" Bad,
-        /// No subscription is confirmed.
-        TopicWithoutSubscription "topic-without-subscription" Bad,
-        SubscriptionPending "subscription-pending" Attention,
-        /// The topic has a key with which alarms cannot publish.
-        TopicKeyManaged "topic-key-managed" Bad,
-        TopicNotChecked "topic-not-checked" Skipped;
-    "queue":
-        QueueMissing "queue-missing" Bad,
-        DeadLetters "dead-letters" Bad,
-        /// Amazon may not send to the queue.
-        QueueClosed "queue-closed" Bad,
-        QueueWithoutDeadLetters "queue-without-dead-letters" Bad,
-        MessagesWaiting "messages-waiting" Attention,
-        QueueNotChecked "queue-not-checked" Skipped;
-    "lwa":
-        /// A credential is missing, or is not one.
-        CredentialsIncomplete "credentials-incomplete" Bad,
-        /// The vault has the credentials and does not hand them out.
-        CredentialsUnreadable "credentials-unreadable" Bad,
-        /// The vault did not answer, or denied the caller.
-        CredentialsNotRead "credentials-not-read" Skipped,
-        LwaRefuses "lwa-refuses" Bad,
-        LwaNotReached "lwa-not-reached" Skipped;
-    "sp-api":
-        SpApiRefuses "sp-api-refuses" Bad,
-        SpApiNotReached "sp-api-not-reached" Skipped,
-        /// There was no token to call SP-API with.
-        SpApiNotAsked "sp-api-not-asked" Skipped;
+    "identity" "{subject}, region {detail}":
+        IdentityUnknown "identity-unknown" Bad "region {subject}: {detail}"
+            "Sign in, set AWS_PROFILE, or give --profile. Nothing else in AWS can be checked.";
+    "function" "{subject} is deployed":
+        NothingDeployed "nothing-deployed" Bad
+            "no function of the stack {subject} is deployed in this account and region"
+            "Deploy it as docs/deployment.md shows, or name it with --stack, and its place with \
+             --profile and --region. Its other parts are not checked.",
+        FunctionMissing "function-missing" Bad "{subject} does not exist" DEPLOY,
+        FunctionFailed "function-failed" Bad "{subject} has failed and does not run. {detail}"
+            "Deploy again.",
+        FunctionNotActive "function-not-active" Attention "{subject} is {detail}"
+            "Look again in a minute: a pending function is about to run, and an inactive one \
+             wakes with its next event.",
+        FunctionUpdateFailed "function-update-failed" Bad
+            "{subject} runs its previous version, because its last update failed. {detail}"
+            "Deploy again.",
+        FunctionNotChecked "function-not-checked" Skipped "{subject}: {detail}" "";
+    "settings" "all functions look below {subject}":
+        SettingsDiffer "settings-differ" Bad "{subject} is {detail}" DEPLOY_AGAIN,
+        SettingsUnusable "settings-unusable" Bad "{subject}"
+            "A function with this value stops at its start: correct the settings and deploy \
+             again. A variable of this shell overrides theirs.";
+    "errors" "{subject}: none within 24 hours":
+        ErrorsLogged "errors-logged" Attention "{subject}: {detail}"
+            "Its log group is /aws/lambda/{subject}.",
+        ErrorsNotChecked "errors-not-checked" Skipped "log of {subject}: {detail}" "";
+    "source" "a queue feeds {subject}":
+        SourceMissing "source-missing" Bad
+            "no queue feeds {subject}, so Amazon's notifications are not processed"
+            "Deploy again.",
+        SourceNotEnabled "source-not-enabled" Bad
+            "the event source mapping that feeds {subject} is {detail}"
+            "Enable it in the function's triggers, or deploy again.",
+        SourceNotChecked "source-not-checked" Skipped "{subject}: {detail}" "";
+    "credential" "{subject} expires on {detail}":
+        DeadlineUnknown "deadline-unknown" Attention "{subject}: its deadline is unknown"
+            "Set its tag lwa:secret-expires-at.",
+        CriticalFinding "critical-finding" Bad "{subject}: {detail}" "",
+        Finding "finding" Attention "{subject}: {detail}" "",
+        CredentialNotChecked "credential-not-checked" Skipped "{subject}: {detail}"
+            "Not checked. Try again.",
+        ClientSecretMissing "client-secret-missing" Bad "there is no client secret in {subject}"
+            "Store one with lwa store, or set LWA_PARAMETER_PREFIX, LWA_VAULT or --region.";
+    "key" "{subject} is enabled":
+        KeyMissing "key-missing" Bad "{subject} does not exist: what it encrypted is lost"
+            "Store the credentials again under another key with lwa store --key.",
+        // An alias is only a name for a key, and what the key encrypted can be read without it.
+        KeyAliasMissing "key-alias-missing" Bad
+            "{subject} does not exist: nothing new can be encrypted with it"
+            "Give its key this alias again, or name another key with lwa store --keep --key.",
+        KeyUnusable "key-unusable" Bad "{subject} is {detail}: what it encrypts cannot be read"
+            "Cancel its deletion, or enable it.",
+        KeyNotChecked "key-not-checked" Skipped "{subject}: {detail}" "";
+    "rule" "{subject} matches events of {detail}":
+        RuleMissing "rule-missing" Bad "{subject} does not exist" DEPLOY,
+        RuleDisabled "rule-disabled" Bad "{subject} is disabled"
+            "Enable it: aws events enable-rule --name {subject}",
+        RuleWithoutTarget "rule-without-target" Bad "{subject} does not invoke {detail}"
+            DEPLOY_AGAIN,
+        RuleMatchesNothing "rule-matches-nothing" Bad
+            "{subject} does not match the events of {detail}" DEPLOY_AGAIN,
+        RuleNotEvaluated "rule-not-evaluated" Attention "{subject}: {detail}"
+            "It cannot be evaluated here: try it with aws events test-event-pattern.",
+        RuleNotChecked "rule-not-checked" Skipped "{subject}: {detail}" "";
+    "schedule" "{subject} is enabled":
+        ScheduleMissing "schedule-missing" Bad "{subject} does not exist: {detail}" DEPLOY,
+        ScheduleDisabled "schedule-disabled" Bad "{subject} is disabled: {detail}"
+            "Enable it in the console of EventBridge Scheduler, or deploy again.",
+        CanaryMissing "canary-missing" Attention
+            "{subject} does not exist: the credentials of {detail} are not tested daily"
+            "Name it in canaryApplications of the settings.",
+        ScheduleNotChecked "schedule-not-checked" Skipped "{subject}: {detail}" "";
+    "topic" "{subject} has {detail}":
+        TopicMissing "topic-missing" Bad
+            "{subject} does not exist: no notification reaches anyone" DEPLOY,
+        TopicWithoutSubscription "topic-without-subscription" Bad
+            "{subject} has no confirmed subscription: no notification reaches anyone"
+            "Add a subscriber to alerts in the settings, and have them confirm.",
+        SubscriptionPending "subscription-pending" Attention
+            "{subject} has not confirmed and receives no notifications"
+            "Follow the link in the message from AWS Notifications; deploying again sends a new \
+             one once the old one is three days old.",
+        TopicKeyManaged "topic-key-managed" Bad
+            "{subject} uses the AWS-managed key, with which no alarm can publish" DEPLOY_AGAIN,
+        TopicNotChecked "topic-not-checked" Skipped "{subject}: {detail}" "";
+    "queue" "{subject} {detail}":
+        QueueMissing "queue-missing" Bad "{subject} does not exist" DEPLOY,
+        DeadLetters "dead-letters" Bad "{subject} holds {detail} could not be processed"
+            "Fix the cause, which the function's log names, and bring them back as \
+             docs/operations.md shows under Redrive.",
+        QueueClosed "queue-closed" Bad "{subject} does not let Amazon's account {detail} send"
+            DEPLOY_AGAIN,
+        QueueWithoutDeadLetters "queue-without-dead-letters" Bad
+            "{subject} has no dead-letter queue, so a message can get lost" DEPLOY_AGAIN,
+        MessagesWaiting "messages-waiting" Attention "{subject} holds {detail} being processed"
+            "If they stay, the log of the function that the queue feeds says why.",
+        QueueNotChecked "queue-not-checked" Skipped "{subject}: {detail}" "";
+    "lwa" "{subject}: LWA issues a token":
+        CredentialsIncomplete "credentials-incomplete" Bad "{subject}" "",
+        CredentialsUnreadable "credentials-unreadable" Bad "{subject}"
+            "Services cannot read them either. If their key is disabled, enable it.",
+        CredentialsNotRead "credentials-not-read" Skipped "{subject}" "Not checked. Try again.",
+        LwaRefuses "lwa-refuses" Bad "{subject}: LWA refuses the credentials ({detail})" "",
+        LwaNotReached "lwa-not-reached" Skipped "{subject}" "Not checked. Try again.";
+    "sp-api" "{subject}: SP-API accepts the token":
+        SpApiRefuses "sp-api-refuses" Bad "{subject}: SP-API refuses the token ({detail})" "",
+        SpApiNotReached "sp-api-not-reached" Skipped "{subject}" "Not checked. Try again.",
+        SpApiNotAsked "sp-api-not-asked" Skipped "{subject}: SP-API was not called"
+            "It needs a token first.";
 }

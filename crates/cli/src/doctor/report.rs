@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::fault::{Fault, Mark};
 use super::verdict::Verdict;
-use super::words::{advice, found};
 use crate::terminal::{BAD, BOLD, COLUMNS, GOOD, Progress, WARNING, wrap, write_json};
 
 /// What was found so far.
@@ -84,8 +83,8 @@ fn to_json(verdict: &Verdict) -> Value {
         "check": verdict.check,
         "mark": verdict.mark().as_str(),
         "fault": verdict.fault.map(Fault::as_str),
-        "found": found(verdict),
-        "advice": advice(verdict),
+        "found": verdict.found(),
+        "advice": verdict.advice(),
         "permission": verdict.permission,
     })
 }
@@ -97,8 +96,8 @@ fn write_line(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
         Mark::Attention | Mark::Skipped => (WARNING, '!'),
         Mark::Bad => (BAD, '✗'),
     };
-    let mut text = found(verdict);
-    if let Some(advice) = advice(verdict) {
+    let mut text = verdict.found();
+    if let Some(advice) = verdict.advice() {
         let end = if text.ends_with('.') { "" } else { "." };
         text = format!("{text}{end} {advice}");
     }

@@ -7,44 +7,39 @@ use lwa_local::World;
 /// What matters of a world, for comparing it with itself later. Values are left out: a version
 /// tells that there is another one.
 pub(super) struct Snapshot {
-    parameters: BTreeMap<String, Credential>,
-    secrets: BTreeMap<String, Credential>,
+    credentials: BTreeMap<String, Facts>,
     rotations: usize,
     calls: usize,
 }
 
-#[derive(Default, PartialEq)]
-struct Credential {
-    /// The current version.
-    version: Option<String>,
-    tags: BTreeMap<String, String>,
-}
+/// The tags of a credential, and its current version under [`VERSION`].
+type Facts = BTreeMap<String, String>;
+
+/// No tag has this name, and it sorts before all of them.
+const VERSION: &str = "";
 
 impl Snapshot {
     pub(super) fn of(world: &World) -> Self {
         let state = world.state();
+        let facts = |version: Option<String>, tags: &Facts| {
+            let version = version.map(|version| (VERSION.to_owned(), version));
+            tags.clone().into_iter().chain(version).collect::<Facts>()
+        };
         let parameters = state.parameters.iter().map(|(name, parameter)| {
             let version = parameter.versions.last();
-            let credential = Credential {
-                version: version.map(|version| version.version.to_string()),
-                tags: parameter.tags.clone(),
-            };
-            (name.clone(), credential)
+            let version = version.map(|version| version.version.to_string());
+            (name.clone(), facts(version, &parameter.tags))
         });
         let secrets = state.secrets.iter().map(|(name, secret)| {
             let current = secret
                 .versions
                 .iter()
                 .find(|version| version.stages.iter().any(|stage| stage == "AWSCURRENT"));
-            let credential = Credential {
-                version: current.map(|version| version.id.clone()),
-                tags: secret.tags.clone(),
-            };
-            (format!("secret {name}"), credential)
+            let version = current.map(|version| version.id.clone());
+            (format!("secret {name}"), facts(version, &secret.tags))
         });
         Self {
-            parameters: parameters.collect(),
-            secrets: secrets.collect(),
+            credentials: parameters.chain(secrets).collect(),
             rotations: state.sp_api.rotated.len(),
             calls: state.calls.len(),
         }
@@ -53,13 +48,25 @@ impl Snapshot {
     /// What is different in `world` now, one line for each.
     pub(super) fn changes(&self, world: &World) -> Vec<String> {
         let now = Self::of(world);
-        let mut changes = Vec::new();
-        for (client_id, _) in world.state().sp_api.rotated.iter().skip(self.rotations) {
-            changes.push(format!("Amazon: new client secret of {client_id}"));
+        let state = world.state();
+        let rotated = state.sp_api.rotated.iter().skip(self.rotations);
+        let mut changes: Vec<String> = rotated
+            .map(|(client_id, _)| format!("Amazon: new client secret of {client_id}"))
+            .collect();
+        let nothing = Facts::new();
+        for (name, after) in &now.credentials {
+            let before = self.credentials.get(name).unwrap_or(&nothing);
+            let different = after
+                .iter()
+                .filter(|(key, value)| before.get(*key) != Some(value));
+            changes.extend(different.map(|(key, value)| match key.as_str() {
+                VERSION => format!("{name}: version {value}"),
+                tag => format!("{name}: {tag}={value}"),
+            }));
+            let removed = before.keys().filter(|key| !after.contains_key(*key));
+            changes.extend(removed.map(|tag| format!("{name}: {tag} removed")));
         }
-        compare(&self.parameters, &now.parameters, &mut changes);
-        compare(&self.secrets, &now.secrets, &mut changes);
-        for call in world.state().calls.iter().skip(self.calls) {
+        for call in state.calls.iter().skip(self.calls) {
             if let Some(("ChangeMessageVisibility", target)) = call.split_once(' ')
                 && let Some((message, seconds)) = target.rsplit_once(' ')
             {
@@ -67,31 +74,5 @@ impl Snapshot {
             }
         }
         changes
-    }
-}
-
-fn compare(
-    before: &BTreeMap<String, Credential>,
-    after: &BTreeMap<String, Credential>,
-    changes: &mut Vec<String>,
-) {
-    let nothing = Credential::default();
-    for (name, after) in after {
-        let before = before.get(name).unwrap_or(&nothing);
-        if let Some(version) = &after.version
-            && before.version != after.version
-        {
-            changes.push(format!("{name}: version {version}"));
-        }
-        for (tag, value) in &after.tags {
-            if before.tags.get(tag) != Some(value) {
-                changes.push(format!("{name}: {tag}={value}"));
-            }
-        }
-        for tag in before.tags.keys() {
-            if !after.tags.contains_key(tag) {
-                changes.push(format!("{name}: {tag} removed"));
-            }
-        }
     }
 }

@@ -28,16 +28,12 @@ pub(super) fn event(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         paragraph(out, DIM, INDENT, &format!("Clock {now:.0}"))?;
     }
     if let Some(mismatch) = &outcome.unmatched {
-        paragraph(
-            out,
-            WARNING,
-            INDENT,
-            "NO RULE MATCHES: on AWS nobody would hear of this event.",
-        )?;
+        let warning = "NO RULE MATCHES: on AWS no function would receive this event.";
+        paragraph(out, WARNING, INDENT, warning)?;
         let closest = format!("The closest rule is {}, but:", mismatch.rule);
         paragraph(out, Style::new(), INDENT, &closest)?;
         for field in &mismatch.fields {
-            paragraph(out, Style::new(), "  - ", &field.to_string())?;
+            paragraph(out, Style::new(), "  - ", field)?;
         }
     }
     let mut frame = Frame::new(out);
@@ -73,34 +69,22 @@ pub(super) fn line(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
 /// How many came out as they should.
 pub(super) fn summary(out: &mut impl Write, verdicts: &[Verdict]) -> io::Result<()> {
     let count = |wanted: fn(&Verdict) -> bool| verdicts.iter().filter(|v| wanted(v)).count();
-    let parts = [
+    let good = count(|v| *v == Verdict::Good);
+    let unexpected = count(|v| matches!(v, Verdict::Unexpected(_)));
+    let wrong = count(|v| matches!(v, Verdict::Wrong(_)));
+    let plural = if verdicts.len() == 1 { "" } else { "s" };
+    write!(out, "{BOLD}{} event{plural}:{BOLD:#}", verdicts.len())?;
+    let mut comma = "";
+    for (count, style, what) in [
         (count(|v| *v == Verdict::AsExpected), GOOD, "as expected"),
-        (
-            count(|v| *v == Verdict::Good),
-            GOOD,
-            "good (nothing expected of them)",
-        ),
-        (
-            count(|v| matches!(v, Verdict::Unexpected(_))),
-            BAD,
-            "not as expected",
-        ),
-        (
-            count(|v| matches!(v, Verdict::Wrong(_))),
-            BAD,
-            "failed or unmatched",
-        ),
-    ];
-    let events = if verdicts.len() == 1 {
-        "event"
-    } else {
-        "events"
-    };
-    write!(out, "{BOLD}{} {events}:{BOLD:#}", verdicts.len())?;
-    let present = parts.into_iter().filter(|(count, ..)| *count > 0);
-    for (index, (count, style, what)) in present.enumerate() {
-        let comma = if index == 0 { "" } else { "," };
-        write!(out, "{comma} {style}{count} {what}{style:#}")?;
+        (good, GOOD, "good (nothing expected of them)"),
+        (unexpected, BAD, "not as expected"),
+        (wrong, BAD, "failed or unmatched"),
+    ] {
+        if count > 0 {
+            write!(out, "{comma} {style}{count} {what}{style:#}")?;
+            comma = ",";
+        }
     }
     writeln!(out)
 }
@@ -109,7 +93,7 @@ pub(super) fn summary(out: &mut impl Write, verdicts: &[Verdict]) -> io::Result<
 pub(super) fn verdict_of_json(outcome: &Outcome) {
     if !outcome.verdict.is_good() {
         let mut err = anstream::stderr();
-        // Nobody is left to tell when standard error is closed.
+        // There is no other place to report that standard error is closed.
         let _ = line(&mut err, outcome);
     }
 }

@@ -14,10 +14,10 @@ use rotation_requester::{ApplicationReport, Outcome, Plan, Progress as Stage, Se
 use serde_json::json;
 
 use crate::notifier::RecordingNotifier;
-use crate::terminal::{BAD, BOLD, DIM, GOOD, WARNING, fields, paragraph, write_json};
+use crate::terminal::{BAD, BOLD, GOOD, WARNING, fields, paragraph, write_json};
 
 /// Said where the command ends before the new secret is stored.
-const LATER: &str = "secret-receiver stores the new secret when it arrives, and notifies people. \
+pub(super) const LATER: &str = "secret-receiver stores the new secret when it arrives, and notifies people. \
                      Run the command again to see how far it is; `lwa audit` reports LWA009 when \
                      nothing has arrived for a day.";
 
@@ -150,29 +150,13 @@ impl Screen<'_> {
         }
     }
 
-    pub(super) fn dry_run(&self) -> io::Result<()> {
-        if self.is_json {
-            return Ok(());
-        }
-        self.say(DIM, "Dry run: nothing was done.")
-    }
-
-    pub(super) fn not_confirmed(&self) -> io::Result<()> {
-        self.say(WARNING, "Not confirmed: nothing was done.")
-    }
-
-    /// What happens after this command has ended.
-    pub(super) fn later(&self) -> io::Result<()> {
-        self.say(Style::new(), LATER)
-    }
-
     pub(super) fn timed_out(&self, minutes: i64, trouble: Option<&str>) -> io::Result<()> {
         let text = format!("The new secret was not stored within {minutes} min.");
         self.say(WARNING, &text)?;
         if let Some(trouble) = trouble {
             self.say(WARNING, &format!("The last look failed: {trouble}"))?;
         }
-        self.later()
+        self.say(Style::new(), LATER)
     }
 
     fn step(&self, style: Style, text: &str) -> io::Result<()> {
@@ -180,7 +164,8 @@ impl Screen<'_> {
         self.paragraph(style, &format!("{time}  "), text)
     }
 
-    fn say(&self, style: Style, text: &str) -> io::Result<()> {
+    /// A sentence, on standard error where standard output is for an object.
+    pub(super) fn say(&self, style: Style, text: &str) -> io::Result<()> {
         self.paragraph(style, "", text)
     }
 

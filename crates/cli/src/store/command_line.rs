@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use lwa_core::store::input::looks_like_secret;
 
+use crate::settings::is_named_like_secret;
+
 const TIP: &str = "  Credentials are not taken from the command line: every process on this machine
   can read it, and the shell writes it into its history. What was given there is
   not repeated here.
@@ -53,11 +55,8 @@ pub(crate) fn without_values(store: &clap::Command, error: &clap::Error) -> Opti
                 }
                 _ => String::new(),
             };
-            let of = if is_known {
-                format!(" of `{option}`")
-            } else {
-                String::new()
-            };
+            let of = is_known.then(|| format!(" of `{option}`"));
+            let of = of.unwrap_or_default();
             Some(format!("the value{of} is missing or not allowed{allowed}"))
         }
         _ if is_known => Some(format!("`{option}` cannot be used like this")),
@@ -69,20 +68,6 @@ pub(crate) fn without_values(store: &clap::Command, error: &clap::Error) -> Opti
         }
         _ => Some("there is an option that does not exist".to_owned()),
     }
-}
-
-fn is_named_like_secret(option: &str) -> bool {
-    let option = option.to_ascii_lowercase();
-    [
-        "secret",
-        "token",
-        "password",
-        "credential",
-        "value",
-        "client",
-    ]
-    .iter()
-    .any(|word| option.contains(word))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use lwa_core::application::{ApplicationName, SellerId};
-use lwa_core::deadline::{SECRET_LIFETIME_DAYS, tag};
+use lwa_core::deadline::SECRET_LIFETIME_DAYS;
+use lwa_core::tags;
 use lwa_local::lwa::{ClientSecret, Consent, OAuthClient};
 
 use super::application::{Application, Issued};
@@ -55,11 +56,11 @@ impl Year {
         self.vault.tags(&name, |tags| {
             if care < 8 {
                 let at = instant(issued_at).to_string();
-                tags.insert(tag::SECRET_ISSUED_AT.into(), at);
+                tags.insert(tags::SECRET_ISSUED_AT.into(), at);
             }
             if care < 7 {
                 let at = instant(expires_at).to_string();
-                tags.insert(tag::SECRET_EXPIRES_AT.into(), at);
+                tags.insert(tags::SECRET_EXPIRES_AT.into(), at);
             }
         });
         self.by_client.insert(client_id.clone(), number);

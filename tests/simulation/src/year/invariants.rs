@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::deadline::{OVERLAP_DAYS, SECRET_LIFETIME_DAYS, tag};
+use lwa_core::deadline::{OVERLAP_DAYS, SECRET_LIFETIME_DAYS};
 use lwa_core::message::Message;
+use lwa_core::tags;
 use serde_json::Value;
 
 use super::application::Application;
@@ -234,7 +235,7 @@ impl Year {
             let looked_at = self
                 .vault
                 .tags(&application.name, |tags| {
-                    tags.get(tag::SECRET_VERSION).cloned()
+                    tags.get(tags::SECRET_VERSION).cloned()
                 })
                 .flatten()
                 .unwrap_or_default();
@@ -243,7 +244,7 @@ impl Year {
                 let at: Timestamp = text.parse().ok()?;
                 Some(at.as_millisecond())
             };
-            if let Some(at) = read(tag::SECRET_EXPIRES_AT) {
+            if let Some(at) = read(tags::SECRET_EXPIRES_AT) {
                 let is_old = looked_at
                     .get(2)
                     .is_some_and(|date| millisecond(date) == Some(at));
@@ -251,7 +252,7 @@ impl Year {
                 let is_looked_at = looked_at.first().copied() == version.as_deref();
                 return (at, !is_old || (is_looked_at && looked_at.len() == 3));
             }
-            let since = read(tag::SECRET_ISSUED_AT)
+            let since = read(tags::SECRET_ISSUED_AT)
                 .or_else(|| millisecond(looked_at.get(1)?))
                 .or_else(|| {
                     let (_, written_at) = self.vault.current(&application.name)?;
@@ -359,7 +360,7 @@ impl Year {
             && self
                 .vault
                 .tags(&application.name, |tags| {
-                    !tags.contains_key(tag::SECRET_VERSION)
+                    !tags.contains_key(tags::SECRET_VERSION)
                 })
                 .unwrap_or_default();
         let is_excused = is_rotating || is_not_looked_at || application.is_irreparable || partial;

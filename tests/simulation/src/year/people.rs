@@ -1,8 +1,8 @@
 //! What people change by hand, with more or less care.
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::deadline::tag;
 use lwa_core::ports::Clock;
+use lwa_core::tags;
 use lwa_core::vault::VaultKind;
 
 use super::event_queue::Event;
@@ -48,7 +48,7 @@ impl Year {
             _ => {
                 let name = &self.applications[number].name;
                 self.vault.tags(name, |tags| {
-                    tags.insert(tag::OWNER.into(), "Team ERP".into());
+                    tags.insert(tags::OWNER.into(), "Team ERP".into());
                 });
             }
         }
@@ -61,9 +61,9 @@ impl Year {
         // Where no tag tells how old the value is, an earlier version does in Parameter Store.
         // Otherwise only a notice of Amazon does, and it may be lost.
         let is_known = self.vault.tags(&application.name, |tags| {
-            tags.contains_key(tag::SECRET_EXPIRES_AT)
-                || tags.contains_key(tag::SECRET_ISSUED_AT)
-                || tags.contains_key(tag::SECRET_VERSION)
+            tags.contains_key(tags::SECRET_EXPIRES_AT)
+                || tags.contains_key(tags::SECRET_ISSUED_AT)
+                || tags.contains_key(tags::SECRET_VERSION)
         });
         self.applications[number].is_irreparable |=
             is_known == Some(false) && self.settings.vault == VaultKind::SecretsManager;
@@ -129,8 +129,8 @@ impl Year {
         self.vault.put(&application.name, &issued.value);
         if with_tags {
             self.vault.tags(&application.name, |tags| {
-                tags.insert(tag::SECRET_ISSUED_AT.into(), issued_at.to_string());
-                tags.insert(tag::SECRET_EXPIRES_AT.into(), expires_at.to_string());
+                tags.insert(tags::SECRET_ISSUED_AT.into(), issued_at.to_string());
+                tags.insert(tags::SECRET_EXPIRES_AT.into(), expires_at.to_string());
             });
         }
         self.tell_until(
