@@ -164,6 +164,7 @@ impl LoadServiceConfig for ServiceEndpoints {
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::provider::ProvideCredentials;
     use aws_smithy_types::retry::RetryMode;
 
     use super::*;

@@ -127,7 +127,7 @@ impl<'a> Report<'a> {
     pub fn summary(&self) -> String {
         let mut parts = vec![
             format!("{} critical", self.tally.count(Severity::Critical)),
-            count(self.tally.count(Severity::Warning), "warning"),
+            wording::count(self.tally.count(Severity::Warning), "warning"),
             format!("{} info", self.tally.count(Severity::Info)),
         ];
         if self.tally.exempt.total() > 0 {
@@ -135,8 +135,8 @@ impl<'a> Report<'a> {
         }
         format!(
             "{}, {}: {}",
-            count(self.tally.applications, "application"),
-            count(self.tally.credentials, "credential"),
+            wording::count(self.tally.applications, "application"),
+            wording::count(self.tally.credentials, "credential"),
             parts.join(", ")
         )
     }
@@ -149,14 +149,5 @@ impl<'a> Report<'a> {
         missed
             .chain(notes.map(|note| format!("Note: {note}")))
             .collect()
-    }
-}
-
-/// `1 application`, `2 applications`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
     }
 }
