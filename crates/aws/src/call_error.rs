@@ -82,7 +82,9 @@ pub(crate) fn service_error(
         detail += &elide_end(&without_values(message), MAX_DETAIL / 2);
     }
     if let Some(id) = request_id {
-        detail += &format!(" (request {})", elide_end(id, MAX_DETAIL / 4));
+        detail += " (request ";
+        detail += &elide_end(id, MAX_DETAIL / 4);
+        detail += ")";
     }
     CallError {
         operation,

@@ -164,9 +164,9 @@ impl LoadServiceConfig for ServiceEndpoints {
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::provider::ProvideCredentials;
     use aws_smithy_types::retry::RetryMode;
 
-    use aws_credential_types::provider::ProvideCredentials;
 
     use super::*;
 

@@ -251,6 +251,5 @@ fn hints(settings: &Settings, key: &TokenKey, credentials: &Credentials) -> Stri
     found
         .into_iter()
         .filter_map(|(role, shape)| misplaced(&settings.place(key, &role), &role, shape))
-        .map(|hint| format!(". Hint: {hint}"))
-        .collect()
+        .fold(String::new(), |hints, hint| hints + ". Hint: " + &hint)
 }
