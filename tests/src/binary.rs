@@ -41,7 +41,7 @@ fn modified(file: &Path) -> Option<std::time::SystemTime> {
         .ok()
 }
 
-/// What stands after the colon in a rule of Make, where a space in a name is escaped.
+/// The files after the colon in a rule of Make, where a space in a name is escaped.
 fn sources(list: &str) -> Vec<String> {
     let Some((_, sources)) = list.split_once(": ") else {
         return Vec::new();

@@ -1,7 +1,7 @@
 //! The AWS emulators that `cargo xtask` runs, with room of its own for each test.
 //!
-//! A test that passes only because of one emulator's quirk proves nothing: run whatever both can
-//! against [`both`].
+//! A test that passes only because of one emulator's quirk proves nothing: run a test against
+//! [`both`] if both can serve it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +9,7 @@ use std::time::Duration;
 use lwa_aws::clients::{Aws, Timeouts};
 use lwa_aws::environment;
 
-/// The region that all tests are in.
-pub const REGION: &str = "eu-west-1";
+pub use crate::runtime_api::protocol::REGION;
 
 /// Which program plays AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub struct Emulator {
     pub kind: Kind,
     /// Its endpoint for all services, without a slash at the end.
     pub url: String,
-    /// The account, 12 digits: of this test alone in ministack, and everybody's in moto.
+    /// The account, 12 digits: in ministack only this test's, in moto shared by all tests.
     pub account: String,
     /// What the names of this test's parameters begin with, like `/t123456789`; secrets and
     /// topics can use it without the slash. Only moto needs it, but a test should not have to know.
@@ -40,7 +39,7 @@ pub fn moto() -> Emulator {
     Emulator::new(Kind::Moto, "LWA_TEST_MOTO_URL", "123456789012".to_owned())
 }
 
-/// moto once more, for tests that make it enforce IAM: then it does so for everybody.
+/// A second moto, for tests that make it enforce IAM, which it then does for all of its callers.
 pub fn moto_with_iam() -> Emulator {
     Emulator::new(
         Kind::Moto,

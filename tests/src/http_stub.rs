@@ -181,11 +181,12 @@ impl Answer {
     }
 
     /// The status of what is sent.
-    pub(crate) const fn status(&self) -> StatusCode {
+    pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    pub(crate) fn reply(self) -> Reply {
+    /// What the server sends.
+    pub fn reply(self) -> Reply {
         let end = match self.cut {
             Cut::BeforeAnswer => return Reply::hang_up().after(self.delay),
             Cut::AfterBytes(bytes) => bytes,
@@ -398,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_answers_once_it_is_dropped() {
+    async fn a_dropped_server_no_longer_answers() {
         let stub = HttpStub::start();
         let url = stub.url();
         drop(stub);

@@ -12,13 +12,16 @@
     reason = "a harness reports by failing the test"
 )]
 
+#[cfg(feature = "emulators")]
 pub mod aws_call;
 pub mod binary;
 pub mod clock;
+#[cfg(feature = "emulators")]
 pub mod emulator;
 pub mod http_stub;
 pub mod leak;
 pub mod process;
+#[cfg(feature = "emulators")]
 pub mod recorder;
 pub mod runtime_api;
 pub mod server;

@@ -1,4 +1,4 @@
-//! A terminal with a person at it, for what a command asks only where somebody can type.
+//! A pseudo-terminal, for questions that a command asks only a person.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use pty_process::blocking::{Command, open};
 
-/// What is seen when a command is run in a terminal by somebody who waits for each question and
-/// types its answer, and whether the command ended well.
+/// Runs a command in a terminal, waits for each question and types its answer. Returns what the
+/// terminal shows, and whether the command succeeded.
 pub fn run(
     program: &Path,
     arguments: &[String],

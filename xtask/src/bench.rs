@@ -6,9 +6,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::build::{self, Architecture};
-use crate::{steps, tree, verbs};
+use crate::cargo::cargo;
+use crate::{steps, tree};
 
-/// What the benchmark itself is told.
+/// The options of the benchmark.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Fewer starts and invocations: for a first look, not for a comparison
@@ -46,7 +47,7 @@ pub(crate) fn bench(options: &Options) -> Result<()> {
         "--package=lwa-bench",
     ];
     let rerun = format!("cargo {}", harness.join(" "));
-    steps::run("benchmark", verbs::cargo(&harness), &rerun)?;
+    steps::run("benchmark", cargo(&harness), &rerun)?;
 
     let mut command = Command::new(tree::root().join("target/harness/lwa-bench"));
     command.arg("--functions").arg(build::folder());

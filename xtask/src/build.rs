@@ -1,7 +1,7 @@
-//! `cargo xtask build`: the functions as Lambda wants them, one `bootstrap` each, checked.
+//! `cargo xtask build`: builds each function as a `bootstrap` for Lambda, and checks it.
 //!
-//! Nothing of this machine gets into them: paths are replaced, so that the same sources and the
-//! same toolchain give the same bytes in any folder.
+//! The binaries contain nothing of this machine: paths are replaced, so that the same sources and
+//! the same toolchain give the same bytes in any folder.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,6 +20,7 @@ use object::elf::FileHeader64;
 use object::read::elf::FileHeader;
 use serde::Deserialize;
 
+use crate::cargo::cargo;
 use crate::{dependencies, steps, tree};
 
 /// The glibc of `provided.al2023`, <https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html>.
@@ -28,7 +29,7 @@ const NEWEST_GLIBC: (u32, u32) = (2, 34);
 /// How much larger or smaller than recorded a function may be, in percent.
 const ALLOWED_CHANGE: u64 = 10;
 
-/// What a zip archive of one file has besides its compressed bytes.
+/// The size of a zip archive of one file besides its compressed bytes.
 const ZIP_OVERHEAD: u64 = 150;
 
 const RECORD: &str = "tests/bench/sizes.toml";
@@ -43,12 +44,12 @@ pub(crate) enum Architecture {
     Arm64,
 }
 
-/// How much a function weighs.
+/// The size of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Size {
-    /// As it is.
+    /// The binary.
     bytes: u64,
-    /// In the archive that is uploaded.
+    /// The archive that is uploaded.
     zipped: u64,
 }
 
@@ -94,7 +95,7 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 /// The size step of `cargo xtask test`: builds all functions for this machine's architecture, and
-/// holds them against the record.
+/// compares them with the record.
 pub(crate) fn check_sizes() -> Result<()> {
     let architecture = Architecture::of_this_machine();
     if dependencies::host()? != architecture.target() {
@@ -107,8 +108,8 @@ pub(crate) fn check_sizes() -> Result<()> {
     build(architecture, false, false)
 }
 
-/// `cargo xtask build`: builds all functions, checks that they run on Amazon Linux 2023, and holds
-/// their sizes against the record, or makes it.
+/// `cargo xtask build`: builds all functions, checks that they run on Amazon Linux 2023, and
+/// compares their sizes with the record, or writes it.
 pub(crate) fn build(architecture: Architecture, record: bool, again: bool) -> Result<()> {
     let built = build_functions(architecture)?;
     steps::time("glibc", || {
@@ -117,7 +118,7 @@ pub(crate) fn build(architecture: Architecture, record: bool, again: bool) -> Re
             .try_for_each(|(name, file)| check_glibc(name, file))
     })?;
     if again {
-        // A second folder, because Cargo would not build again in the first.
+        // Cargo would not build again in the same folder.
         let functions: Vec<String> = built.iter().map(|(name, _)| name.clone()).collect();
         let second = release(architecture, &functions, &tree::root().join("target/again"))?;
         steps::time("reproducible", || {
@@ -153,7 +154,7 @@ pub(crate) fn build(architecture: Architecture, record: bool, again: bool) -> Re
             return Ok(());
         }
         bail!(
-            "{}\nIf that is wanted, `cargo xtask build --record` writes it down in {RECORD}",
+            "{}\nIf that is intended, `cargo xtask build --record` records it in {RECORD}",
             problems.join("\n")
         )
     })
@@ -182,7 +183,7 @@ pub(crate) fn release(
 ) -> Result<Vec<(String, PathBuf)>> {
     let target = architecture.target();
     require_standard_library(target)?;
-    let mut command = crate::verbs::cargo(&["build", "--release", "--locked", "--target", target]);
+    let mut command = cargo(&["build", "--release", "--locked", "--target", target]);
     for package in packages {
         command.args(["--package", package]);
     }
@@ -203,10 +204,9 @@ pub(crate) fn release(
         .collect())
 }
 
-/// Where a program lies in memory is decided when it is linked, not when it starts: the loader has
-/// some 15,000 addresses less to write, which was a sixth of all that a function does up to its
-/// first response. Libraries, heap and stack still lie elsewhere each time. `docs/performance.md`
-/// has the numbers.
+/// The linker, not the loader, decides where the program is in memory: the loader then writes some
+/// 15,000 addresses less, which was a sixth of the CPU time to a function's first response.
+/// Libraries, heap and stack are still at random addresses. `docs/performance.md` has the numbers.
 ///
 /// Paths of this machine become short names, the longest last.
 fn rust_flags(target_folder: &Path) -> Result<OsString> {
@@ -356,7 +356,7 @@ fn differences(sizes: &Sizes, recorded: &Sizes) -> Vec<String> {
                     "{name}{what} has {now} bytes and had {before}: more than {ALLOWED_CHANGE} % larger"
                 ));
             }
-            // Otherwise it could grow back, and further, without anybody's decision.
+            // Otherwise it could grow back unnoticed.
             if now * 100 < before * (100 - ALLOWED_CHANGE) {
                 problems.push(format!(
                     "{name}{what} has {now} bytes and had {before}: more than {ALLOWED_CHANGE} % smaller"
@@ -479,7 +479,7 @@ mod tests {
 
     #[test]
     fn a_target_without_its_standard_library_is_named_with_what_installs_it() {
-        // One that nobody has: Rust knows it and has never built a standard library for it.
+        // Rust knows this target and ships no standard library for it.
         for target in ["msp430-none-elf", "no-such-target"] {
             assert_eq!(
                 require_standard_library(target).unwrap_err().to_string(),
@@ -502,7 +502,7 @@ mod tests {
              `apt install gcc-no-such-linux-gnu`, or name another one in \
              CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER and CC_aarch64_unknown_linux_gnu"
         );
-        // What the environment names is not asked for, nor replaced.
+        // Variables that are set are left as they are.
         let named = cross_compilation(target, "no_such-linux-gnu-gcc", |_| Some("zig".into()));
         assert_eq!(named.unwrap(), []);
     }

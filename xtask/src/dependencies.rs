@@ -1,16 +1,16 @@
-//! What must never be in a Lambda function or in the core. `deny.toml` holds for the workspace as a
-//! whole and cannot say it, because the command and the tests may use what a function may not.
+//! Crates that must not be in a Lambda function or in the core. `deny.toml` cannot say that: it is
+//! about the whole workspace, and the command and the tests may use what a function may not.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::cargo::{cargo, in_workspace};
 use crate::tree;
 
-/// What no function may carry: each costs start-up time or size, or is for tests.
+/// Crates that no function may contain: each costs start-up time or size, or is for tests.
 const NOT_IN_FUNCTIONS: &[&str] = &[
     "anyhow",
     "askama",
@@ -28,7 +28,7 @@ const NOT_IN_FUNCTIONS: &[&str] = &[
     "tera",
 ];
 
-/// What the core may not reach: it is pure, without I/O and without AWS.
+/// Crates that the core may not reach: it is pure, without I/O and without AWS.
 const NOT_IN_CORE: &[&str] = &[
     "hyper",
     "lambda_runtime",
@@ -139,7 +139,9 @@ fn unwanted(package: &str, names: &BTreeSet<String>, banned: impl Fn(&str) -> bo
 
 /// The platform that this machine builds for.
 pub(crate) fn host() -> Result<String> {
-    let version = output(Command::new("rustc").args(["--verbose", "--version"]))?;
+    let mut rustc = in_workspace("rustc");
+    rustc.args(["--verbose", "--version"]);
+    let version = output(rustc)?;
     version
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
@@ -150,7 +152,7 @@ pub(crate) fn host() -> Result<String> {
 fn metadata() -> Result<Metadata> {
     let host = host()?;
     // Without a platform Cargo would ask for packages that nothing here needed to download.
-    let text = output(cargo().args([
+    let text = output(cargo(&[
         "metadata",
         "--format-version=1",
         "--locked",
@@ -163,7 +165,7 @@ fn metadata() -> Result<Metadata> {
 
 /// The names of everything `package` links, with the features it has when built by itself.
 fn normal_dependencies(package: &str) -> Result<BTreeSet<String>> {
-    let text = output(cargo().args([
+    let text = output(cargo(&[
         "tree",
         "--locked",
         "--offline",
@@ -180,22 +182,18 @@ fn normal_dependencies(package: &str) -> Result<BTreeSet<String>> {
         .collect())
 }
 
-fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
-}
-
-fn output(command: &mut Command) -> Result<String> {
+fn output(mut command: Command) -> Result<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
     let output = command
-        .current_dir(tree::root())
         .output()
-        .context("Cargo cannot be started")?;
+        .with_context(|| format!("`{program}` cannot be started"))?;
     if !output.status.success() {
         bail!(
             "{}",
             String::from_utf8_lossy(&output.stderr).trim().to_owned()
         );
     }
-    String::from_utf8(output.stdout).context("Cargo's answer is not UTF-8")
+    String::from_utf8(output.stdout).context("its output is not UTF-8")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The AWS emulators that `lwa-tests` runs against, for as long as somebody needs them.
+//! The AWS emulators that `lwa-tests` runs against. They stop when this program does.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -94,7 +94,7 @@ impl Emulator {
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0);
-        // What it emulates is decided here, not by what a developer has set.
+        // A developer's own settings must not change what it emulates.
         for (variable, _) in std::env::vars_os() {
             let text = variable.to_string_lossy();
             if ["AWS_", "MOTO_", "MINISTACK_"]
@@ -163,7 +163,7 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // It ends at the end of its input, and takes with it whatever it started.
+        // It ends at the end of its input, and stops everything that it started.
         drop(self.process.stdin.take());
         let ended = self.process.wait();
         // It removes the folder itself, unless it never came so far.

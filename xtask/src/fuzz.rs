@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{dependencies, python, steps, tree, verbs};
+use crate::cargo::cargo;
+use crate::{dependencies, python, steps, tree};
 
 /// Where the program for libFuzzer is.
 const FUZZ_DIR: &str = "--fuzz-dir=tests/fuzz/libfuzzer";
@@ -125,7 +126,7 @@ fn prepare(seeds: &Path) -> Result<Vec<String>> {
         fs::remove_dir_all(seeds)
             .with_context(|| format!("{} cannot be removed", seeds.display()))?;
     }
-    let mut command = verbs::cargo(&[
+    let mut command = cargo(&[
         "run",
         "--quiet",
         "--package=lwa-fuzz-targets",

@@ -8,6 +8,7 @@
 
 mod bench;
 mod build;
+mod cargo;
 #[cfg(test)]
 mod cycles;
 mod dependencies;

@@ -1,4 +1,4 @@
-//! The pictures in the README, drawn from what the command really prints.
+//! The pictures in the README, drawn from the command's real output.
 
 use std::process::Command;
 

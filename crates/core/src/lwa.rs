@@ -105,6 +105,17 @@ pub struct TokenRequest {
     pub grant: Grant,
 }
 
+impl TokenRequest {
+    /// For a token that allows a rotation, which every application that rotates may have.
+    pub const fn for_rotation(client_id: String, client_secret: SecretString) -> Self {
+        Self {
+            client_id,
+            client_secret,
+            grant: Grant::ClientCredentials(Scope::CLIENT_SECRET_ROTATION),
+        }
+    }
+}
+
 /// An access token. `Debug` redacts the value.
 #[derive(Debug, Clone)]
 pub struct AccessToken {

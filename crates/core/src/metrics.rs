@@ -30,6 +30,29 @@ pub struct MetricSet {
     pub metrics: Vec<Metric>,
 }
 
+impl MetricSet {
+    /// How often each of the named outcomes is among `outcomes`; none when none of them is.
+    pub fn of_outcomes<O: PartialEq>(
+        namespace: &str,
+        names: &[(O, &'static str)],
+        outcomes: &[O],
+    ) -> Option<Self> {
+        let counts = names.iter().filter_map(|(counted, name)| {
+            let count = outcomes
+                .iter()
+                .filter(|outcome| *outcome == counted)
+                .count();
+            (count > 0).then(|| Metric::count(name, count))
+        });
+        let metrics: Vec<Metric> = counts.collect();
+        (!metrics.is_empty()).then(|| Self {
+            namespace: namespace.to_owned(),
+            dimensions: vec![],
+            metrics,
+        })
+    }
+}
+
 /// One value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metric {

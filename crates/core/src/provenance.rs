@@ -1,147 +1,39 @@
 //! Which stored value the dates in the tags belong to.
 //!
-//! Tags stay when a value is replaced. Somebody who stores a new client secret by hand, and
+//! Tags stay when a value is replaced. An operator who stores a new client secret by hand, and
 //! leaves the tags, leaves the dates of the one before it; and metadata cannot tell that from
-//! writing the same value once more. So one more tag, [`tag::SECRET_VERSION`], says which version
-//! was looked at last, since when its value is stored, and which date was its own. Where the
-//! version has moved on since and the date has not, the date is an estimate
-//! ([`Provenance::vouches_for`]), until whoever may decrypt has compared the two values and
-//! corrected the tags ([`correct`]).
+//! writing the same value once more. So one more tag, a [`Provenance`], says which version was
+//! looked at last, since when its value is stored, and which date was its own. Where the version
+//! has moved on since and the date has not, the date is an estimate
+//! ([`SecretRecord::is_doubtful`]), until a function that may decrypt has compared the two values
+//! and corrected the tags ([`correct`]).
 
 use jiff::Timestamp;
 
-use crate::deadline::{OVERLAP_DAYS, SecretTags, days, tag};
-use crate::rotation::request::QUIET_AFTER_REQUEST;
-use crate::text::tag_word;
-use crate::vault::SecretVersion;
-
-/// Stands for an instant that is not known.
-const UNKNOWN: &str = "-";
-
-/// The word for a date that may be another secret's.
-const DOUBTFUL: &str = "doubtful";
-
-/// Longest version that is written down, in characters: that of Secrets Manager,
-/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_SecretVersionsListEntry.html>.
-const MAX_VERSION: usize = 64;
-
-/// What is known of the value that a version of a client secret holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provenance {
-    version: String,
-    /// Since when the value is stored, however often it was written again; none where that is
-    /// not known.
-    pub since: Option<Timestamp>,
-    /// The date that belongs to it, of the tags' [`SecretTags::date`].
-    date: Option<Timestamp>,
-    is_doubtful: bool,
-}
-
-impl Provenance {
-    /// The value of a version, with the date that belongs to it.
-    pub fn new(version: &SecretVersion, since: Option<Timestamp>, date: Option<Timestamp>) -> Self {
-        // People read it.
-        let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
-        Self {
-            version: spelled(version),
-            since: since.map(whole),
-            date,
-            is_doubtful: false,
-        }
-    }
-
-    /// Reads the tag; none where it is not as [`Self::to_text`] writes it.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_ascii_whitespace();
-        let version = words.next()?.to_owned();
-        let since = match words.next()? {
-            UNKNOWN => None,
-            instant => Some(instant.parse().ok()?),
-        };
-        let date = words.next().map(str::parse).transpose().ok()?;
-        let is_doubtful = match words.next() {
-            None => false,
-            Some(DOUBTFUL) => true,
-            Some(_) => return None,
-        };
-        Some(Self {
-            version,
-            since,
-            date,
-            is_doubtful,
-        })
-    }
-
-    /// The value of [`tag::SECRET_VERSION`].
-    pub fn to_text(&self) -> String {
-        let mut text = self.version.clone();
-        text.push(' ');
-        match self.since {
-            Some(since) => text.push_str(&since.to_string()),
-            None => text.push_str(UNKNOWN),
-        }
-        if let Some(date) = self.date {
-            text.push(' ');
-            text.push_str(&date.to_string());
-            if self.is_doubtful {
-                text.push(' ');
-                text.push_str(DOUBTFUL);
-            }
-        }
-        text
-    }
-
-    /// Amazon has reported another date, of the newest secret there is. Where nobody knows whether
-    /// that is the stored one, it stays unknown.
-    pub fn set_date(&mut self, date: Timestamp) {
-        self.date = Some(date);
-    }
-
-    /// The version that was looked at.
-    pub fn version(&self) -> SecretVersion {
-        SecretVersion::new(&*self.version)
-    }
-
-    /// Whether it speaks of a version.
-    pub fn is_of(&self, version: &SecretVersion) -> bool {
-        self.version == spelled(version)
-    }
-
-    /// Whether its date may be another secret's.
-    pub const fn is_doubtful(&self) -> bool {
-        self.is_doubtful
-    }
-
-    /// Whether a date in the tags can be taken for that of the stored `version`. One that was
-    /// set since is somebody's word for what is stored; so is any where no version is known.
-    pub fn vouches_for(&self, date: Timestamp, version: Option<&SecretVersion>) -> bool {
-        let is_known = self.date == Some(date);
-        let is_stored = version.is_none_or(|version| self.is_of(version));
-        !is_known || (is_stored && !self.is_doubtful)
-    }
-}
-
-/// A version as it stands in a tag.
-fn spelled(version: &SecretVersion) -> String {
-    tag_word(version.as_str(), MAX_VERSION)
-}
+use crate::deadline::{QUIET_AFTER_REQUEST, days, end_of_overlap};
+use crate::secret::SecretRecord;
+use crate::tags::{self, Provenance};
+use crate::vault::ports::NewTag;
 
 /// What has to be found out before the tags of a stored version can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// Nothing: somebody looked at this version, and the dates are still those that were there.
+    /// Nothing: this version was looked at, and the dates are still those that were there.
     None,
-    /// Nothing but to note the date that somebody has set for this version.
+    /// Nothing but to note the date that was set for this version.
     Date,
     /// The value, and whether it is that of the version which was looked at last, if one was.
     Value,
 }
 
-/// Tells what has to be found out about a stored version.
-pub fn question(tags: &SecretTags, version: &SecretVersion) -> Question {
-    match &tags.provenance {
+/// Tells what has to be found out about the stored version.
+pub fn question(record: &SecretRecord) -> Question {
+    let Some(version) = &record.version else {
+        return Question::None;
+    };
+    match &record.tags.provenance {
         Some(known) if !known.is_of(version) => Question::Value,
-        Some(known) if known.date == tags.date() => Question::None,
+        Some(known) if known.date == record.tags.date() => Question::None,
         Some(_) => Question::Date,
         None => Question::Value,
     }
@@ -152,59 +44,63 @@ pub fn question(tags: &SecretTags, version: &SecretVersion) -> Question {
 pub struct Look {
     /// What it is to the value that was looked at last.
     pub value: Value,
-    /// Since when it is stored; none where what is kept does not tell.
+    /// Since when it is stored; none where the versions that are kept do not tell.
     pub since: Option<Timestamp>,
-    /// Whether the date that somebody has set may be that of the value before, as
-    /// [`is_predecessors`] tells.
+    /// Whether the date in the tags may be that of the previous value, as [`is_predecessors`]
+    /// tells.
     pub is_date_inherited: bool,
 }
 
 /// What the stored value is to the one that was looked at last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
-    /// Nobody has looked before.
+    /// No value was looked at before.
     New,
-    /// The same: somebody wrote it again, or changed what lies beside it.
+    /// The same: it was written again, or what lies beside it was changed.
     Same,
     /// Another one.
     Another,
-    /// Nobody can tell, because the version that was looked at is not kept any more.
-    Untold,
+    /// Unknown, because the version that was looked at is not kept any more.
+    Unknown,
 }
 
-/// Whether the date in the tags may be that of the value before the stored one, and that one has
-/// to be looked at, too. `since` is when the stored value came.
+/// Whether the date in the tags may be that of the previous value, and that one has to be looked
+/// at, too. `since` is when the stored value came.
 ///
-/// Where nobody has ever looked, a date is taken for that of the stored value unless the secret
-/// that it tells of was so old by then that the one before it was dead. A secret of that age
-/// may just have moved into the vault.
+/// Where no value was ever looked at, a date is taken for that of the stored value unless the
+/// secret that it tells of was so old by then that the one before it was dead. A secret of that
+/// age may just have moved into the vault.
 pub fn is_predecessor_wanted(
-    tags: &SecretTags,
+    record: &SecretRecord,
     value: Value,
     since: Timestamp,
     lifetime_days: u32,
 ) -> bool {
+    let tags = &record.tags;
     let Some(date) = tags.date() else {
         return false;
     };
     match value {
-        Value::New => overlap_end(tags, lifetime_days).is_some_and(|ends| since >= ends),
+        Value::New => tags
+            .made_at(lifetime_days)
+            .is_some_and(|made_at| since >= end_of_overlap(made_at)),
         Value::Another => {
             let known = tags.provenance.as_ref();
             known.is_none_or(|known| known.date != Some(date))
         }
-        Value::Same | Value::Untold => false,
+        Value::Same | Value::Unknown => false,
     }
 }
 
-/// Whether the date in the tags may be that of the value before the stored one, which was last
-/// written at `written_at`: it was there when Amazon had made the secret that the date tells of.
+/// Whether the date in the tags may be that of the previous value, which was last written at
+/// `written_at`: it was there when Amazon had made the secret that the date tells of.
 pub fn is_predecessors(
-    tags: &SecretTags,
+    record: &SecretRecord,
     written_at: Option<Timestamp>,
     lifetime_days: u32,
 ) -> bool {
-    made_at(tags, lifetime_days)
+    let made_at = record.tags.made_at(lifetime_days);
+    made_at
         .zip(written_at)
         .is_none_or(|(made_at, written_at)| made_at <= written_at)
 }
@@ -213,31 +109,36 @@ pub fn is_predecessors(
 /// tell of was made within 24 hours, upon a request perhaps. The correction may bring the deadline
 /// so near that another one is requested, and none is within 24 hours. Until then the date is an
 /// estimate as it is.
-pub fn is_too_early(tags: &SecretTags, look: &Look, lifetime_days: u32, now: Timestamp) -> bool {
+pub fn is_too_early(
+    record: &SecretRecord,
+    look: &Look,
+    lifetime_days: u32,
+    now: Timestamp,
+) -> bool {
+    let tags = &record.tags;
+    let known = tags.provenance.as_ref();
     look.value == Value::Another
+        && known.is_some_and(|known| known.date == tags.date())
         && tags
-            .provenance
-            .as_ref()
-            .is_some_and(|known| known.date == tags.date())
-        && made_at(tags, lifetime_days)
+            .made_at(lifetime_days)
             .is_some_and(|made_at| now.duration_since(made_at) < QUIET_AFTER_REQUEST)
 }
 
 /// What is to be written and removed so that the tags tell the truth as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Correction {
-    /// Tags to write, [`tag::SECRET_VERSION`] among them.
-    pub written: Vec<(&'static str, String)>,
+    /// Tags to write, [`tags::SECRET_VERSION`] among them.
+    pub written: Vec<NewTag>,
     /// Tags to remove before that. Were they removed after it, and the removal failed, they would
-    /// look like somebody's word for the stored version.
+    /// look as if they had been set for the stored version.
     pub removed: Vec<&'static str>,
     /// Whether dates that were there have turned out to be another secret's.
     pub is_replaced: bool,
 }
 
-/// Corrects the tags after a look at the stored `version`.
+/// Corrects the tags after a look at the stored version.
 ///
-/// A date that somebody has set since the last look is their word for what is stored now, unless
+/// A date that was set since the last look is taken as a statement about the stored value, unless
 /// it may be inherited. A date that was there before belongs to the value that was there before:
 ///
 /// - Where another value has followed within the overlap, it may as well be the secret before
@@ -245,38 +146,37 @@ pub struct Correction {
 /// - Where another value has followed later, the dates are removed, and the deadline is estimated
 ///   from when it was stored.
 /// - Where the date is that of a secret which Amazon made only after the value before was stored
-///   (give or take a day, because people enter days), or nobody can tell whose it is, it stays as
+///   (give or take a day, because people enter days), or it is unknown whose it is, it stays as
 ///   an estimate.
-pub fn correct(
-    tags: &SecretTags,
-    version: &SecretVersion,
-    look: &Look,
-    lifetime_days: u32,
-) -> Correction {
+pub fn correct(record: &SecretRecord, look: &Look, lifetime_days: u32) -> Correction {
+    let mut correction = Correction::default();
+    let Some(version) = &record.version else {
+        return correction;
+    };
+    let tags = &record.tags;
     let date = tags.date();
     let mut provenance = Provenance::new(version, look.since, date);
     provenance.is_doubtful = look.is_date_inherited && date.is_some();
-    let mut correction = Correction::default();
     if let Some(known) = &tags.provenance {
         let is_old_date = date.is_some() && known.date == date;
         match look.value {
-            Value::Same | Value::Untold => {
+            Value::Same | Value::Unknown => {
                 provenance.since = known.since.or(look.since);
                 if is_old_date {
-                    provenance.is_doubtful = known.is_doubtful || look.value == Value::Untold;
+                    provenance.is_doubtful = known.is_doubtful || look.value == Value::Unknown;
                 }
             }
             Value::Another if is_old_date => {
                 correction.is_replaced = true;
-                match fate(tags, known, look, lifetime_days) {
-                    Fate::Doubtful => provenance.is_doubtful = true,
-                    Fate::EndsWithOverlap(ends) => {
-                        correction.written = ending(tags, ends, lifetime_days);
+                match old_dates(record, known, look, lifetime_days) {
+                    OldDates::Doubtful => provenance.is_doubtful = true,
+                    OldDates::EndWithOverlap(ends) => {
+                        correction.written = ending(record, ends, lifetime_days);
                         provenance.date = Some(ends);
                         provenance.is_doubtful = true;
                     }
-                    Fate::Removed => {
-                        correction.removed = vec![tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT];
+                    OldDates::Removed => {
+                        correction.removed = vec![tags::SECRET_EXPIRES_AT, tags::SECRET_ISSUED_AT];
                         provenance.date = None;
                     }
                 }
@@ -285,57 +185,48 @@ pub fn correct(
         }
     }
     let text = provenance.to_text();
-    correction.written.push((tag::SECRET_VERSION, text));
+    correction.written.push((tags::SECRET_VERSION, text));
     correction
 }
 
 /// What becomes of the dates of a value that another one has followed.
-enum Fate {
+enum OldDates {
     /// They stay, as an estimate.
     Doubtful,
     /// The other value ends at this instant, if it is the secret before.
-    EndsWithOverlap(Timestamp),
-    /// They are nobody's.
+    EndWithOverlap(Timestamp),
+    /// No stored secret has them.
     Removed,
 }
 
-fn fate(tags: &SecretTags, known: &Provenance, look: &Look, lifetime_days: u32) -> Fate {
-    let is_of_a_later_one = made_at(tags, lifetime_days)
+fn old_dates(
+    record: &SecretRecord,
+    known: &Provenance,
+    look: &Look,
+    lifetime_days: u32,
+) -> OldDates {
+    let made_at = record.tags.made_at(lifetime_days);
+    let is_of_a_later_one = made_at
         .zip(known.since)
         .is_some_and(|(made_at, since)| made_at.duration_since(since) > days(1));
     if known.is_doubtful || is_of_a_later_one {
-        return Fate::Doubtful;
+        return OldDates::Doubtful;
     }
-    match overlap_end(tags, lifetime_days).zip(look.since) {
-        Some((ends, since)) if since < ends => Fate::EndsWithOverlap(ends),
-        _ => Fate::Removed,
+    match made_at.map(end_of_overlap).zip(look.since) {
+        Some((ends, since)) if since < ends => OldDates::EndWithOverlap(ends),
+        _ => OldDates::Removed,
     }
 }
 
 /// The dates of a secret that ends at an instant.
-fn ending(tags: &SecretTags, ends: Timestamp, lifetime_days: u32) -> Vec<(&'static str, String)> {
-    let mut written = vec![(tag::SECRET_EXPIRES_AT, ends.to_string())];
-    if tags.issued_at.is_some() {
+fn ending(record: &SecretRecord, ends: Timestamp, lifetime_days: u32) -> Vec<NewTag> {
+    let mut written = vec![tags::instant(tags::SECRET_EXPIRES_AT, ends)];
+    if record.tags.issued_at.is_some() {
         let issued_at = ends.checked_sub(days(i64::from(lifetime_days)));
         let issued_at = issued_at.unwrap_or(Timestamp::MIN);
-        written.push((tag::SECRET_ISSUED_AT, issued_at.to_string()));
+        written.push(tags::instant(tags::SECRET_ISSUED_AT, issued_at));
     }
     written
-}
-
-/// When the secret before the one with the tags' dates stopped working.
-fn overlap_end(tags: &SecretTags, lifetime_days: u32) -> Option<Timestamp> {
-    made_at(tags, lifetime_days)?
-        .checked_add(days(i64::from(OVERLAP_DAYS)))
-        .ok()
-}
-
-/// When the secret with the tags' dates was made, as they tell.
-fn made_at(tags: &SecretTags, lifetime_days: u32) -> Option<Timestamp> {
-    tags.issued_at.or_else(|| {
-        let expires_at = tags.expires_at?;
-        expires_at.checked_sub(days(i64::from(lifetime_days))).ok()
-    })
 }
 
 #[cfg(test)]
@@ -343,6 +234,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::application::ApplicationName;
+    use crate::tags::SecretTags;
+    use crate::vault::SecretVersion;
 
     const ISSUED: &str = "2026-01-01T00:00:00Z";
     const EXPIRES: &str = "2026-06-30T00:00:00Z";
@@ -353,19 +247,25 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn tags(pairs: &[(&str, &str)]) -> SecretTags {
+    /// Version 8, with these tags.
+    fn record(pairs: &[(&str, &str)]) -> SecretRecord {
         let map: BTreeMap<String, String> = pairs
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        SecretTags::from_map(&map)
+        SecretRecord {
+            application: ApplicationName::parse("my-erp").unwrap(),
+            version: Some(SecretVersion::new("8")),
+            written_at: None,
+            tags: SecretTags::from_map(&map),
+        }
     }
 
-    fn dated(known: &str) -> SecretTags {
-        tags(&[
-            (tag::SECRET_ISSUED_AT, ISSUED),
-            (tag::SECRET_EXPIRES_AT, EXPIRES),
-            (tag::SECRET_VERSION, known),
+    fn dated(known: &str) -> SecretRecord {
+        record(&[
+            (tags::SECRET_ISSUED_AT, ISSUED),
+            (tags::SECRET_EXPIRES_AT, EXPIRES),
+            (tags::SECRET_VERSION, known),
         ])
     }
 
@@ -378,8 +278,8 @@ mod tests {
     }
 
     /// What is written and removed after a look at version 8.
-    fn corrected(tags: &SecretTags, look: &Look) -> (Vec<String>, Vec<&'static str>) {
-        let correction = correct(tags, &SecretVersion::new("8"), look, 180);
+    fn corrected(record: &SecretRecord, look: &Look) -> (Vec<String>, Vec<&'static str>) {
+        let correction = correct(record, look, 180);
         let written = correction.written.into_iter();
         (
             written
@@ -390,58 +290,27 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_is_read_as_it_was_written_and_anything_else_is_not_read() {
-        let version = SecretVersion::new("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0");
-        for (since, date, is_doubtful) in [
-            (None, None, false),
-            (Some(at(ISSUED)), None, false),
-            (None, Some(at(EXPIRES)), false),
-            (Some(at(ISSUED)), Some(at(EXPIRES)), true),
-        ] {
-            let written = Provenance {
-                is_doubtful,
-                ..Provenance::new(&version, since, date)
-            };
-            let text = written.to_text();
-            assert_eq!(Provenance::parse(&text), Some(written), "{text}");
-        }
-        for text in ["", "7", "7 soon", "7 - soon", "7 - - doubtful"] {
-            assert_eq!(Provenance::parse(text), None, "{text}");
-        }
-        assert_eq!(Provenance::parse(&format!("{LOOKED_AT} certain")), None);
-    }
-
-    #[test]
-    fn a_tag_takes_any_version_there_can_be() {
-        let odd = SecretVersion::new(format!("a b\u{e9}\n{}", "x".repeat(300)));
-        let longest = Provenance {
-            is_doubtful: true,
-            ..Provenance::new(&odd, Some(Timestamp::MIN), Some(Timestamp::MIN))
+    fn only_what_was_never_looked_at_is_asked_about() {
+        let asked = |record: &SecretRecord, version: &str| {
+            question(&SecretRecord {
+                version: Some(SecretVersion::new(version)),
+                ..record.clone()
+            })
         };
-        let text = longest.to_text();
-        assert!(text.len() <= 256, "{}", text.len());
-        let read = Provenance::parse(&text).unwrap();
-        assert!(read.is_of(&odd) && !read.is_of(&SecretVersion::new("a-b--")));
-    }
-
-    #[test]
-    fn only_what_nobody_has_looked_at_is_asked_about() {
-        let version = |text| SecretVersion::new(text);
-        let asked = |tags: &SecretTags, of| question(tags, &version(of));
         assert_eq!(asked(&dated(LOOKED_AT), "7"), Question::None);
         assert_eq!(asked(&dated(LOOKED_AT), "8"), Question::Value);
         assert_eq!(asked(&dated("7 -"), "7"), Question::Date);
         assert_eq!(asked(&dated("nonsense"), "7"), Question::Value);
-        assert_eq!(asked(&SecretTags::default(), "7"), Question::Value);
-        let undated = tags(&[(tag::SECRET_VERSION, "7 -")]);
+        assert_eq!(asked(&record(&[]), "7"), Question::Value);
+        let undated = record(&[(tags::SECRET_VERSION, "7 -")]);
         assert_eq!(asked(&undated, "7"), Question::None);
-        let forgotten = tags(&[(tag::SECRET_VERSION, LOOKED_AT)]);
+        let forgotten = record(&[(tags::SECRET_VERSION, LOOKED_AT)]);
         assert_eq!(asked(&forgotten, "7"), Question::Date);
     }
 
     #[test]
     fn a_first_look_takes_the_date_that_is_there() {
-        let never = tags(&[(tag::SECRET_EXPIRES_AT, EXPIRES)]);
+        let never = record(&[(tags::SECRET_EXPIRES_AT, EXPIRES)]);
         let found = corrected(&never, &look(Value::New, "2026-01-01T01:00:00Z"));
         let expected = "lwa:secret-version=8 2026-01-01T01:00:00Z 2026-06-30T00:00:00Z";
         assert_eq!(found, (vec![expected.to_owned()], vec![]));
@@ -454,7 +323,7 @@ mod tests {
             corrected(&never, &inherited),
             (vec![expected.to_owned()], vec![])
         );
-        let undated = corrected(&SecretTags::default(), &inherited);
+        let undated = corrected(&record(&[]), &inherited);
         let expected = "lwa:secret-version=8 2026-03-01T00:00:00Z";
         assert_eq!(undated, (vec![expected.to_owned()], vec![]));
     }
@@ -470,7 +339,7 @@ mod tests {
         let doubtful = dated(&format!("{LOOKED_AT} doubtful"));
         let found = corrected(&doubtful, &look(Value::Same, "2026-05-01T00:00:00Z"));
         assert_eq!(found, (vec![format!("{expected} doubtful")], vec![]));
-        // Another date is somebody's word.
+        // Another date was set since.
         let known = dated("7 2026-01-01T01:00:00Z 2026-05-30T00:00:00Z doubtful");
         let found = corrected(&known, &look(Value::Same, "2026-05-01T00:00:00Z"));
         assert_eq!(found, (vec![expected.to_owned()], vec![]));
@@ -483,10 +352,10 @@ mod tests {
             &look(Value::Another, "2026-05-01T00:00:00Z"),
         );
         let written = "lwa:secret-version=8 2026-05-01T00:00:00Z".to_owned();
-        let removed = vec![tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT];
+        let removed = vec![tags::SECRET_EXPIRES_AT, tags::SECRET_ISSUED_AT];
         assert_eq!(found, (vec![written.clone()], removed));
-        // Whoever died after removing them, and before writing that, is followed by one who does.
-        let removed_already = tags(&[(tag::SECRET_VERSION, LOOKED_AT)]);
+        // An invocation that died after removing them is followed by one that writes the tag.
+        let removed_already = record(&[(tags::SECRET_VERSION, LOOKED_AT)]);
         let again = corrected(
             &removed_already,
             &look(Value::Another, "2026-05-01T00:00:00Z"),
@@ -522,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_may_be_anybodys_stays_as_an_estimate() {
+    fn a_date_of_an_unknown_secret_stays_as_an_estimate() {
         let doubtful = |found: (Vec<String>, Vec<&str>)| {
             assert!(found.1.is_empty());
             assert_eq!(found.0.len(), 1);
@@ -536,22 +405,19 @@ mod tests {
         let of_a_later_one = dated("7 2025-09-01T00:00:00Z 2026-06-30T00:00:00Z");
         doubtful(corrected(&of_a_later_one, &later));
         doubtful(corrected(&dated(&format!("{LOOKED_AT} doubtful")), &later));
-        let untold = look(Value::Untold, "2026-05-01T00:00:00Z");
-        doubtful(corrected(&dated(LOOKED_AT), &untold));
+        let unknown = look(Value::Unknown, "2026-05-01T00:00:00Z");
+        doubtful(corrected(&dated(LOOKED_AT), &unknown));
     }
 
     #[test]
     fn the_value_before_is_asked_for_where_a_date_may_be_its_own() {
-        let wanted =
-            |tags: &SecretTags, value, since| is_predecessor_wanted(tags, value, at(since), 180);
-        let never = tags(&[(tag::SECRET_EXPIRES_AT, EXPIRES)]);
+        let wanted = |record: &SecretRecord, value, since| {
+            is_predecessor_wanted(record, value, at(since), 180)
+        };
+        let never = record(&[(tags::SECRET_EXPIRES_AT, EXPIRES)]);
         assert!(!wanted(&never, Value::New, "2026-01-07T00:00:00Z"));
         assert!(wanted(&never, Value::New, "2026-01-08T00:00:00Z"));
-        assert!(!wanted(
-            &SecretTags::default(),
-            Value::New,
-            "2026-03-08T00:00:00Z"
-        ));
+        assert!(!wanted(&record(&[]), Value::New, "2026-03-08T00:00:00Z"));
         let set_since = dated("7 2025-07-01T00:00:00Z 2025-12-30T00:00:00Z");
         assert!(wanted(&set_since, Value::Another, "2026-01-01T01:00:00Z"));
         assert!(!wanted(

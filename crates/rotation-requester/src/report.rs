@@ -1,10 +1,11 @@
-//! What the function did, for its answer, its metrics and whoever calls it as a library.
+//! What the function did, for its answer, its metrics and callers of the library.
 
 use jiff::Timestamp;
 use lwa_core::error::FunctionError;
-use lwa_core::metrics::{Metric, MetricSet};
+use lwa_core::metrics::MetricSet;
 use lwa_core::ports::CallError;
-use lwa_core::rotation::queue::{BatchResponse, InvalidPayload};
+use lwa_core::rotation::queue::InvalidPayload;
+use lwa_core::rotation::report::batch_response;
 use lwa_core::vault::VaultError;
 use serde::Serialize;
 use serde_json::Value;
@@ -19,19 +20,7 @@ pub enum Report {
 }
 
 /// What was done with one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageReport {
-    /// Its id.
-    pub message_id: String,
-    /// The applications it is about; none where nobody knows.
-    pub applications: Vec<String>,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// Why, where that is not plain.
-    pub detail: Option<String>,
-    /// Whether it stays in the queue.
-    pub returned: bool,
-}
+pub type MessageReport = lwa_core::rotation::report::MessageReport<Outcome>;
 
 /// What was done for the whole estate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +42,7 @@ pub struct ApplicationReport {
     pub deadline: Option<Timestamp>,
     /// What came of it.
     pub outcome: Outcome,
-    /// Why, where that is not plain.
+    /// Why, where the outcome does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -68,13 +57,13 @@ pub enum Outcome {
     Outdated,
     /// Amazon will send a new secret.
     Requested,
-    /// Amazon refused, and people were told why.
+    /// Amazon refused, and a notification says why.
     Refused,
     /// Amazon may send a new secret.
     Unclear,
     /// Nothing could be requested for now.
     Postponed,
-    /// People were told to rotate.
+    /// People were reminded to rotate.
     Reminded,
     /// A message that can never be handled.
     Rejected,
@@ -119,8 +108,8 @@ pub enum RequesterError {
     /// The vault could not be read.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// Some applications could not be looked at or told about. Invoking again is no harm:
-    /// what was requested is not requested again.
+    /// Some applications could not be checked, or no notification about them published. Invoking
+    /// again is safe: what was requested is not requested again.
     #[error("{failed} of {all} applications failed; the first: {first}")]
     Incomplete {
         /// How many failed.
@@ -154,15 +143,10 @@ impl From<CallError> for RequesterError {
 impl Report {
     /// The function's answer.
     pub fn to_json(&self) -> Value {
-        let json = match self {
-            Self::Messages(messages) => {
-                let returned = messages.iter().filter(|message| message.returned);
-                let ids = returned.map(|message| message.message_id.clone());
-                serde_json::to_value(BatchResponse::returning(ids))
-            }
-            Self::Schedule(report) => serde_json::to_value(report),
-        };
-        json.unwrap_or_default()
+        match self {
+            Self::Messages(messages) => batch_response(messages),
+            Self::Schedule(report) => serde_json::to_value(report).unwrap_or_default(),
+        }
     }
 
     /// How often each thing was done; none when nothing was.
@@ -179,19 +163,7 @@ impl Report {
             Self::Messages(messages) => messages.iter().map(|report| report.outcome).collect(),
             Self::Schedule(report) => report.applications.iter().map(|one| one.outcome).collect(),
         };
-        let counts = NAMES.iter().filter_map(|(counted, name)| {
-            let count = outcomes
-                .iter()
-                .filter(|outcome| *outcome == counted)
-                .count();
-            (count > 0).then(|| Metric::count(name, count))
-        });
-        let metrics: Vec<Metric> = counts.collect();
-        (!metrics.is_empty()).then(|| MetricSet {
-            namespace: namespace.to_owned(),
-            dimensions: vec![],
-            metrics,
-        })
+        MetricSet::of_outcomes(namespace, &NAMES, &outcomes)
     }
 
     /// Fails a scheduled invocation that could not do all: the platform then invokes it again,

@@ -1,9 +1,10 @@
-//! What the function did, for its answer, its metrics and whoever calls it as a library.
+//! What the function did, for its answer, its metrics and callers of the library.
 
 use lwa_core::application::ApplicationName;
 use lwa_core::error::FunctionError;
-use lwa_core::metrics::{Metric, MetricSet};
-use lwa_core::rotation::queue::{BatchResponse, InvalidPayload, QueueMessage};
+use lwa_core::metrics::MetricSet;
+use lwa_core::rotation::queue::{InvalidPayload, QueueMessage};
+use lwa_core::rotation::report::batch_response;
 use serde_json::Value;
 
 /// What was done with the messages of one invocation.
@@ -14,17 +15,7 @@ pub struct Report {
 }
 
 /// What was done with one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageReport {
-    /// Its id.
-    pub message_id: String,
-    /// The applications it is about; none where nobody knows.
-    pub applications: Vec<String>,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// Why, where that is not plain.
-    pub detail: Option<String>,
-}
+pub type MessageReport = lwa_core::rotation::report::MessageReport<Outcome>;
 
 /// What came of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,39 +81,26 @@ impl FunctionError for ReceiverError {
     }
 }
 
-impl MessageReport {
-    pub(crate) fn new(
-        message: &QueueMessage,
-        applications: &[ApplicationName],
-        outcome: Outcome,
-    ) -> Self {
-        Self {
-            message_id: message.message_id.clone(),
-            applications: applications.iter().map(ToString::to_string).collect(),
-            outcome,
-            detail: None,
-        }
-    }
-
-    pub(crate) fn because(self, detail: String) -> Self {
-        Self {
-            detail: Some(detail),
-            ..self
-        }
-    }
-
-    /// Whether the message stays in the queue.
-    pub const fn returned(&self) -> bool {
-        self.outcome.is_returned()
-    }
+/// What was done with a message; its outcome tells whether it stays in the queue.
+pub(crate) fn report(
+    message: &QueueMessage,
+    applications: &[ApplicationName],
+    outcome: Outcome,
+    detail: Option<String>,
+) -> MessageReport {
+    MessageReport::new(
+        message,
+        applications,
+        outcome,
+        detail,
+        outcome.is_returned(),
+    )
 }
 
 impl Report {
     /// The function's answer.
     pub fn to_json(&self) -> Value {
-        let returned = self.messages.iter().filter(|message| message.returned());
-        let ids = returned.map(|message| message.message_id.clone());
-        serde_json::to_value(BatchResponse::returning(ids)).unwrap_or_default()
+        batch_response(&self.messages)
     }
 
     /// How often each thing was done; none when nothing was.
@@ -135,16 +113,7 @@ impl Report {
             (Outcome::Failed, "SecretsNotStored"),
             (Outcome::Rejected, "SecretMessagesRejected"),
         ];
-        let counts = NAMES.iter().filter_map(|(counted, name)| {
-            let outcomes = self.messages.iter().map(|message| message.outcome);
-            let count = outcomes.filter(|outcome| outcome == counted).count();
-            (count > 0).then(|| Metric::count(name, count))
-        });
-        let metrics: Vec<Metric> = counts.collect();
-        (!metrics.is_empty()).then(|| MetricSet {
-            namespace: namespace.to_owned(),
-            dimensions: vec![],
-            metrics,
-        })
+        let outcomes: Vec<_> = self.messages.iter().map(|it| it.outcome).collect();
+        MetricSet::of_outcomes(namespace, &NAMES, &outcomes)
     }
 }

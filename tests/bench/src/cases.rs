@@ -11,7 +11,7 @@ use crate::services::CLIENT_ID;
 
 /// One program under one set of circumstances.
 pub(crate) struct Case {
-    /// What it is called in tables.
+    /// Its name in tables.
     pub(crate) name: &'static str,
     /// What is started.
     pub(crate) program: PathBuf,
@@ -32,6 +32,9 @@ pub(crate) struct Case {
     event: fn(u64) -> Result<Value>,
 }
 
+/// Pollers of the concurrent mode.
+pub(crate) const POLLERS: u32 = 8;
+
 /// The do-nothing function.
 pub(crate) const FLOOR: &str = "floor";
 /// The function that hands out tokens.
@@ -44,7 +47,7 @@ pub(crate) const OVER_TLS: &str = "token-exchanger over TLS";
 pub(crate) const AUDITOR: &str = "auditor";
 /// The function that asks for rotations, on a day without one: almost every day.
 pub(crate) const DAILY_CHECK: &str = "rotation-requester, daily check";
-/// The function that people write first.
+/// The function that most people would write first.
 pub(crate) const PYTHON: &str = "python-sample";
 
 const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws:sns:us-east-1:111122223333:alerts");

@@ -1,4 +1,4 @@
-//! The numbers in `docs/performance.md`, between two marks, so that nobody copies them by hand.
+//! Writes the numbers into `docs/performance.md`, between two marks.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What the kernel tells about a process: processor time, memory, whether it is idle.
+//! What the kernel knows of a process: processor time, memory, whether it is idle.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -29,13 +29,10 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use serde::Serialize;
 
-use crate::cases::{AUDITOR, Case, FLOOR};
+use crate::cases::{AUDITOR, Case, FLOOR, POLLERS};
 use crate::report::{AuditReport, CaseReport, Report, Throughput};
 use crate::services::Services;
 use crate::targets::Target;
-
-/// Pollers of the concurrent mode.
-const POLLERS: u32 = 8;
 
 /// Measure the function binaries on loopback.
 #[derive(Parser)]

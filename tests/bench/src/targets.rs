@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::POLLERS;
-use crate::cases::{AUDITOR, DAILY_CHECK, EXCHANGES, FLOOR, OVER_TLS, PYTHON, TOKEN_EXCHANGER};
+use crate::cases::{
+    AUDITOR, DAILY_CHECK, EXCHANGES, FLOOR, OVER_TLS, POLLERS, PYTHON, TOKEN_EXCHANGER,
+};
 use crate::measure::to_float;
 use crate::report::{CaseReport, Report};
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use lwa_core::application::ApplicationName;
 use lwa_core::audit::{Rules, assessment};
-use lwa_core::rotation::tags::{self, RotationTags};
+use lwa_core::secret::SecretRecord;
 use lwa_core::store::{input, policies as store_policies};
+use lwa_core::tags::{NewSecretPending, SECRET_EXPIRES_AT, SecretTags, instant};
 use lwa_core::vault::document::{Document, new_document};
 use lwa_core::vault::ports::{InlinePolicy, ParameterMetadata};
 use lwa_core::{ExposeSecret, Role, SecretString, Severity, Timestamp};
@@ -167,22 +168,25 @@ pub(crate) fn tags(data: &[u8]) {
         found.extend(given);
         assert_findings_are_printable(&client_secret(), &found);
     }
-    let read = RotationTags::from_map(&found);
+    let read = SecretRecord {
+        application: ApplicationName::parse("my-erp").expect("it is a name"),
+        version: None,
+        written_at: None,
+        tags: SecretTags::from_map(&found),
+    };
     for now in [Timestamp::MIN, account::now(), Timestamp::MAX] {
         if let Some(at) = read.reported_deadline(180, now) {
-            assert_eq!(tags::instant(at).parse().ok(), Some(at));
+            let (_, text) = instant(SECRET_EXPIRES_AT, at);
+            assert_eq!(text.parse().ok(), Some(at));
         }
         let _ = read.waiting(now);
     }
-    let pending = tags::pending(account::now(), text);
-    assert!(pending.chars().count() <= 256, "{pending}");
-    let written = BTreeMap::from([(tags::NEW_SECRET_PENDING.to_owned(), pending.clone())]);
-    if !tags::notification_key(text).is_empty() {
-        let read = RotationTags::from_map(&written).pending;
-        assert_eq!(
-            read.map(|read| tags::pending(read.told_at, &read.notification)),
-            Some(pending)
-        );
+    let pending = NewSecretPending::new(account::now(), text, None);
+    let (name, written) = pending.to_tag();
+    assert!(written.chars().count() <= 256, "{written}");
+    let read = SecretTags::from_map(&BTreeMap::from([(name.to_owned(), written)]));
+    if !text.is_empty() {
+        assert_eq!(read.new_secret_pending, Some(pending));
     }
 }
 

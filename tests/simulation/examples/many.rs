@@ -1,8 +1,8 @@
 //! Many simulations, on all processors: `cargo xtask simulate`.
 //!
-//! Arguments: the first seed, how many seeds, and how many application-years that has to be at
-//! least. Each seed is lived through twice, with and without rotation by the system, and every
-//! fourth over Secrets Manager.
+//! Arguments: the first seed, how many seeds, and at least how many application-years these must
+//! be. Each seed is simulated twice, with and without automatic rotation, and every fourth with
+//! Secrets Manager.
 
 #![expect(
     clippy::print_stdout,
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         }
         Err(outcome) => {
             eprintln!(
-                "seed {} fails; looking for a shorter story",
+                "seed {} fails; searching for a shorter simulation that fails",
                 outcome.settings.seed
             );
             if let Some(violation) = &outcome.violation {

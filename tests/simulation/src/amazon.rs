@@ -1,4 +1,4 @@
-//! What Amazon and AWS send, in the shapes in which they send it.
+//! Notifications, events and queues of Amazon and AWS, in the shapes that these have.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// <https://github.com/amzn/selling-partner-api-samples/issues/116>.
 pub(crate) const NOTICE_DAYS: [i64; 6] = [90, 60, 30, 15, 7, 1];
 
-/// Days without a change after which the policies of a well-kept secret speak.
+/// Days without a change after which the policies of a well-kept secret send an event.
 pub(crate) const POLICY_DAYS: [i64; 4] = [90, 150, 165, 173];
 
 /// A notice of expiry, as the body of a queue's message.
@@ -108,9 +108,9 @@ fn event(detail_type: &str, parameter: &str, id: &str, now: Timestamp, detail: &
 /// A queue, as its event source hands it to a function.
 pub(crate) struct Queue {
     pub(crate) name: &'static str,
-    /// How long a message stays hidden once received, in milliseconds.
+    /// The visibility timeout, in milliseconds.
     pub(crate) visibility: i64,
-    /// How often a message is received before it is a dead letter.
+    /// How often a message is received before it becomes a dead letter.
     pub(crate) max_receives: u32,
     /// How long a message is kept, in milliseconds.
     pub(crate) retention: i64,
@@ -138,11 +138,28 @@ pub(crate) enum About {
     NewSecret(usize, usize),
     /// The deadline of an application's secret.
     Expiry(usize),
-    /// Nothing that anybody could handle.
+    /// Nothing that can be processed.
     Poison,
 }
 
 impl Queue {
+    pub(crate) const fn new(
+        name: &'static str,
+        visibility: i64,
+        max_receives: u32,
+        retention: i64,
+    ) -> Self {
+        Self {
+            name,
+            visibility,
+            max_receives,
+            retention,
+            messages: Vec::new(),
+            dead: Vec::new(),
+            alarmed: false,
+        }
+    }
+
     /// The event of a batch.
     pub(crate) fn batch(&self, ids: &[String]) -> String {
         let records: Vec<Value> = ids

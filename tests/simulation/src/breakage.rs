@@ -1,12 +1,12 @@
-//! Handlers that are broken on purpose, to see that the simulation notices.
+//! Handlers that are broken on purpose, to prove that the simulation notices.
 //!
-//! None of them is test code in a handler: each is a port, or the platform around the function,
-//! that behaves as if the handler had the defect.
+//! No handler contains test code for this: a port, or the platform around the function, behaves as
+//! if the handler had the defect.
 
 /// One defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breakage {
-    /// The requester does not write down that it is about to request a rotation.
+    /// The requester does not record that it is about to request a rotation.
     SkipsTheIntent,
     /// The requester repeats a request that was not answered.
     RepeatsUnansweredRequests,
@@ -14,13 +14,13 @@ pub enum Breakage {
     AcknowledgesBeforeStoring,
     /// The receiver does not report which messages of a batch failed.
     ReportsNoFailures,
-    /// The receiver stores a secret without trying it.
+    /// The receiver stores a secret without exchanging it for a token first.
     StoresWithoutVerifying,
-    /// The receiver does not look at the stored deadline, and stores what is older.
+    /// The receiver ignores the stored deadline, and stores an older secret.
     ForgetsTheStoredDeadline,
     /// The receiver stores a secret and forgets to write its dates.
     ForgetsTheDates,
-    /// The receiver says that it stored what it did not.
+    /// The receiver reports a secret as stored that it did not store.
     PretendsToStore,
     /// The formatter forgets which events it has published.
     ForgetsDuplicates,
@@ -28,19 +28,19 @@ pub enum Breakage {
     ForgetsTheDigest,
     /// The auditor reads the first page only.
     DropsAPage,
-    /// Messages to people are thrown away, and reported as published.
+    /// Messages to people are dropped, and reported as published.
     SwallowsMessages,
-    /// Messages to people quote what is stored.
+    /// Messages to people quote the stored secret.
     QuotesTheSecret,
     /// The auditor takes its days from a clock that is two days slow.
     CountsFromAWrongDay,
-    /// The auditor takes every date in a tag for that of the value which is stored.
+    /// The auditor takes every date in a tag for the date of the stored value.
     TrustsStaleDates,
-    /// The requester does not write down whose dates stand in the tags.
+    /// The requester does not record to which version the dates in the tags belong.
     OmitsTheVersionTag,
-    /// The exchanger holds on to the credentials that it read first.
+    /// The exchanger keeps using the credentials that it read first.
     KeepsCredentialsForever,
-    /// Nobody watches the dead-letter queues.
+    /// The dead-letter queues have no alarm.
     IgnoresDeadLetters,
 }
 
@@ -67,7 +67,7 @@ impl Breakage {
         Self::IgnoresDeadLetters,
     ];
 
-    /// The word for it.
+    /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SkipsTheIntent => "skips-the-intent",

@@ -11,19 +11,19 @@ pub struct Counts {
     pub calls: u64,
     /// Calls that went wrong.
     pub faults: u64,
-    /// Invocations that died or were ended by the platform.
+    /// Invocations that died or that the platform ended.
     pub deaths: u64,
-    /// Secrets that Amazon made for the system.
+    /// Secrets that Amazon made on the system's request.
     pub rotations: u64,
-    /// Secrets that Amazon made for people.
+    /// Secrets that people made in the console.
     pub console_rotations: u64,
-    /// Reminders that had to come and came.
+    /// Reminders that were due and were sent.
     pub reminders: u64,
     /// Messages to people.
     pub messages: u64,
     /// Tokens that services asked for.
     pub tokens: u64,
-    /// Of those, refused for a credential reason that no system could have prevented.
+    /// Of those, refused for a credential reason that the system could not prevent.
     pub excused: u64,
     /// Dead letters.
     pub dead_letters: u64,

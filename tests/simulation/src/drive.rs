@@ -1,4 +1,4 @@
-//! Running one invocation to its end, on one thread and without waiting.
+//! Runs one invocation to its end, on one thread and without waiting.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What becomes of each call: how long it takes, and whether it or its caller survives.
+//! Decides for each call how long it takes, and whether it or its caller fails.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,5 @@
-//! The ports that the handlers work with: the world's, with the functions' clock, with Amazon's
-//! habits, and with whatever is broken on purpose.
+//! The ports of the handlers: the world's, with a clock that may be wrong, with a new secret that
+//! propagates slowly, and with a defect if one is asked for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::deadline::tag;
 use lwa_core::lwa::{AccessToken, LwaError, LwaFailure, TokenEndpoint, TokenRequest};
 use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
@@ -16,6 +15,7 @@ use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::QueueMessage;
 use lwa_core::rotation::request::Answer;
 use lwa_core::sp_api::{SellingPartnerApi, SpApiError};
+use lwa_core::tags;
 use lwa_core::vault::ports::{
     NewTag, Page, ParameterFilter, ParameterMetadata, ParameterValue, ParameterWrite, ReadMetadata,
     ReadValues, SecretMetadata, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
@@ -32,7 +32,7 @@ pub(crate) struct Traffic {
     pub(crate) rng: Rng,
     /// Requests for a rotation, since they were last looked at.
     pub(crate) requests: Vec<RotationRequest>,
-    /// Messages that are to come back, and when.
+    /// Messages whose visibility timeout was changed, and to what.
     pub(crate) visibility_changes: Vec<(String, Duration)>,
     /// How long the next new secret takes to be known to LWA.
     pub(crate) propagation: Duration,
@@ -63,7 +63,7 @@ pub(crate) struct FaultyPorts {
     pub(crate) skew: SignedDuration,
 }
 
-/// One traffic for everybody who needs it.
+/// One traffic, shared by all environments and the model.
 #[derive(Clone)]
 pub(crate) struct SharedTraffic(Arc<Mutex<Traffic>>);
 
@@ -249,7 +249,7 @@ impl ReadMetadata for FaultyPorts {
         let mut tags = self.world.list_parameter_tags(name).await?;
         self.break_tags(&mut tags);
         if self.is(Function::Auditor, Breakage::TrustsStaleDates)
-            && let Some(looked_at) = tags.get_mut(tag::SECRET_VERSION)
+            && let Some(looked_at) = tags.get_mut(tags::SECRET_VERSION)
             && let Some((_, rest)) = looked_at.split_once(' ')
             && let Some(version) = self.current_version(name)
         {
@@ -287,7 +287,7 @@ impl ReadMetadata for FaultyPorts {
 impl FaultyPorts {
     fn break_tags(&self, tags: &mut Tags) {
         if self.is(Function::SecretReceiver, Breakage::ForgetsTheStoredDeadline) {
-            tags.remove(tag::SECRET_EXPIRES_AT);
+            tags.remove(tags::SECRET_EXPIRES_AT);
         }
     }
 
@@ -301,13 +301,13 @@ impl FaultyPorts {
     fn kept_tags(&self, tags: &[NewTag]) -> Vec<NewTag> {
         let dropped: &[&str] = match (self.function, self.breakage) {
             (Function::RotationRequester, Some(Breakage::SkipsTheIntent)) => {
-                &[tag::ROTATION_REQUESTED_AT]
+                &[tags::ROTATION_REQUESTED_AT]
             }
             (Function::RotationRequester, Some(Breakage::OmitsTheVersionTag)) => {
-                &[tag::SECRET_VERSION]
+                &[tags::SECRET_VERSION]
             }
             (Function::SecretReceiver, Some(Breakage::ForgetsTheDates)) => {
-                &[tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT]
+                &[tags::SECRET_EXPIRES_AT, tags::SECRET_ISSUED_AT]
             }
             _ => &[],
         };

@@ -1,4 +1,4 @@
-//! What must hold at every step.
+//! What must hold after every step.
 
 use std::fmt;
 
@@ -13,25 +13,25 @@ pub enum Invariant {
     NoSecretIsLost,
     /// A newer secret in the vault is never replaced by an older one.
     NoOlderSecretIsStored,
-    /// A secret is stored once LWA accepts it, or when the one before it is dying.
+    /// A secret is stored once LWA accepts it, or when its predecessor is about to expire.
     StoredSecretsWork,
-    /// No second rotation is requested within 24 hours, before one is due, or without leave.
+    /// No second rotation is requested within 24 hours, before one is due, or without permission.
     RotationsAreRequestedOnce,
-    /// Every reminder reaches people on its day.
+    /// Every reminder is sent on its day.
     EveryReminderIsSent,
-    /// No reminder comes twice on one day.
+    /// No reminder is sent twice on one day.
     NoReminderIsRepeated,
-    /// One event makes one message.
+    /// One event leads to one message.
     NoMessageIsRepeated,
-    /// An audit sees every application, says what it did not see, or raises an alarm.
+    /// An audit covers every application, reports what it could not see, or raises an alarm.
     EveryApplicationIsAudited,
-    /// What the system believes about a deadline is so, or is marked as an estimate.
+    /// A deadline that the system reports is right, or is marked as an estimate.
     DeadlinesAreRight,
-    /// Nothing secret is in any message, answer, error or log line.
+    /// No message, answer, error or log line contains a secret.
     NoSecretIsExposed,
     /// A dead letter raises an alarm within a quarter of an hour.
     DeadLettersRaiseAlarms,
-    /// A message that nobody can handle is a dead letter within an hour.
+    /// A message that cannot be processed becomes a dead letter within an hour.
     UnprocessableMessagesEnd,
 }
 
@@ -61,7 +61,7 @@ impl Invariant {
 pub struct Violation {
     /// Which one.
     pub invariant: Invariant,
-    /// When that was noticed.
+    /// When the violation was noticed.
     pub at: Timestamp,
     /// The number of the application it is about; none when it is about several or none.
     pub application: Option<usize>,

@@ -1,4 +1,4 @@
-//! Listens to everything that the handlers log, and searches it for what must never be said.
+//! Searches everything that the handlers log for secrets.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// What every secret of the model has in it: client secrets, refresh tokens, access tokens.
+/// What every secret of the model contains: client secrets, refresh tokens, access tokens.
 const MARKS: [&str; 3] = ["oa2-cs.v1.local", "|planted", "|local-"];
 
 /// The first secret in a text, if there is one.
@@ -15,18 +15,18 @@ pub(crate) fn secret_in(text: &str) -> Option<&'static str> {
     MARKS.into_iter().find(|mark| text.contains(mark))
 }
 
-/// Where the first log line with a secret is kept.
+/// The first log line with a secret, if there was one.
 #[derive(Clone, Default)]
 pub(crate) struct FirstLeak(Arc<Mutex<Option<String>>>);
 
 impl FirstLeak {
-    /// The first log line that said a secret, once.
+    /// Takes the line.
     pub(crate) fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// Hears what is logged at INFO and above, as a deployed function logs.
+/// Reads what is logged at INFO and above, as a deployed function logs.
 pub(crate) struct LeakDetector(pub(crate) FirstLeak);
 
 impl Subscriber for LeakDetector {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_heard_wherever_it_is_said() {
+    fn a_secret_in_a_log_line_is_found() {
         let first_leak = FirstLeak::default();
         lwa_local::log::prepare();
         tracing::subscriber::with_default(LeakDetector(first_leak.clone()), || {

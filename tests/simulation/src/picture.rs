@@ -1,11 +1,11 @@
-//! The story as a picture: one application's year, and the estate's, in a page that needs
-//! nothing else.
+//! The story as a picture: the year of one application and of the estate, in a self-contained
+//! page.
 
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::story::{Entry, Kind};
 
 const WIDTH: f64 = 1180.0;
@@ -13,7 +13,7 @@ const LEFT: f64 = 96.0;
 const ROW: f64 = 13.0;
 const TALL: f64 = 250.0;
 
-/// What is drawn of each kind: its colour, its shape, and its words in the legend.
+/// How each kind is drawn: its colour, its shape, and its text in the legend.
 const MARKS: [(Kind, &str, &str, &str); 8] = [
     (Kind::Notice, "#8a6d00", "square", "Amazon's notice"),
     (Kind::Reminder, "#c05a00", "circle", "reminder to people"),
@@ -22,17 +22,17 @@ const MARKS: [(Kind, &str, &str, &str); 8] = [
     (Kind::Person, "#7a3fb0", "square", "done by hand"),
     (Kind::ServiceFailed, "#d01f2e", "cross", "a service fails"),
     (Kind::DeadLetter, "#d01f2e", "square", "dead letter"),
-    (Kind::Violation, "#d01f2e", "diamond", "must not happen"),
+    (Kind::Violation, "#d01f2e", "diamond", "violation"),
 ];
 
-/// The page for an outcome whose story was told.
+/// The page for an outcome whose story was recorded.
 pub fn page(outcome: &Outcome) -> String {
     let scale = Scale::new(outcome);
     let chosen = most_eventful(outcome);
     let mut html = String::new();
     html.push_str(HEAD);
     let verdict = match &outcome.violation {
-        None => "<p class=\"good\">Everything that must hold held at every step.</p>".to_owned(),
+        None => "<p class=\"good\">Every invariant held.</p>".to_owned(),
         Some(violation) => format!("<p class=\"bad\">{}</p>", escape(&violation.to_string())),
     };
     let counts = &outcome.counts;
@@ -40,7 +40,7 @@ pub fn page(outcome: &Outcome) -> String {
         html,
         "<h1>{} applications, {} days</h1>{verdict}\
          <p class=\"facts\">{} rotations by the system, {} by hand · {} reminders · {} messages · \
-         {} tokens · {} calls, of which {} went wrong · {} dead letters</p>",
+         {} tokens · {} calls, of which {} failed · {} dead letters</p>",
         outcome.settings.applications,
         outcome.settings.days,
         counts.rotations,
@@ -57,7 +57,7 @@ pub fn page(outcome: &Outcome) -> String {
         let _ = write!(html, "<h2>One application: app-{number:02}</h2>");
         html.push_str(
             "<p>The line is the time that is left to the stored secret: it falls day by day, \
-             rises where a new secret is stored, and drops where somebody puts the one before \
+             rises where a new secret is stored, and drops where a person puts the previous one \
              back. It must not reach the bottom.</p>",
         );
         one(&mut html, outcome, &scale, number);
@@ -84,7 +84,7 @@ struct Scale {
 
 impl Scale {
     fn new(outcome: &Outcome) -> Self {
-        let start = crate::year::start();
+        let start = crate::time::start();
         let days = outcome.settings.days.max(1);
         let end = start
             .checked_add(SignedDuration::from_hours(24 * i64::from(days)))
@@ -150,7 +150,7 @@ fn lives(outcome: &Outcome, scale: &Scale, number: usize) -> Vec<Life> {
     lives
 }
 
-/// The application that most happened to.
+/// The application with the most entries.
 fn most_eventful(outcome: &Outcome) -> Option<usize> {
     if let Some(violation) = &outcome.violation
         && violation.application.is_some()
@@ -215,7 +215,10 @@ fn one(html: &mut String, outcome: &Outcome, scale: &Scale, number: usize) {
 }
 
 fn estate(html: &mut String, outcome: &Outcome, scale: &Scale) {
-    #[expect(clippy::cast_precision_loss, reason = "nobody draws 2^52 applications")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "there are fewer than 2^52 applications"
+    )]
     let rows = outcome.settings.applications as f64;
     let (top, bottom) = (6.0, 6.0 + rows * ROW);
     let _ = write!(
@@ -226,7 +229,10 @@ fn estate(html: &mut String, outcome: &Outcome, scale: &Scale) {
     columns(html, outcome, scale, top, bottom);
     months(html, scale, bottom + 18.0);
     for number in 0..outcome.settings.applications {
-        #[expect(clippy::cast_precision_loss, reason = "nobody draws 2^52 applications")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "there are fewer than 2^52 applications"
+        )]
         let y = top + number as f64 * ROW;
         let _ = write!(
             html,
@@ -375,7 +381,7 @@ fn escape(text: &str) -> String {
 }
 
 const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-<title>A year in the life</title><style>\
+<title>A year of operation</title><style>\
 body{font:15px/1.45 system-ui,sans-serif;color:#1d2530;background:#fff;max-width:1200px;margin:24px auto;padding:0 16px}\
 h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:28px 0 4px}p{margin:4px 0 10px}\
 svg{width:100%;height:auto;display:block}svg text{font-size:10.5px;fill:#4a5563}\

@@ -1,4 +1,4 @@
-//! What a simulation is asked for.
+//! What to simulate.
 
 use std::fmt;
 
@@ -9,26 +9,26 @@ use crate::breakage::Breakage;
 /// One simulation. The same settings always give the same story, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// How many days are lived through.
+    /// How many days are simulated.
     pub days: u32,
     /// How many applications there are.
     pub applications: usize,
     /// How many sellers each of them serves, besides its own account.
     pub sellers: usize,
-    /// Where chance begins.
+    /// Random seed.
     pub seed: u64,
     /// Where the credentials live.
     pub vault: VaultKind,
     /// What may go wrong.
     pub faults: Faults,
-    /// Whether the system rotates by itself; otherwise people do, when they feel like it.
+    /// Whether the system rotates automatically; otherwise people do, sooner or later.
     pub auto_rotate: bool,
-    /// A handler that is broken on purpose; none unless the simulation itself is tested.
+    /// A handler that is broken on purpose, to test the simulation itself.
     pub breakage: Option<Breakage>,
 }
 
 impl Default for Settings {
-    /// 50 applications of 3 sellers, for 400 days in which everything goes wrong at times.
+    /// 50 applications of 3 sellers, for 400 days with all kinds of faults.
     fn default() -> Self {
         Self {
             days: 400,
@@ -68,12 +68,12 @@ impl fmt::Display for Settings {
     }
 }
 
-/// One way in which the world misbehaves.
+/// One kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
     /// A service answers a call with its throttling error.
     Throttling,
-    /// A call is not answered, or fails, before or after it had its effect.
+    /// A call times out or fails, before or after it took effect.
     Timeouts,
     /// A service is down for up to twelve hours.
     Outages,
@@ -83,18 +83,18 @@ pub enum FaultKind {
     Crashes,
     /// Policy events, notices of expiry and new secrets never arrive.
     LostEvents,
-    /// Everything that is delivered at least once is delivered twice.
+    /// Events and messages are delivered twice.
     DuplicatedEvents,
-    /// What Amazon and AWS send arrives days late, or out of order.
+    /// Events and messages arrive days late, or out of order.
     LateEvents,
-    /// A new secret takes up to two days to be known to LWA, and is known to only some of its
-    /// hosts for a while.
+    /// A new secret takes up to two days to propagate through LWA, and for a while only some of
+    /// its hosts know it.
     SlowPropagation,
     /// The functions' clocks are wrong by up to two minutes.
     ClockSkew,
-    /// People rotate in the console, edit descriptions, rewrite values, and forget to store.
+    /// People rotate in the console, edit descriptions, write values again, and forget to store.
     People,
-    /// Messages that nobody can handle reach the queues.
+    /// Messages that cannot be processed reach the queues.
     PoisonMessages,
 }
 
@@ -115,7 +115,7 @@ impl FaultKind {
         Self::PoisonMessages,
     ];
 
-    /// The word for it.
+    /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Throttling => "throttling",
@@ -139,12 +139,12 @@ impl FaultKind {
 pub struct Faults(u16);
 
 impl Faults {
-    /// Nothing goes wrong.
+    /// No faults.
     pub const NONE: Self = Self(0);
-    /// Everything goes wrong at times.
+    /// All kinds.
     pub const ALL: Self = Self((1 << FaultKind::ALL.len()) - 1);
 
-    /// Reads `all`, `none`, or kinds with commas between them.
+    /// Reads `all`, `none`, or a comma-separated list of kinds.
     pub fn parse(text: &str) -> Result<Self, UnknownFault> {
         match text.trim() {
             "all" => return Ok(Self::ALL),
@@ -201,10 +201,10 @@ impl fmt::Display for Faults {
     }
 }
 
-/// A word that names no kind of fault.
+/// A word that is not a kind of fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{found}` is no kind of fault; allowed are all, none, or some of {} with commas between them",
+    "`{found}` is not a kind of fault; allowed are all, none, or a comma-separated list of {}",
     FaultKind::ALL.map(FaultKind::as_str).join(", ")
 )]
 pub struct UnknownFault {
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(Faults::parse(&every).unwrap(), Faults::ALL);
         let error = Faults::parse("crashes,rain").unwrap_err().to_string();
         assert!(
-            error.starts_with("`rain` is no kind of fault; allowed are all, none"),
+            error.starts_with("`rain` is not a kind of fault; allowed are all, none"),
             "{error}"
         );
     }

@@ -1,21 +1,22 @@
-//! From a story that fails to the shortest one that fails in the same way.
+//! Reduces a simulation that fails to the shortest one that fails in the same way.
 
 use jiff::SignedDuration;
 
 use crate::invariant::{Invariant, Violation};
+use crate::outcome::Outcome;
+use crate::run::{simulate, simulate_and_tell};
 use crate::settings::{FaultKind, Settings};
-use crate::{Outcome, simulate, simulate_and_tell};
 
 /// How many other seeds are tried where the same one no longer fails: with fewer applications
-/// or faults, chance takes other ways.
+/// or faults, the random numbers are used differently.
 const OTHER_SEEDS: u64 = 16;
 
-/// How long the story tells of everybody, before the end. Of the application it is about, it
-/// tells all.
+/// How long before the end the story includes all applications. Of the application that the
+/// violation is about, it includes everything.
 const LEAD: SignedDuration = SignedDuration::from_hours(48);
 
-/// Tries fewer applications, fewer sellers, fewer kinds of faults and fewer days, as long as the
-/// same invariant does not hold, and tells what is left. The seed may become another one.
+/// Tries fewer applications, sellers, kinds of faults and days, as long as the same invariant is
+/// violated, and records the story of the smallest. The seed may change.
 pub fn shrink(settings: &Settings, violation: &Violation) -> Outcome {
     let invariant = violation.invariant;
     let mut best = cut(settings, violation);
@@ -28,8 +29,8 @@ pub fn shrink(settings: &Settings, violation: &Violation) -> Outcome {
     simulate_and_tell(&best)
 }
 
-/// Everything that would be easier to read, the greatest gain first. Fewer applications may need
-/// more days, of which there were `days` to begin with: a story is told of one application only.
+/// Simulations that would be easier to read, the greatest gain first. With fewer applications it
+/// may take more days, up to the `days` that there were at first.
 fn candidates(settings: &Settings, days: u32) -> Vec<Settings> {
     let mut candidates = Vec::new();
     let few = [1, 2, 3, 5, 8, 13, 21, 34];
@@ -78,7 +79,7 @@ fn failing(candidate: &Settings, invariant: Invariant) -> Option<Settings> {
 
 /// The same story up to its end.
 fn cut(settings: &Settings, violation: &Violation) -> Settings {
-    let hours = violation.at.duration_since(crate::year::start()).as_hours();
+    let hours = violation.at.duration_since(crate::time::start()).as_hours();
     let days = u32::try_from(hours / 24 + 1).unwrap_or(settings.days);
     Settings {
         days: days.min(settings.days),
@@ -86,8 +87,8 @@ fn cut(settings: &Settings, violation: &Violation) -> Settings {
     }
 }
 
-/// The end of a story that fails, with the command that tells it again; nothing of one that
-/// does not.
+/// The end of the story of a simulation that failed, with the command that repeats it; none if it
+/// did not fail.
 pub fn explain(outcome: &Outcome) -> Option<String> {
     let violation = outcome.violation.as_ref()?;
     let since = violation
@@ -95,7 +96,7 @@ pub fn explain(outcome: &Outcome) -> Option<String> {
         .checked_sub(LEAD)
         .unwrap_or(jiff::Timestamp::MIN);
     Some(format!(
-        "{violation}\n\nseed {}; to tell it again:\n  lwa simulate {}\n\n{}",
+        "{violation}\n\nseed {}; to repeat it:\n  lwa simulate {}\n\n{}",
         outcome.settings.seed,
         outcome.settings,
         outcome.story.about(violation.application, since)

@@ -19,13 +19,13 @@ pub enum Kind {
     Reminder,
     /// People got another message.
     Message,
-    /// Somebody did something by hand.
+    /// A person did something by hand.
     Person,
     /// A service got no token, or one that SP-API refused.
     ServiceFailed,
     /// A call or an invocation went wrong.
     Trouble,
-    /// A service is down, or an operation denied.
+    /// A service is down, or an operation is denied.
     Outage,
     /// A message became a dead letter.
     DeadLetter,
@@ -46,7 +46,7 @@ pub struct Entry {
     pub kind: Kind,
     /// What happened, in one line.
     pub text: String,
-    /// Until when it lasts: an outage, or the life of a secret.
+    /// When it ends: an outage, or the life of a secret.
     pub until: Option<Timestamp>,
 }
 
@@ -63,8 +63,8 @@ impl Story {
         lines(self.entries.iter())
     }
 
-    /// The part that leads up to what happened to one application: everything about it, and
-    /// what is about everybody from `since` on. Without an application, everything from then on.
+    /// Everything about one application, and from `since` on also what is about none. Without an
+    /// application, everything from `since` on.
     pub fn about(&self, application: Option<usize>, since: Timestamp) -> String {
         lines(self.entries.iter().filter(|entry| {
             let is_late = entry.at >= since;

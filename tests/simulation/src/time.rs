@@ -1,4 +1,4 @@
-//! Instants and spans of the virtual clock, in milliseconds.
+//! Instants and durations of the virtual clock, in milliseconds.
 
 use jiff::Timestamp;
 
@@ -8,6 +8,11 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// The first instant, 2026-01-01T00:00:00Z: a Thursday.
 pub(crate) const START: i64 = 1_767_225_600_000;
+
+/// The first instant, as an instant.
+pub(crate) fn start() -> Timestamp {
+    instant(START)
+}
 
 pub(crate) fn instant(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)

@@ -1,4 +1,4 @@
-//! What lies in the vault, as the model looks at it and as people write it.
+//! The contents of the vault, as the model reads them and as people write them.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(crate) struct VaultFixture {
     pub(crate) kind: VaultKind,
 }
 
-/// What somebody stores of a new application.
+/// What a person stores for a new application.
 pub(crate) struct Contents {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
@@ -79,13 +79,13 @@ impl VaultFixture {
                     key_id: Some("alias/lwa-credentials".into()),
                     ..Secret::default()
                 };
-                secret.push_current(by_hand(0), &document.to_string().into(), at);
+                secret.push_current(&by_hand(0), &document.to_string().into(), at);
                 self.world.state().secrets.insert(name, secret);
             }
         }
     }
 
-    /// Somebody stores a client secret, with whatever else lies beside it as it is.
+    /// A person stores a client secret, and leaves everything beside it as it is.
     pub(crate) fn put(&self, application: &ApplicationName, value: &str) {
         let now = {
             let state = self.world.state();
@@ -105,7 +105,7 @@ impl VaultFixture {
                 let mut document = document(&current.value);
                 document[KEY_CLIENT_SECRET] = value.into();
                 let id = by_hand(secret.versions.len());
-                secret.push_current(id, &document.to_string().into(), now);
+                secret.push_current(&id, &document.to_string().into(), now);
             }
         }
     }

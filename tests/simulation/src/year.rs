@@ -1,5 +1,6 @@
-//! The days themselves: what happens when, and what is checked after each step.
+//! The course of the year: what happens when, and what is checked after each step.
 
+mod application;
 mod estate;
 mod event_queue;
 mod invariants;
@@ -11,76 +12,39 @@ mod queues;
 mod schedules;
 mod secrets;
 mod services;
+mod state;
 
 use std::collections::HashMap;
 use std::mem;
 
 use fastrand::Rng;
-use jiff::Timestamp;
 use lwa_core::ports::Clock;
 use lwa_local::World;
 
-use self::estate::Application;
 use self::event_queue::{Event, EventQueue, Scheduled};
-use self::invariants::AuditDay;
-use self::queues::queue;
-use crate::Outcome;
+use self::state::{AuditDay, Year};
 use crate::amazon::Queue;
 use crate::counts::Counts;
 use crate::fault_model::{Service, SharedFaultModel, deniable};
 use crate::faulty_ports::SharedTraffic;
 use crate::invariant::{Invariant, Violation};
 use crate::leak_detector::{FirstLeak, LeakDetector};
+use crate::outcome::Outcome;
 use crate::platform::{Environments, Platform};
 use crate::settings::{FaultKind, Settings};
-use crate::story::{Entry, Kind, Story};
+use crate::story::Story;
 use crate::time::{DAY, HOUR, MINUTE, START, instant};
 use crate::vault_fixture::VaultFixture;
 
-struct Year {
-    settings: Settings,
-    world: World,
-    fault_model: SharedFaultModel,
-    traffic: SharedTraffic,
-    first_leak: FirstLeak,
-    platform: Platform,
-    vault: VaultFixture,
-    environments: Environments,
-    applications: Vec<Application>,
-    by_client: HashMap<String, usize>,
-    by_name: HashMap<String, usize>,
-    event_queue: EventQueue,
-    expiry: Queue,
-    new_secrets: Queue,
-    rng: Rng,
-    now: i64,
-    rotated_seen: usize,
-    ids: u64,
-    audit: AuditDay,
-    /// The last requests that count, by client.
-    requests: HashMap<String, Timestamp>,
-    /// When people were last told to rotate, and whether that was for certain.
-    rotation_reminders: HashMap<(usize, &'static str), (i64, u64, bool)>,
-    formatted: HashMap<String, (u64, bool)>,
-    counts: Counts,
-    story: Story,
-    telling: bool,
-    violation: Option<Violation>,
-}
-
-/// The first instant of every story.
-pub(crate) fn start() -> Timestamp {
-    instant(START)
-}
-
-pub(crate) fn live(settings: &Settings, telling: bool) -> Outcome {
+/// Runs the year.
+pub(crate) fn run(settings: &Settings, telling: bool) -> Outcome {
     // The handlers' jitter comes from here.
     fastrand::seed(settings.seed);
     let first_leak = FirstLeak::default();
     lwa_local::log::prepare();
     tracing::subscriber::with_default(LeakDetector(first_leak.clone()), || {
         match Year::new(settings, telling, first_leak) {
-            Ok(mut year) => year.live(),
+            Ok(mut year) => year.run(),
             Err(error) => Outcome {
                 settings: settings.clone(),
                 counts: Counts::default(),
@@ -122,8 +86,8 @@ impl Year {
             by_client: HashMap::new(),
             by_name: HashMap::new(),
             event_queue: EventQueue::default(),
-            expiry: queue("lwa-secret-expiry", 6 * MINUTE, 5, 4 * DAY),
-            new_secrets: queue("lwa-new-secret", 15 * MINUTE, 700, 8 * DAY),
+            expiry: Queue::new("lwa-secret-expiry", 6 * MINUTE, 5, 4 * DAY),
+            new_secrets: Queue::new("lwa-new-secret", 15 * MINUTE, 700, 8 * DAY),
             rng,
             now: START,
             rotated_seen: 0,
@@ -144,7 +108,7 @@ impl Year {
         Ok(year)
     }
 
-    fn live(&mut self) -> Outcome {
+    fn run(&mut self) -> Outcome {
         let end = START + i64::from(self.settings.days) * DAY;
         while self.violation.is_none()
             && let Some((at, event)) = self.event_queue.next()
@@ -152,13 +116,13 @@ impl Year {
             if at >= end {
                 break;
             }
-            // An invocation that took long makes what follows late.
+            // A long invocation delays what follows.
             self.now = self.now.max(at);
             self.world.set_now(instant(self.now));
             self.handle(event);
             self.now = self.now.max(self.world.now().as_millisecond());
         }
-        // The last hours, in which nothing was to happen, were lived through as well.
+        // The last hours, in which nothing happened, count as well.
         let until = if self.violation.is_none() {
             end
         } else {
@@ -180,7 +144,7 @@ impl Year {
         }
     }
 
-    /// What is known beforehand: schedules, and how much bad luck there will be.
+    /// Plans what is known beforehand: schedules, and the first of each kind of fault.
     fn plan(&mut self) {
         self.at(START + 6 * HOUR, Event::Schedule(Scheduled::Audit));
         self.at(
@@ -211,29 +175,6 @@ impl Year {
             let at = START + self.gap(60);
             self.at(at, Event::Poison);
         }
-    }
-
-    /// Milliseconds until something that happens every so many days on average.
-    fn gap(&mut self, mean_days: i64) -> i64 {
-        self.rng.i64(HOUR..2 * mean_days * DAY)
-    }
-
-    fn has(&self, kind: FaultKind) -> bool {
-        self.settings.faults.contains(kind)
-    }
-
-    /// Whether something happens this time that happens every so many times.
-    fn once_in(&mut self, kind: FaultKind, times: u32) -> bool {
-        self.has(kind) && self.rng.u32(..times) == 0
-    }
-
-    fn at(&mut self, at: i64, event: Event) {
-        self.event_queue.plan(at, event);
-    }
-
-    fn id(&mut self) -> String {
-        self.ids += 1;
-        format!("00000000-0000-4000-8000-{:012}", self.ids)
     }
 
     fn handle(&mut self, event: Event) {
@@ -276,46 +217,5 @@ impl Year {
             }
             Event::Poison => self.poison(),
         }
-    }
-
-    fn tell(&mut self, application: Option<usize>, kind: Kind, text: impl FnOnce() -> String) {
-        self.tell_until(application, kind, None, text);
-    }
-
-    fn tell_until(
-        &mut self,
-        application: Option<usize>,
-        kind: Kind,
-        until: Option<i64>,
-        text: impl FnOnce() -> String,
-    ) {
-        if self.telling {
-            self.story.entries.push(Entry {
-                at: self.world.now(),
-                application,
-                kind,
-                text: text(),
-                until: until.map(instant),
-            });
-        }
-    }
-
-    fn violate(
-        &mut self,
-        invariant: Invariant,
-        application: Option<usize>,
-        detail: impl FnOnce() -> String,
-    ) {
-        if self.violation.is_some() {
-            return;
-        }
-        let violation = Violation {
-            invariant,
-            at: self.world.now(),
-            application,
-            detail: detail(),
-        };
-        self.tell(application, Kind::Violation, || violation.to_string());
-        self.violation = Some(violation);
     }
 }

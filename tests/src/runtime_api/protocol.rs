@@ -11,8 +11,10 @@ use http::{Method, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
-use crate::emulator::REGION;
 use crate::server::{Reply, Request, Server};
+
+/// The region that all tests are in.
+pub const REGION: &str = "eu-west-1";
 
 /// The longest answer of a function that Lambda accepts, in bytes.
 const LONGEST_RESPONSE: usize = 6 * 1024 * 1024;

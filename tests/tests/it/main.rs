@@ -9,6 +9,7 @@ mod audit_command;
 mod auditor;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod deployed;

@@ -257,6 +257,8 @@ impl Stage {
             "rotation-requester" => self.a_rotation_is_refused_then_requested().await,
             "secret-receiver" => {
                 self.a_new_secret_is_stored().await?;
+                self.a_duplicate_of_a_secret_that_was_written_again_is_acknowledged()
+                    .await?;
                 self.a_message_without_hope_comes_back_at_once().await
             }
             name => panic!("no scenario for {name}"),
@@ -334,6 +336,12 @@ impl Stage {
             );
             require!(self.told().await.len() == 1, "people were not told once");
         }
+        // Written again, so that only the versions tell since when the value is stored.
+        self.store_secret(OLD).await;
+        self.store_secret(OLD).await;
+        self.invoke(&json!({})).await?;
+        let tags = self.tags().await;
+        require!(tags.contains_key("lwa:secret-version"), "{tags:?}");
         Ok(())
     }
 
@@ -351,6 +359,26 @@ impl Stage {
         require!(tags.contains_key("lwa:secret-expires-at"), "{tags:?}");
         require!(!tags.contains_key("lwa:rotation-requested-at"), "{tags:?}");
         require!(self.told().await.len() == 1, "people were not told once");
+        Ok(())
+    }
+
+    async fn a_duplicate_of_a_secret_that_was_written_again_is_acknowledged(
+        &self,
+    ) -> Result<(), Failure> {
+        self.store_secret(NEW).await;
+        self.store_secret(NEW).await;
+        let expires = self.tags().await["lwa:secret-expires-at"].clone();
+        let facts = json!({"clientId": CLIENT_ID, "newClientSecret": NEW,
+            "newClientSecretExpiryTime": expires, "oldClientSecretExpiryTime": in_days(7)});
+        let mut notification = notification("client-new-secret", &facts);
+        notification["eventTime"] = json!(in_days(-1));
+        let event = self.delivered(&notification).await;
+        let answer = self.invoke(&event).await?;
+        require!(answer["batchItemFailures"] == json!([]), "{answer}");
+        require!(
+            self.told().await.is_empty(),
+            "people were told of a duplicate"
+        );
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use clap::Parser;
 use lwa_cli::Arguments;
 use lwa_core::audit::findings::EXPLANATIONS;
 use lwa_core::config::VARIABLES;
+use lwa_core::tags;
 use lwa_tests::binary;
 
 fn readme() -> String {
@@ -75,6 +76,23 @@ fn the_findings_table_lists_every_finding_as_the_code_has_it() {
         "the table should be:\n{}",
         expected.join("\n")
     );
+}
+
+#[test]
+fn the_tags_table_lists_every_tag_that_is_read_or_written() {
+    let text = readme();
+    let names = table(&text, "<!-- tags:").into_iter().map(|row| {
+        let name = row
+            .strip_prefix("| `")
+            .and_then(|row| row.split('`').next());
+        name.unwrap_or_else(|| panic!("{row}"))
+    });
+    assert_eq!(names.collect::<Vec<_>>(), tags::ALL);
+    // A tag of ours that is written anywhere else in the documents is one of them, too.
+    for named in text.split("`lwa:").skip(1) {
+        let name = format!("lwa:{}", named.split('`').next().unwrap());
+        assert!(tags::ALL.contains(&name.as_str()), "{name}");
+    }
 }
 
 #[test]

@@ -16,10 +16,9 @@ use lwa_aws::message_queue::SqsQueue;
 use lwa_core::ExposeSecret;
 use lwa_core::application::{ApplicationName, Layout};
 use lwa_core::config::Lookup;
-use lwa_core::deadline::tag;
 use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger};
-use lwa_core::rotation::tags::NEW_SECRET_PENDING;
+use lwa_core::tags;
 use lwa_core::vault::{RefreshTokenOf, StoreError, Vault, VaultKind, parameter_store};
 use lwa_tests::emulator::VaultClients as _;
 use lwa_tests::emulator::{self, Emulator, REGION};
@@ -240,15 +239,15 @@ async fn tags_are_written_and_removed_and_others_stay() {
         let (rotation, name) = (estate.vault(), estate.application());
         for value in ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00.5Z"] {
             let tags = [
-                (tag::SECRET_EXPIRES_AT, value.to_owned()),
-                (NEW_SECRET_PENDING, format!("{value} {ID}")),
+                (tags::SECRET_EXPIRES_AT, value.to_owned()),
+                (tags::NEW_SECRET_PENDING, format!("{value} {ID}")),
             ];
             rotation.write_tags(&name, &tags).await.unwrap();
         }
-        let keys = [NEW_SECRET_PENDING, tag::ROTATION_REQUESTED_AT];
+        let keys = [tags::NEW_SECRET_PENDING, tags::ROTATION_REQUESTED_AT];
         rotation.remove_tags(&name, &keys).await.unwrap();
         let expected = [
-            (tag::SECRET_EXPIRES_AT, "2026-02-01T00:00:00.5Z"),
+            (tags::SECRET_EXPIRES_AT, "2026-02-01T00:00:00.5Z"),
             ("owner", "erp"),
         ];
         let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -437,7 +436,7 @@ async fn the_receiver_stores_what_lwa_accepts_and_says_nothing_of_it() {
     for (emulator, kind) in estates() {
         let estate = Estate::new(emulator, kind).await;
         let requested = [(
-            tag::ROTATION_REQUESTED_AT,
+            tags::ROTATION_REQUESTED_AT,
             "2026-01-01T00:00:00Z".to_owned(),
         )];
         estate
@@ -466,13 +465,13 @@ async fn the_receiver_stores_what_lwa_accepts_and_says_nothing_of_it() {
         assert_eq!(answers, [both.clone(), both, one.clone(), one], "{kind:?}");
         assert_eq!(estate.secret().await, NEW);
         let expected = [
-            (tag::SECRET_ISSUED_AT, "2199-01-10T02:15:10.045Z"),
-            (tag::SECRET_EXPIRES_AT, EXPIRES),
+            (tags::SECRET_ISSUED_AT, "2199-01-10T02:15:10.045Z"),
+            (tags::SECRET_EXPIRES_AT, EXPIRES),
             ("owner", "erp"),
         ];
         let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let mut tags = estate.tags().await;
-        let looked_at = tags.remove(tag::SECRET_VERSION).unwrap();
+        let looked_at = tags.remove(tags::SECRET_VERSION).unwrap();
         assert!(looked_at.ends_with(EXPIRES), "{looked_at}");
         assert_eq!(tags, BTreeMap::from(expected));
         assert_eq!(
@@ -577,8 +576,8 @@ async fn the_requester_keeps_the_deadline_and_asks_once() {
         assert_eq!(asked.len(), 1, "{kind:?}");
         assert_eq!(asked[0].headers["x-amz-access-token"], ACCESS_TOKEN);
         let tags = estate.tags().await;
-        assert_eq!(tags[tag::SECRET_EXPIRES_AT], "2026-02-01T00:00:00Z");
-        assert!(tags.contains_key(tag::ROTATION_REQUESTED_AT));
+        assert_eq!(tags[tags::SECRET_EXPIRES_AT], "2026-02-01T00:00:00Z");
+        assert!(tags.contains_key(tags::ROTATION_REQUESTED_AT));
         assert_eq!(told(&function), ["rotation-requested", "message-unusable"]);
         let output = function.stop().await;
         leak::assert_none(&output, &planted());
@@ -596,9 +595,9 @@ async fn the_requester_removes_the_dates_of_a_secret_that_somebody_replaced_by_h
         let long_ago = "2025-07-05T00:01:00Z";
         let looked_at = format!("{} {long_ago} 2026-01-01T00:00:00Z", estate.version().await);
         let tags = [
-            (tag::SECRET_ISSUED_AT, "2025-07-05T00:00:00Z".to_owned()),
-            (tag::SECRET_EXPIRES_AT, "2026-01-01T00:00:00Z".to_owned()),
-            (tag::SECRET_VERSION, looked_at),
+            (tags::SECRET_ISSUED_AT, "2025-07-05T00:00:00Z".to_owned()),
+            (tags::SECRET_EXPIRES_AT, "2026-01-01T00:00:00Z".to_owned()),
+            (tags::SECRET_VERSION, looked_at),
         ];
         rotation.write_tags(&name, &tags).await.unwrap();
         rotation.store(&name, &NEW.into(), ID).await.unwrap();
@@ -607,7 +606,7 @@ async fn the_requester_removes_the_dates_of_a_secret_that_somebody_replaced_by_h
             assert_eq!(answer["applications"][0]["decision"], "not-due", "{kind:?}");
         }
         let mut tags = estate.tags().await;
-        let looked_at = tags.remove(tag::SECRET_VERSION).unwrap();
+        let looked_at = tags.remove(tags::SECRET_VERSION).unwrap();
         let version = format!("{} 20", estate.version().await);
         assert!(looked_at.starts_with(&version), "{looked_at}");
         assert_eq!(tags, BTreeMap::from([("owner".into(), "erp".into())]));
@@ -619,7 +618,7 @@ async fn the_requester_removes_the_dates_of_a_secret_that_somebody_replaced_by_h
 #[tokio::test]
 async fn a_refusal_because_no_queue_is_registered_is_told_with_the_link() {
     let estate = Estate::new(emulator::moto(), VaultKind::ParameterStore).await;
-    let expires = [(tag::SECRET_EXPIRES_AT, "2026-02-01T00:00:00Z".to_owned())];
+    let expires = [(tags::SECRET_EXPIRES_AT, "2026-02-01T00:00:00Z".to_owned())];
     estate
         .vault()
         .write_tags(&estate.application(), &expires)
@@ -645,7 +644,12 @@ async fn a_refusal_because_no_queue_is_registered_is_told_with_the_link() {
             .unwrap()
             .contains("not enrolled")
     );
-    assert!(!estate.tags().await.contains_key(tag::ROTATION_REQUESTED_AT));
+    assert!(
+        !estate
+            .tags()
+            .await
+            .contains_key(tags::ROTATION_REQUESTED_AT)
+    );
     assert_eq!(told(&function), ["rotation-refused"]);
 }
 

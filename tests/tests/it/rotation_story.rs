@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lwa_core::application::Layout;
 use lwa_core::config::Lookup;
-use lwa_core::deadline::tag;
 use lwa_core::rotation::queue::Payload;
+use lwa_core::tags;
 use lwa_core::vault::{Vault, VaultKind};
 use lwa_core::{ExposeSecret, Timestamp};
 use lwa_local::lwa::{ClientSecret, OAuthClient};
@@ -40,7 +40,7 @@ impl Stage {
         let world = World::new(at(BEGIN));
         let written = at("2026-01-01T00:00:00Z");
         let tags = [(
-            tag::SECRET_EXPIRES_AT.to_owned(),
+            tags::SECRET_EXPIRES_AT.to_owned(),
             "2026-06-30T00:00:00Z".to_owned(),
         )];
         match kind {

@@ -1,7 +1,7 @@
-//! Years in the life of the whole system, and handlers broken on purpose.
+//! Simulated years of the whole system, and handlers broken on purpose.
 //!
-//! Here are few years, in seconds. `cargo xtask test` lives through ten thousand besides, with
-//! fixed seeds and random ones, and `cargo xtask simulate` through as many as anybody likes.
+//! These are few years, in seconds. `cargo xtask test` simulates ten thousand more, with fixed and
+//! random seeds, and `cargo xtask simulate` as many as asked for.
 
 use lwa_core::vault::VaultKind;
 use lwa_simulation::{
@@ -11,7 +11,7 @@ use lwa_simulation::{
 
 use crate::cli::{lwa, text};
 
-/// Fails with the shortest story that fails in the same way.
+/// Fails with the shortest simulation that fails in the same way.
 fn must_hold(result: Result<Counts, Box<Outcome>>) -> Counts {
     result.unwrap_or_else(|outcome| {
         let violation = outcome.violation.as_ref().unwrap();
@@ -33,7 +33,7 @@ fn with_seed(seed: u64, auto_rotate: bool) -> Settings {
 }
 
 #[test]
-fn every_invariant_holds_while_everything_goes_wrong_at_times() {
+fn every_invariant_holds_under_all_kinds_of_faults() {
     // Each run is 50 applications for 400 days.
     let all = [
         (VaultKind::ParameterStore, true),
@@ -51,7 +51,7 @@ fn every_invariant_holds_while_everything_goes_wrong_at_times() {
 }
 
 #[test]
-fn each_kind_of_fault_goes_wrong_by_itself() {
+fn each_kind_of_fault_alone_changes_the_story_and_breaks_nothing() {
     let quiet = Settings {
         days: 200,
         applications: 10,
@@ -60,8 +60,7 @@ fn each_kind_of_fault_goes_wrong_by_itself() {
     };
     let without = simulate_and_tell(&quiet);
     assert!(without.violation.is_none());
-    // Clocks that are wrong by minutes show in no story by themselves; a test of their own has
-    // them.
+    // A clock that is wrong by minutes does not show in a story; `platform.rs` tests it.
     let is_told = |kind: &FaultKind| *kind != FaultKind::ClockSkew;
     for kind in FaultKind::ALL.into_iter().filter(is_told) {
         let settings = Settings {
@@ -78,12 +77,12 @@ fn each_kind_of_fault_goes_wrong_by_itself() {
     }
 }
 
-/// What the simulation found, each with the settings that it was found with.
+/// Defects that the simulation found, with the settings that it found them with.
 #[test]
-fn what_was_found_before_is_not_there_again() {
+fn defects_that_were_found_before_are_still_fixed() {
     let all = [
-        // A secret that was late was taken for the answer to a later request, whose own secret
-        // was lost: nobody asked again, and the stored secret died within the week.
+        // A late secret was taken for the answer to a later request, whose own secret was lost:
+        // the requester did not ask again, and the stored secret expired within the week.
         with_seed(7, true),
         with_seed(25, true),
         with_seed(29, true),
@@ -91,34 +90,33 @@ fn what_was_found_before_is_not_there_again() {
         with_seed(2, false),
         with_seed(4, false),
         with_seed(11, false),
-        // Somebody stored a newer secret by hand, without dates, and an older one that was late
+        // A person stored a newer secret by hand, without dates, and an older one that was late
         // replaced it.
         Settings {
             vault: VaultKind::SecretsManager,
             ..with_seed(15, true)
         },
         with_seed(26, false),
-        // A copy of a notice that came after half an hour was told again.
+        // A copy of a notice that came after half an hour led to a second message.
         with_seed(41, false),
-        // Somebody stored another secret by hand, and the dates of the one before it were believed
-        // of it: those in its tags, those of a late notice, those that somebody had set for a
-        // third one.
+        // A person stored another secret by hand, and dates of other secrets were taken for its own:
+        // those in the tags, those of a late notice, those that a person had set for a third one.
         with_seed(1, false),
         with_seed(38, false),
         Settings {
             vault: VaultKind::SecretsManager,
             ..with_seed(51, true)
         },
-        // Somebody rotated by hand a minute after the system had, and the older secret replaced
+        // A person rotated by hand a minute after the system had, and the older secret replaced
         // the newer.
         with_seed(44, true),
-        // Somebody put a secret back whose own message came after that.
+        // A person put a secret back whose own message came after that.
         with_seed(110, true),
-        // A secret was put back on the day of a request, and its successor's message came again:
-        // another one was requested within 24 hours.
+        // A secret was put back on the day of a request, its successor's message came again, and a
+        // second rotation was requested within 24 hours.
         with_seed(248, true),
-        // Amazon refused a request, and that an earlier one might have replaced the stored secret
-        // was forgotten with it.
+        // Amazon refused a request, and the requester forgot that an earlier one might have replaced
+        // the stored secret.
         Settings {
             vault: VaultKind::SecretsManager,
             ..with_seed(67, true)
@@ -128,7 +126,7 @@ fn what_was_found_before_is_not_there_again() {
 }
 
 #[test]
-fn the_same_seed_tells_the_same_story_byte_for_byte() {
+fn the_same_seed_gives_the_same_story_byte_for_byte() {
     let settings = Settings {
         applications: 8,
         days: 220,
@@ -138,7 +136,7 @@ fn the_same_seed_tells_the_same_story_byte_for_byte() {
     assert!(first.story.text().len() > 10_000);
     assert_eq!(first.story.text(), second.story.text());
     assert_eq!(first, second);
-    // Telling changes nothing.
+    // Recording the story changes nothing.
     assert_eq!(simulate(&settings).counts, first.counts);
     let other = simulate_and_tell(&Settings {
         seed: 8,
@@ -148,7 +146,7 @@ fn the_same_seed_tells_the_same_story_byte_for_byte() {
 }
 
 #[test]
-fn another_process_tells_the_same_story_and_draws_the_same_picture() {
+fn another_process_gives_the_same_story_and_the_same_picture() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = "simulate --applications 8 --days 220 --story --picture";
     let told = |page: &str| {
@@ -171,8 +169,8 @@ fn another_process_tells_the_same_story_and_draws_the_same_picture() {
 }
 
 #[test]
-fn no_notice_and_no_event_is_needed() {
-    // With nothing but the schedules left, everything still holds.
+fn the_schedules_alone_are_enough() {
+    // Everything holds without any notice and any event.
     let faults = Faults::NONE.with(FaultKind::LostEvents);
     for auto_rotate in [true, false] {
         let settings = Settings {
@@ -183,7 +181,7 @@ fn no_notice_and_no_event_is_needed() {
     }
 }
 
-/// Simulates with a defect until it breaks something, which has to be what it is expected to.
+/// Simulates with a defect until it violates an invariant, which must be the expected one.
 fn noticed(breakage: Breakage, expected: Invariant) -> Outcome {
     let outcome = (1..=12)
         .map(|seed| Settings {
@@ -192,7 +190,7 @@ fn noticed(breakage: Breakage, expected: Invariant) -> Outcome {
         })
         .map(|settings| simulate(&settings))
         .find(|outcome| outcome.violation.is_some())
-        .unwrap_or_else(|| panic!("nobody notices that a handler {}", breakage.as_str()));
+        .unwrap_or_else(|| panic!("no simulation notices that a handler {}", breakage.as_str()));
     let violation = outcome.violation.as_ref().unwrap();
     assert_eq!(
         violation.invariant,
@@ -204,7 +202,7 @@ fn noticed(breakage: Breakage, expected: Invariant) -> Outcome {
 }
 
 #[test]
-fn every_defect_is_noticed_for_what_it_is() {
+fn every_defect_violates_the_expected_invariant() {
     for (breakage, expected) in [
         (
             Breakage::SkipsTheIntent,
@@ -227,7 +225,11 @@ fn every_defect_is_noticed_for_what_it_is() {
             Breakage::ForgetsTheStoredDeadline,
             Invariant::NoOlderSecretIsStored,
         ),
-        (Breakage::ForgetsTheDates, Invariant::DeadlinesAreRight),
+        // Without its dates a secret of today looks as old as the one before.
+        (
+            Breakage::ForgetsTheDates,
+            Invariant::RotationsAreRequestedOnce,
+        ),
         (Breakage::PretendsToStore, Invariant::NoSecretIsLost),
         (Breakage::ForgetsDuplicates, Invariant::NoMessageIsRepeated),
         (Breakage::ForgetsTheDigest, Invariant::NoReminderIsRepeated),
@@ -248,7 +250,7 @@ fn every_defect_is_noticed_for_what_it_is() {
 }
 
 #[test]
-fn a_failure_is_made_shorter_and_told_with_its_seed() {
+fn a_failure_is_shrunk_and_explained_with_its_seed() {
     let outcome = noticed(
         Breakage::AcknowledgesBeforeStoring,
         Invariant::NoSecretIsLost,

@@ -10,13 +10,13 @@ use http::Method;
 use lwa_aws::account::Account;
 use lwa_core::application::{ApplicationName, Role};
 use lwa_core::config::Lookup;
-use lwa_core::deadline::{SecretTags, tag};
 use lwa_core::ports::CallFailure;
 use lwa_core::store::carry_out::{Outcome, carry_out};
 use lwa_core::store::look::look;
 use lwa_core::store::plan::plan;
 use lwa_core::store::verification::{trials, verify};
-use lwa_core::store::{Extent, Order, STORE_PENDING};
+use lwa_core::store::{Extent, Order};
+use lwa_core::tags::{self, STORE_PENDING, SecretTags};
 use lwa_core::vault::{CredentialValues, VaultKind, parameter_store};
 use lwa_core::{ExposeSecret, Timestamp};
 use lwa_local::lwa::{ClientSecret, OAuthClient};
@@ -269,7 +269,7 @@ async fn a_new_secret_after_a_rotation_by_hand_gets_its_dates() {
             let keys: Vec<&str> = after.keys().map(String::as_str).collect();
             assert_eq!(
                 keys,
-                [tag::SECRET_EXPIRES_AT, tag::SECRET_ISSUED_AT],
+                [tags::SECRET_EXPIRES_AT, tags::SECRET_ISSUED_AT],
                 "{story}"
             );
             // The same again, whole this time, changes none of them.
@@ -283,7 +283,7 @@ async fn a_new_secret_after_a_rotation_by_hand_gets_its_dates() {
                 .await;
             assert!(end.contains("2027-04-30"), "{story}: {end}");
             let (_, dates) = desk.stored().await;
-            assert_eq!(dates[tag::SECRET_EXPIRES_AT], "2027-04-30T00:00:00Z");
+            assert_eq!(dates[tags::SECRET_EXPIRES_AT], "2027-04-30T00:00:00Z");
             desk.good(&["token", "--seller", "A1"], "").await;
         }
     }
@@ -321,7 +321,7 @@ async fn what_was_stored_the_samples_way_is_brought_up_to_standard() {
     }
     let (value, tags) = desk.stored().await;
     assert_eq!(value, OLD);
-    assert!(tags.contains_key(tag::SECRET_ISSUED_AT), "{tags:?}");
+    assert!(tags.contains_key(tags::SECRET_ISSUED_AT), "{tags:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -719,13 +719,13 @@ impl Rehearsal {
 
 fn place(world: &World, kind: VaultKind, written: Timestamp, wish: Wish) {
     let mut tags: BTreeMap<String, String> = [
-        (tag::ROTATION_REQUESTED_AT, "2026-11-22T06:00:00Z"),
-        (tag::OWNER, "erp"),
+        (tags::ROTATION_REQUESTED_AT, "2026-11-22T06:00:00Z"),
+        (tags::OWNER, "erp"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into();
     if wish == Wish::NewSecret {
-        tags.insert(tag::SECRET_EXPIRES_AT.to_owned(), REPORTED.to_owned());
+        tags.insert(tags::SECRET_EXPIRES_AT.to_owned(), REPORTED.to_owned());
     }
     match kind {
         VaultKind::ParameterStore => {

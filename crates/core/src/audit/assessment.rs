@@ -10,8 +10,10 @@ use crate::audit::checks::{self, Known, Problem};
 use crate::audit::exemption::TAG_LIMIT;
 use crate::audit::findings::{Exemption, Finding};
 use crate::audit::{Rules, sentences, utc_date};
-use crate::deadline::{Deadline, SecretTags, Stored};
+use crate::deadline::Deadline;
+use crate::secret::SecretRecord;
 use crate::severity::Severity;
+use crate::tags::SecretTags;
 use crate::text::elide_end;
 use crate::vault::VaultKind;
 use crate::vault::ports::{
@@ -64,12 +66,17 @@ pub fn client_secret(
     rules: &Rules,
     now: Timestamp,
 ) -> Assessment {
-    let version = metadata.secret_version();
-    let stored = Stored {
-        version: version.as_ref(),
+    let record = SecretRecord {
+        application: place.application.clone(),
+        version: metadata.secret_version(),
         written_at: metadata.last_modified,
+        tags: tags.map(SecretTags::from_map).unwrap_or_default(),
     };
-    let known = Known::new(tags, stored, tags.is_some(), rules);
+    let known = Known {
+        deadline: record.deadline(rules.secret_lifetime_days),
+        record,
+        is_complete: tags.is_some(),
+    };
     let mut problems = checks::deadline(&known, rules, now);
     problems.extend(checks::parameter_encryption(&place.role, metadata));
     problems.extend(checks::reminders(metadata, known.deadline, now));
@@ -122,13 +129,18 @@ pub fn secret(
     let current = versions
         .iter()
         .find(|version| has_stage(&version.stages, stage::CURRENT));
-    let version = metadata.current_version();
-    let stored = Stored {
-        version: version.as_ref(),
+    let record = SecretRecord {
+        application: application.clone(),
+        version: metadata.current_version(),
         written_at: current.and_then(|version| version.created_at),
+        tags: SecretTags::from_map(&metadata.tags),
+    };
+    let known = Known {
+        deadline: record.deadline(rules.secret_lifetime_days),
+        record,
+        is_complete,
     };
     let tags = Some(&metadata.tags);
-    let known = Known::new(tags, stored, is_complete, rules);
     let mut problems = checks::deadline(&known, rules, now);
     problems.extend(checks::secret_key(metadata.key_id.as_deref()));
     problems.extend(checks::staging(versions, now));
@@ -174,13 +186,13 @@ fn assess(
     mut secret: ApplicationDeadline,
     role: Option<&Role>,
     tags: Option<&BTreeMap<String, String>>,
-    known: &Known<'_>,
+    known: &Known,
     problems: Vec<Problem>,
     rules: &Rules,
     now: Timestamp,
 ) -> Assessment {
     let name = secret.credential.as_str();
-    let unreadable = known.tags.unreadable.iter();
+    let unreadable = known.record.tags.unreadable.iter();
     let mut notes: Vec<_> = unreadable
         .map(|tag| sentences::unreadable_tag(tag, name))
         .collect();
@@ -195,7 +207,7 @@ fn assess(
     let ended_exemption = exemption
         .filter(|it| it.until.tomorrow().ok() == Some(today))
         .filter(|_| !problems.is_empty());
-    let owner = known.tags.owner.as_deref();
+    let owner = known.record.tags.owner.as_deref();
     secret.owner = owner.map(|owner| elide_end(owner.trim(), TAG_LIMIT));
     secret.deadline = known.deadline;
     secret.days_left = known.deadline.map(|deadline| deadline.days_left(now));
@@ -239,7 +251,7 @@ fn findings(
 mod tests {
     use super::*;
     use crate::application::Layout;
-    use crate::deadline::tag;
+    use crate::tags;
     use crate::vault::ports::InlinePolicy;
     use crate::vault::ports::stage::CURRENT;
 
@@ -308,7 +320,7 @@ mod tests {
             .collect()
     }
 
-    const REPORTED: &[(&str, &str)] = &[(tag::SECRET_EXPIRES_AT, "2026-10-28T06:00:00Z")];
+    const REPORTED: &[(&str, &str)] = &[(tags::SECRET_EXPIRES_AT, "2026-10-28T06:00:00Z")];
 
     fn assess(metadata: &ParameterMetadata, pairs: &[(&str, &str)], now: &str) -> Assessment {
         client_secret(
@@ -387,7 +399,7 @@ mod tests {
         );
         let issued = assess(
             &well_kept(),
-            &[(tag::SECRET_ISSUED_AT, "2026-04-01T00:00:00Z")],
+            &[(tags::SECRET_ISSUED_AT, "2026-04-01T00:00:00Z")],
             NOW,
         );
         assert!(
@@ -503,7 +515,7 @@ mod tests {
     #[test]
     fn a_rotation_unanswered_for_a_day_is_found() {
         let check = |requested: &str, expected: &[&str]| {
-            let pairs = [REPORTED[0], (tag::ROTATION_REQUESTED_AT, requested)];
+            let pairs = [REPORTED[0], (tags::ROTATION_REQUESTED_AT, requested)];
             assert_eq!(found(&assess(&well_kept(), &pairs, NOW).findings), expected);
         };
         check("2026-05-31T06:00:00Z", &[]);
@@ -546,9 +558,9 @@ mod tests {
     fn an_exemption_mutes_through_its_last_day_and_comes_back_the_day_after() {
         let pairs = |until| {
             [
-                (tag::EXEMPT_UNTIL, until),
-                (tag::EXEMPT_REASON, "retired in July"),
-                (tag::OWNER, " team-a "),
+                (tags::EXEMPT_UNTIL, until),
+                (tags::EXEMPT_REASON, "retired in July"),
+                (tags::OWNER, " team-a "),
             ]
         };
         let muted = assess(&well_kept(), &pairs("2026-06-01"), "2026-06-01T23:59:59Z");
@@ -567,7 +579,10 @@ mod tests {
 
     #[test]
     fn an_exemption_on_a_reminder_day_mutes_the_reminder_too() {
-        let pairs = [(tag::EXEMPT_UNTIL, "2026-08-01"), (tag::EXEMPT_REASON, "x")];
+        let pairs = [
+            (tags::EXEMPT_UNTIL, "2026-08-01"),
+            (tags::EXEMPT_REASON, "x"),
+        ];
         assert!(assess(&well_kept(), &[], "2026-07-30T06:00:00Z").reminder_due);
         assert!(!assess(&well_kept(), &pairs, "2026-07-30T06:00:00Z").reminder_due);
     }
@@ -584,11 +599,11 @@ mod tests {
             );
         };
         check(
-            &[(tag::EXEMPT_UNTIL, "summer"), (tag::EXEMPT_REASON, "x")],
+            &[(tags::EXEMPT_UNTIL, "summer"), (tags::EXEMPT_REASON, "x")],
             "`summer` is not a date such as 2026-06-30",
         );
         check(
-            &[(tag::EXEMPT_UNTIL, "2026-07-01")],
+            &[(tags::EXEMPT_UNTIL, "2026-07-01")],
             "it needs a lwa:exempt-reason as well",
         );
     }

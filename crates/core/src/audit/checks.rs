@@ -1,13 +1,12 @@
 //! The checks of one credential, each of which finds what is wrong or nothing.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::application::Role;
 use crate::audit::findings::Code;
 use crate::audit::{Rules, policy_times, sentences};
-use crate::deadline::{Basis, Deadline, OVERLAP_DAYS, SecretTags, Stored, days};
+use crate::deadline::{Basis, Deadline, OVERLAP_DAYS, days};
+use crate::secret::SecretRecord;
 use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::text::quotable;
 use crate::urgency::deadline_severity;
@@ -27,34 +26,16 @@ const LATEST_REMINDER: SignedDuration = days(OVERLAP_DAYS as i64);
 pub(super) type Problem = (Code, Severity, String);
 
 /// What is known of a client secret.
-pub(super) struct Known<'a> {
-    pub(super) tags: SecretTags,
-    pub(super) stored: Stored<'a>,
+pub(super) struct Known {
+    pub(super) record: SecretRecord,
     pub(super) deadline: Option<Deadline>,
     /// Whether all could be read that tells of its deadline; if not, nothing is claimed about
     /// what is missing.
     pub(super) is_complete: bool,
 }
 
-impl<'a> Known<'a> {
-    pub(super) fn new(
-        tags: Option<&BTreeMap<String, String>>,
-        stored: Stored<'a>,
-        is_complete: bool,
-        rules: &Rules,
-    ) -> Self {
-        let tags = tags.map(SecretTags::from_map).unwrap_or_default();
-        Self {
-            deadline: Deadline::of(&tags, &stored, rules.secret_lifetime_days),
-            tags,
-            stored,
-            is_complete,
-        }
-    }
-}
-
 /// The deadline, and a rotation that was to move it.
-pub(super) fn deadline(known: &Known<'_>, rules: &Rules, now: Timestamp) -> Vec<Problem> {
+pub(super) fn deadline(known: &Known, rules: &Rules, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     let Some(deadline) = known.deadline else {
         if known.is_complete {
@@ -68,7 +49,7 @@ pub(super) fn deadline(known: &Known<'_>, rules: &Rules, now: Timestamp) -> Vec<
     let basis = match deadline.basis {
         Basis::Reported => sentences::reported(written),
         Basis::Doubtful => sentences::doubtful(),
-        Basis::Estimated => sentences::counted(lifetime, &known.tags, known.is_complete),
+        Basis::Estimated => sentences::counted(lifetime, &known.record.tags, known.is_complete),
     };
     let severity = deadline_severity(&deadline, now);
     if deadline.has_passed(now) {
@@ -82,7 +63,7 @@ pub(super) fn deadline(known: &Known<'_>, rules: &Rules, now: Timestamp) -> Vec<
         let detail = sentences::estimated(&deadline, &basis);
         problems.push((Code::Lwa010, Info, detail));
     }
-    if let Some(requested) = known.tags.rotation_requested_at
+    if let Some(requested) = known.record.tags.rotation_requested_at
         && now.duration_since(requested) > ROTATION_PATIENCE
     {
         let severity = severity.max(Warning);
@@ -94,14 +75,14 @@ pub(super) fn deadline(known: &Known<'_>, rules: &Rules, now: Timestamp) -> Vec<
 /// When something was written clearly after the secret with this reported deadline was issued.
 /// It may have been a rotation, a rewrite of the same value or an edit, unless the tags say
 /// which version they are about.
-fn written_since_issue(known: &Known<'_>, deadline: Deadline, lifetime: u32) -> Option<Timestamp> {
-    if let (Some(seen), Some(version)) = (&known.tags.provenance, known.stored.version)
+fn written_since_issue(known: &Known, deadline: Deadline, lifetime: u32) -> Option<Timestamp> {
+    if let (Some(seen), Some(version)) = (&known.record.tags.provenance, &known.record.version)
         && seen.is_of(version)
     {
         return None;
     }
     let issued = deadline.at.checked_sub(days(lifetime.into())).ok()?;
-    let written = known.stored.written_at?;
+    let written = known.record.written_at?;
     (written.duration_since(issued) > days(OVERLAP_DAYS.into())).then_some(written)
 }
 

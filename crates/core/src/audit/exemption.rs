@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::utc_date;
-use crate::deadline::tag;
+use crate::tags;
 use crate::text::{elide_end, quotable};
 
 /// Longest owner or reason that is taken over from a tag, in characters; Parameter Store
@@ -27,17 +27,17 @@ pub struct Exemption {
 impl Exemption {
     /// Reads the tags of a client secret. The error says why they mute nothing although they
     /// give a date.
-    pub(super) fn from_tags(tags: &BTreeMap<String, String>) -> Result<Option<Self>, String> {
-        let value = |name| tags.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
-        let Some(date) = value(tag::EXEMPT_UNTIL) else {
+    pub(super) fn from_tags(all: &BTreeMap<String, String>) -> Result<Option<Self>, String> {
+        let value = |name| all.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
+        let Some(date) = value(tags::EXEMPT_UNTIL) else {
             return Ok(None);
         };
         let until = date
             .parse()
             .or_else(|_| date.parse::<Timestamp>().map(utc_date))
             .map_err(|_| format!("`{}` is not a date such as 2026-06-30", quotable(date)))?;
-        let reason = value(tag::EXEMPT_REASON)
-            .ok_or_else(|| format!("it needs a {} as well", tag::EXEMPT_REASON))?;
+        let reason = value(tags::EXEMPT_REASON)
+            .ok_or_else(|| format!("it needs a {} as well", tags::EXEMPT_REASON))?;
         Ok(Some(Self {
             until,
             reason: elide_end(reason, TAG_LIMIT),

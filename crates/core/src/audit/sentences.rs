@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::deadline::{Basis, Deadline, SecretTags, tag};
+use crate::deadline::{Basis, Deadline};
+use crate::tags::{self, SecretTags};
 use crate::text::quotable;
 use crate::wording::{date, days, minute, remaining};
 
@@ -40,7 +41,7 @@ pub(super) fn reported(written: Option<Timestamp>) -> String {
     let Some(written) = written.map(date) else {
         return "as reported".to_owned();
     };
-    let tag = tag::SECRET_EXPIRES_AT;
+    let tag = tags::SECRET_EXPIRES_AT;
     format!(
         "as reported; it was written on {written}, and if that was a rotation, its tag {tag} is \
          out of date"
@@ -128,6 +129,6 @@ pub(super) fn unreadable_tag(name: &str, credential: &str) -> String {
 }
 
 pub(super) fn unusable_exemption(credential: &str, problem: &str) -> String {
-    let tag = tag::EXEMPT_UNTIL;
+    let tag = tags::EXEMPT_UNTIL;
     format!("{tag} of {credential} mutes nothing: {problem}")
 }

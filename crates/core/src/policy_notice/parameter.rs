@@ -7,11 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::application::{Layout, Place, Role};
-use crate::deadline::{Basis, Deadline, SecretTags, Stored, days};
+use crate::deadline::{Deadline, days};
 use crate::event::{ActionStatus, Event, EventKind, PolicyAction, PolicySpan};
 use crate::notice::{Headline, Notice, Step};
 use crate::ports::CallError;
+use crate::secret::SecretRecord;
 use crate::severity::Severity;
+use crate::tags::SecretTags;
 use crate::text::{after, elide_end, quotable, when};
 use crate::vault::ports::ParameterMetadata;
 use crate::{link, wording};
@@ -94,14 +96,16 @@ impl<'a> Parameter<'a> {
             deadline: None,
             missing,
         };
-        if parameter.is_client_secret() {
-            let version = metadata.and_then(ParameterMetadata::secret_version);
-            let stored = Stored {
-                version: version.as_ref(),
+        if let Some(place) = &parameter.place
+            && place.role == Role::ClientSecret
+        {
+            let record = SecretRecord {
+                application: place.application.clone(),
+                version: metadata.and_then(ParameterMetadata::secret_version),
                 written_at: metadata.and_then(|metadata| metadata.last_modified),
+                tags: parameter.tags.clone(),
             };
-            let lifetime_days = context.secret_lifetime_days;
-            parameter.deadline = Deadline::of(&parameter.tags, &stored, lifetime_days);
+            parameter.deadline = record.deadline(context.secret_lifetime_days);
         }
         parameter
     }
@@ -109,13 +113,12 @@ impl<'a> Parameter<'a> {
     /// Takes the deadline from the event where nothing else tells it: when the policy acted, the
     /// secret had been unchanged for at least the policy's span.
     pub(super) fn assume_deadline(&mut self, action: &PolicyAction) {
-        let lifetime = days(self.context.secret_lifetime_days.into());
         let span = action.span.as_ref().and_then(duration);
         let written = self.event.time.zip(span);
         let written = written.and_then(|(time, span)| time.checked_sub(span).ok());
-        let at = written.and_then(|written| written.checked_add(lifetime).ok());
-        let basis = Basis::Estimated;
-        self.deadline = self.deadline.or(at.map(|at| Deadline { at, basis }));
+        let lifetime_days = self.context.secret_lifetime_days;
+        let assumed = written.and_then(|written| Deadline::estimated(written, lifetime_days));
+        self.deadline = self.deadline.or(assumed);
     }
 
     pub(super) fn is_client_secret(&self) -> bool {

@@ -2,16 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::application::ApplicationName;
 use crate::vault::StoredApplication;
 
 /// How long a look at the estate is good for. A hit stays right for much longer: a client id
 /// never changes.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a look counts for a client id that it did not show. A message that nobody knows
-/// comes back many times within a minute on its way to the dead-letter queue, and must not
-/// read the whole estate every time.
+/// How long a look counts for a client id that it did not show. A message that matches no
+/// application comes back many times within a minute on its way to the dead-letter queue, and
+/// must not read the whole estate every time.
 const MISS_GOOD_FOR: SignedDuration = SignedDuration::from_secs(20);
 
 /// A look at the estate, kept by one execution environment.
@@ -42,21 +41,19 @@ impl ClientIds {
 
     /// The applications with a client id. More than one may have it: the same Amazon
     /// application can be kept under several roots, and then they share one secret.
-    pub fn with(&self, client_id: &str) -> Vec<&StoredApplication> {
-        self.applications
-            .iter()
-            .filter(|application| application.client_id.as_deref() == Some(client_id))
-            .collect()
+    pub fn with(&self, client_id: &str) -> Vec<StoredApplication> {
+        let has_id = |found: &&StoredApplication| found.client_id.as_deref() == Some(client_id);
+        self.applications.iter().filter(has_id).cloned().collect()
     }
 
-    /// The applications in groups that share a client id, each group in the order of names;
-    /// and those whose client id is missing.
-    pub fn groups(&self) -> (Vec<Vec<&StoredApplication>>, Vec<&ApplicationName>) {
-        let mut groups: Vec<Vec<&StoredApplication>> = Vec::new();
+    /// The applications in groups that share a client id, each group in the order of names; last
+    /// and alone, each application whose client id is missing.
+    pub fn groups(&self) -> Vec<Vec<StoredApplication>> {
+        let mut groups: Vec<Vec<StoredApplication>> = Vec::new();
         let mut missing = Vec::new();
-        for application in &self.applications {
+        for application in self.applications.iter().cloned() {
             if application.client_id.is_none() {
-                missing.push(&application.name);
+                missing.push(vec![application]);
                 continue;
             }
             match groups
@@ -67,13 +64,15 @@ impl ClientIds {
                 None => groups.push(vec![application]),
             }
         }
-        (groups, missing)
+        groups.append(&mut missing);
+        groups
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::ApplicationName;
 
     fn application(name: &str, client_id: Option<&str>) -> StoredApplication {
         StoredApplication {
@@ -84,7 +83,7 @@ mod tests {
         }
     }
 
-    fn names(found: &[&StoredApplication]) -> Vec<String> {
+    fn names(found: &[StoredApplication]) -> Vec<String> {
         found.iter().map(|found| found.name.to_string()).collect()
     }
 
@@ -101,10 +100,8 @@ mod tests {
         );
         assert_eq!(names(&estate.with("one")), ["a", "d"]);
         assert!(estate.with("three").is_empty());
-        let (groups, missing) = estate.groups();
-        let groups: Vec<_> = groups.iter().map(|group| names(group)).collect();
-        assert_eq!(groups, [vec!["a", "d"], vec!["c"]]);
-        assert_eq!(missing[0].as_str(), "b");
+        let groups: Vec<_> = estate.groups().iter().map(|group| names(group)).collect();
+        assert_eq!(groups, [vec!["a", "d"], vec!["c"], vec!["b"]]);
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::notification::secret;
+use super::notification::{Notification, Unusable, secret};
 
 /// The payload of an invocation, still unread. It may be anything that is JSON.
 pub struct Payload(SecretString);
@@ -20,7 +20,7 @@ pub struct Payload(SecretString);
 pub enum Trigger {
     /// Messages of a queue.
     Messages(Vec<QueueMessage>),
-    /// The schedule, or somebody by hand.
+    /// The schedule, or a person by hand.
     Schedule {
         /// Whether to decide and report, and do nothing.
         dry_run: bool,
@@ -65,6 +65,12 @@ impl QueueMessage {
             .and_then(|text| text.parse().ok())
             .unwrap_or(1)
             .max(1)
+    }
+
+    /// What Amazon says in it.
+    pub fn notification(&self) -> Result<Notification, Unusable> {
+        let body = self.body.as_ref().ok_or(Unusable::Missing("body"))?;
+        Notification::parse(body)
     }
 
     /// When the message was sent.
@@ -119,7 +125,7 @@ impl Payload {
         match shape.dry_run {
             None => Ok(Trigger::Schedule { dry_run: false }),
             Some(Flag::Is(dry_run)) => Ok(Trigger::Schedule { dry_run }),
-            // Better nothing than a rotation that somebody only wanted to see.
+            // Better nothing than a rotation that was only to be rehearsed.
             Some(Flag::Else(_)) => Err(InvalidPayload::Shape("dry_run must be true or false")),
         }
     }
@@ -154,35 +160,6 @@ enum Flag {
     Else(serde::de::IgnoredAny),
 }
 
-/// The answer for a batch: the messages that stay in the queue,
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
-    /// One entry for each; none when all were handled.
-    pub batch_item_failures: Vec<BatchItemFailure>,
-}
-
-/// A message that stays in the queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchItemFailure {
-    /// Its id.
-    pub item_identifier: String,
-}
-
-impl BatchResponse {
-    /// The answer that returns the messages with these ids.
-    pub fn returning(ids: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            batch_item_failures: ids
-                .into_iter()
-                .map(|item_identifier| BatchItemFailure { item_identifier })
-                .collect(),
-        }
-    }
-}
-
 /// How many tries come sooner than the queue's own visibility timeout makes them.
 const SOONER_TRIES: u32 = 4;
 
@@ -200,9 +177,9 @@ pub fn retry_after(receive_count: u32) -> Option<Duration> {
 /// How often a message is received on one day of waiting, at 15 minutes a time.
 const TRIES_A_DAY: u32 = 96;
 
-/// Whether people hear of a failure that is not their message's fault: at once if waiting
+/// Whether people should hear of a failure that is not the message's fault: at once if waiting
 /// cannot mend it, otherwise after the quick tries, and then once a day.
-pub fn is_failure_told(receive_count: u32, may_mend_itself: bool) -> bool {
+pub fn should_notify_failure(receive_count: u32, may_mend_itself: bool) -> bool {
     (receive_count == 1 && !may_mend_itself)
         || receive_count == SOONER_TRIES + 2
         || receive_count.is_multiple_of(TRIES_A_DAY)
@@ -302,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_at_once_or_after_the_quick_tries_and_then_daily() {
-        let told = |mends| -> Vec<u32> {
+    fn people_hear_of_a_failure_at_once_or_after_the_quick_tries_and_then_daily() {
+        let heard = |mends| -> Vec<u32> {
             (1..300)
-                .filter(|&count| is_failure_told(count, mends))
+                .filter(|&count| should_notify_failure(count, mends))
                 .collect()
         };
-        assert_eq!(told(false), [1, 6, 96, 192, 288]);
-        assert_eq!(told(true), [6, 96, 192, 288]);
+        assert_eq!(heard(false), [1, 6, 96, 192, 288]);
+        assert_eq!(heard(true), [6, 96, 192, 288]);
     }
 }

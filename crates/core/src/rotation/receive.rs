@@ -1,19 +1,23 @@
 //! What to do with a new client secret.
 
 use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
 
 use super::notification::NewSecret;
-use super::tags::{RotationTags, end_of_overlap, notification_key};
-use crate::deadline::{CLOCKS_DIFFER_BY, days};
+use crate::application::ApplicationName;
+use crate::deadline::{CLOCKS_DIFFER_BY, days, end_of_overlap};
 use crate::lwa::{LwaError, LwaFailure};
-use crate::vault::SecretVersion;
+use crate::secret::SecretRecord;
+use crate::tags::{self, NewSecretPending, Provenance, SecretTags};
+use crate::vault::ports::NewTag;
+use crate::vault::{SecretVersion, is_same_secret};
 
 /// When the old secret has less than this left, the new one is stored whether LWA knows it
 /// yet or not: with the old one everything would stop for certain.
 pub const STORE_UNVERIFIED_BEFORE_END: SignedDuration = SignedDuration::from_hours(24);
 
-/// How often people are told that a new secret still waits.
-const TELL_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// How often people hear that a new secret still waits.
+const NOTIFY_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How far apart the clocks of Amazon's own services may be.
 const AMAZONS_CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_secs(5);
@@ -22,121 +26,219 @@ const AMAZONS_CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_secs(5);
 /// long as its queue keeps the message.
 const STORED_WITHIN: SignedDuration = days(8);
 
-/// What stands in one place that the new secret belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The tags of the secret that is stored there.
-    pub tags: RotationTags,
-    /// Its version; none where nothing is stored.
-    pub version: Option<SecretVersion>,
-    /// Whether that secret is the new one.
-    pub holds_the_new_one: bool,
-    /// Since when that secret is stored there, however often it was rewritten; none where that is
-    /// not known.
+/// A message with a new secret.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The secret.
+    pub new: NewSecret,
+    /// Amazon's id of the notification, or else the queue's of the message.
+    pub id: String,
+    /// When the secret before the new one stops working.
+    pub old_ends: Timestamp,
+}
+
+impl Delivery {
+    /// The new secret of a message with an id, which was sent at an instant. The old one ends when
+    /// Amazon says, or else with the overlap.
+    pub fn new(
+        new: NewSecret,
+        message_id: &str,
+        sent_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        let made_at = new.event_time.or(sent_at).unwrap_or(now);
+        Self {
+            id: new
+                .notification_id
+                .clone()
+                .unwrap_or_else(|| message_id.to_owned()),
+            old_ends: new
+                .old_expires_at
+                .unwrap_or_else(|| end_of_overlap(made_at)),
+            new,
+        }
+    }
+
+    /// The tags that say which version the new secret is, and since when that is stored, to be
+    /// written once it is.
+    pub fn dates(
+        &self,
+        version: &SecretVersion,
+        since: Timestamp,
+        notified_at: Timestamp,
+    ) -> Vec<NewTag> {
+        let expires_at = self.new.expires_at;
+        let provenance = Provenance::new(version, Some(since), Some(expires_at));
+        let mut written = vec![
+            tags::instant(tags::SECRET_EXPIRES_AT, expires_at),
+            (tags::SECRET_VERSION, provenance.to_text()),
+            NewSecretPending::new(notified_at, &self.id, None).to_tag(),
+        ];
+        if let Some(issued_at) = self.new.event_time {
+            written.insert(0, tags::instant(tags::SECRET_ISSUED_AT, issued_at));
+        }
+        written
+    }
+
+    /// Whether the tags tell of this very message.
+    fn is_pending(&self, tags: &SecretTags) -> bool {
+        let pending = tags.new_secret_pending.as_ref();
+        pending.is_some_and(|pending| pending.is_of(&self.id))
+    }
+}
+
+/// One place that a new secret belongs to: its record, and beside it the value, which only the
+/// receiver reads, and what follows from both.
+#[derive(Debug)]
+pub struct Destination {
+    /// What is stored there.
+    pub record: SecretRecord,
+    /// Its value; none where nothing is stored.
+    pub value: Option<SecretString>,
+    /// Since when that value is stored, however often it was rewritten; none where that is not
+    /// known.
     pub since: Option<Timestamp>,
+    /// What to do there.
+    pub judgement: Judgement,
+}
+
+impl Destination {
+    /// Judges one place. What is stored decides first and dates second: the same value written
+    /// by hand, or by an invocation that died before it dated it, is not older than itself.
+    pub fn judged(
+        delivery: &Delivery,
+        record: SecretRecord,
+        value: Option<SecretString>,
+        since: Option<Timestamp>,
+        lifetime_days: u32,
+        now: Timestamp,
+    ) -> Self {
+        let later = record
+            .reported_deadline(lifetime_days, now)
+            .filter(|stored| delivery.new.expires_at.as_second() < stored.as_second());
+        let is_stored = value
+            .as_ref()
+            .is_some_and(|value| is_same_secret(value, &delivery.new.secret));
+        let judgement = match later {
+            // A newer one had been stored, and an operator has put this one back.
+            Some(stored) if is_stored && record.is_doubtful(stored) => Judgement::Stale { stored },
+            _ if is_stored => {
+                if is_of_date(&delivery.new, &record.tags) && !delivery.is_pending(&record.tags) {
+                    Judgement::Done
+                } else {
+                    Judgement::Finish
+                }
+            }
+            Some(stored) => Judgement::Stale { stored },
+            None if is_stored_since(&delivery.new, since)
+                && !is_dated(&delivery.new, &record.tags, since, lifetime_days) =>
+            {
+                Judgement::Contested
+            }
+            None => Judgement::Store,
+        };
+        Self {
+            record,
+            value,
+            since,
+            judgement,
+        }
+    }
+
+    /// The applications of several places.
+    pub fn names(places: &[Self]) -> Vec<ApplicationName> {
+        let names = places.iter().map(|place| &place.record.application);
+        names.cloned().collect()
+    }
+
+    /// Whether the new secret is to be stored there, or is and needs its dates.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.judgement, Judgement::Store | Judgement::Finish)
+    }
+
+    /// When the tags of a stored secret were first written: by an earlier try, or now.
+    pub fn begun_at(&self, delivery: &Delivery, now: Timestamp) -> Timestamp {
+        let tags = &self.record.tags;
+        match &tags.new_secret_pending {
+            Some(pending) if self.judgement == Judgement::Finish && delivery.is_pending(tags) => {
+                pending.notified_at
+            }
+            _ => now,
+        }
+    }
+
+    /// The tags to remove once a new secret is stored and people know. Where it does not answer
+    /// the request that the tags tell of, what was requested is still to come.
+    pub fn finished(&self, new: &NewSecret) -> &'static [&'static str] {
+        if is_answer(new, &self.record.tags) {
+            &[tags::ROTATION_REQUESTED_AT, tags::NEW_SECRET_PENDING]
+        } else {
+            &[tags::NEW_SECRET_PENDING]
+        }
+    }
+
+    /// Whether people should hear now that a new secret waits: when it begins to, and daily.
+    pub fn should_notify_waiting(&self, now: Timestamp) -> bool {
+        let pending = self.record.tags.new_secret_pending.as_ref();
+        pending.is_none_or(|it| now.duration_since(it.notified_at).abs() >= NOTIFY_EVERY)
+    }
+
+    /// Whether the tag of a secret that waits is that of this message.
+    pub fn is_pending(&self, delivery: &Delivery) -> bool {
+        delivery.is_pending(&self.record.tags)
+    }
 }
 
 /// What to do in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
-    /// The secret is stored, dated and told about: the message is a duplicate.
+    /// The secret is stored and dated, and people know: the message is a duplicate.
     Done,
     /// The secret is stored; what comes after that remains to be done.
     Finish,
-    /// A newer secret is stored, or was until somebody put this one back.
+    /// A newer secret is stored, or was until an operator put this one back.
     Stale {
         /// The stored deadline, later than the new secret's.
         stored: Timestamp,
     },
-    /// Somebody stored a value after Amazon had made the new secret, and left no dates: either
-    /// may be the older one.
+    /// A value was stored by hand after Amazon had made the new secret, without dates: either may
+    /// be the older one.
     Contested,
     /// The secret is new.
     Store,
 }
 
-/// Judges one place. What is stored decides first and dates second: the same value written by
-/// hand, or by an invocation that died before it dated it, is not older than itself.
-///
-/// Dates are compared to the second, because that is how exactly people copy them. A secret of
-/// the very date that is stored is not stale, because a notice of expiry may have brought the
-/// date before the secret.
-pub fn judge(
-    new: &NewSecret,
-    id: &str,
-    place: &Place,
-    lifetime_days: u32,
-    now: Timestamp,
-) -> Judgement {
-    let tags = &place.tags;
-    let later = tags
-        .reported_deadline(lifetime_days, now)
-        .filter(|stored| new.expires_at.as_second() < stored.as_second());
-    // A newer one had been stored, and somebody has put this one back.
-    let known = tags.secret.provenance.as_ref();
-    if place.holds_the_new_one
-        && let (Some(stored), Some(known)) = (later, known)
-        && !known.vouches_for(stored, place.version.as_ref())
-    {
-        return Judgement::Stale { stored };
-    }
-    if place.holds_the_new_one {
-        let is_dated = tags
-            .secret
-            .expires_at
-            .is_some_and(|at| at.as_second() == new.expires_at.as_second());
-        let is_told = tags
-            .pending
-            .as_ref()
-            .is_none_or(|pending| pending.notification != notification_key(id));
-        return if is_dated && is_told {
-            Judgement::Done
-        } else {
-            Judgement::Finish
-        };
-    }
-    match later {
-        Some(stored) => Judgement::Stale { stored },
-        _ if is_stored_since(new, place.since) && !is_dated(new, place, lifetime_days) => {
-            Judgement::Contested
-        }
-        _ => Judgement::Store,
-    }
+/// Whether the reported deadline is that of the new secret. Dates are compared to the second,
+/// because that is how exactly people copy them. A secret of the very date that is stored is not
+/// stale, because a notice of expiry may have brought the date before the secret.
+fn is_of_date(new: &NewSecret, tags: &SecretTags) -> bool {
+    tags.expires_at
+        .is_some_and(|at| at.as_second() == new.expires_at.as_second())
 }
 
 /// Whether something was stored or written after Amazon had made the new secret. Both instants
-/// are of clocks that Amazon keeps, so minutes apart are minutes apart: somebody may well rotate
-/// in the console a minute after this system did.
+/// are of clocks that Amazon keeps, so minutes apart are minutes apart: an operator may well
+/// rotate in the console a minute after this system did.
 pub fn is_stored_since(new: &NewSecret, at: Option<Timestamp>) -> bool {
     new.event_time
         .zip(at)
         .is_some_and(|(made_at, at)| at.duration_since(made_at) > AMAZONS_CLOCKS_DIFFER_BY)
 }
 
-/// Whether the dates in the tags can be those of the stored value. A value that somebody stores
-/// by hand keeps the tags of the one before it, which are months older, or even those of the
-/// secret that is new to us.
-fn is_dated(new: &NewSecret, place: &Place, lifetime_days: u32) -> bool {
-    let tags = &place.tags.secret;
-    if tags
-        .expires_at
-        .is_some_and(|at| at.as_second() == new.expires_at.as_second())
-    {
-        return false;
-    }
-    let made_at = tags.issued_at.or_else(|| {
-        let expires_at = tags.expires_at?;
-        expires_at.checked_sub(days(i64::from(lifetime_days))).ok()
-    });
-    made_at
-        .zip(place.since)
-        .is_some_and(|(made_at, since)| since.duration_since(made_at) < STORED_WITHIN)
-}
-
-/// When the secret before the new one stops working, as Amazon says or as it always is.
-pub fn old_secret_ends(new: &NewSecret, sent_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    new.old_expires_at
-        .unwrap_or_else(|| end_of_overlap(new.event_time.or(sent_at).unwrap_or(now)))
+/// Whether the dates in the tags can be those of the value that is stored since an instant. A
+/// value that is stored by hand keeps the tags of the one before it, which are months older, or
+/// even those of the secret that is new to us.
+fn is_dated(
+    new: &NewSecret,
+    tags: &SecretTags,
+    since: Option<Timestamp>,
+    lifetime_days: u32,
+) -> bool {
+    !is_of_date(new, tags)
+        && tags
+            .made_at(lifetime_days)
+            .zip(since)
+            .is_some_and(|(made_at, since)| since.duration_since(made_at) < STORED_WITHIN)
 }
 
 /// What follows from trying a new secret.
@@ -144,7 +246,7 @@ pub fn old_secret_ends(new: &NewSecret, sent_at: Option<Timestamp>, now: Timesta
 pub enum Verdict {
     /// LWA knows it: store it.
     Verified,
-    /// Nobody knows, and the old one is dying: store it, and say so.
+    /// It is unknown whether it works, and the old one is dying: store it, and say so.
     StoreUnverified,
     /// Try again later.
     Wait,
@@ -155,7 +257,7 @@ pub enum Verdict {
 ///
 /// A message that comes back after the old secret has died, out of a dead-letter queue for
 /// example, may hold a secret that has been replaced by hand since. One that LWA refuses must
-/// not push out whatever works now.
+/// not replace a secret that works now.
 pub fn verdict(
     tried: &Result<(), LwaError>,
     old_ends: Timestamp,
@@ -170,32 +272,25 @@ pub fn verdict(
     }
 }
 
-/// Whether a value that somebody stored since, without dates, stays after LWA was asked about it:
-/// as long as it works. One that is refused before the older of two dies is a new one that has to
-/// spread, and stays, too; services still have the one before it.
-pub fn stays(tried: &Result<(), LwaError>, older_ends: Timestamp, now: Timestamp) -> bool {
+/// Whether to keep a value that was stored since, without dates, after LWA was asked about it: as
+/// long as it works. One that is refused before the older of two dies is a new one that has to
+/// spread, and is kept, too; services still have the one before it.
+pub fn keep_stored(tried: &Result<(), LwaError>, older_ends: Timestamp, now: Timestamp) -> bool {
     tried.is_ok() || now < older_ends
 }
 
-/// Whether people should hear now that a new secret waits: when it begins to, and daily.
-pub fn is_waiting_told(tags: &RotationTags, now: Timestamp) -> bool {
-    tags.pending
-        .as_ref()
-        .is_none_or(|pending| now.duration_since(pending.told_at).abs() >= TELL_EVERY)
-}
-
 /// Whether a new secret answers the request that the tags tell of. One that Amazon made before
-/// the request does not: what was asked for is still to come, and the stored secret dies seven
+/// the request does not: what was requested is still to come, and the stored secret dies seven
 /// days after the request, whatever its date says.
-pub fn is_answer(new: &NewSecret, tags: &RotationTags) -> bool {
+fn is_answer(new: &NewSecret, tags: &SecretTags) -> bool {
     new.event_time
-        .zip(tags.secret.rotation_requested_at)
+        .zip(tags.rotation_requested_at)
         .is_none_or(|(made_at, requested_at)| {
             requested_at.duration_since(made_at) <= CLOCKS_DIFFER_BY
         })
 }
 
-/// Whether a secret that LWA does not accept has simply not spread yet, as far as can be told.
+/// Whether a secret that LWA does not accept has simply not spread yet, as far as is known.
 pub const fn is_spreading(failure: LwaFailure) -> bool {
     matches!(failure, LwaFailure::ClientRefused)
 }
@@ -205,8 +300,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::deadline::tag;
-    use crate::rotation::tags::NEW_SECRET_PENDING;
+    use crate::tags::{
+        NEW_SECRET_PENDING, ROTATION_REQUESTED_AT, SECRET_EXPIRES_AT, SECRET_ISSUED_AT,
+        SECRET_VERSION,
+    };
 
     const NOW: &str = "2026-01-10T02:20:00Z";
     const ID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
@@ -226,27 +323,40 @@ mod tests {
         }
     }
 
-    fn check(tags: &[(&str, &str)], holds_the_new_one: bool, expected: Judgement) {
+    fn delivery(new: NewSecret) -> Delivery {
+        Delivery::new(new, "m-1", None, at(NOW))
+    }
+
+    fn judged(
+        tags: &[(&str, &str)],
+        version: Option<&str>,
+        value: &str,
+        since: Option<&str>,
+        now: &str,
+    ) -> Judgement {
         let tags: BTreeMap<String, String> = tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        let place = Place {
-            tags: RotationTags::from_map(&tags),
-            version: Some(SecretVersion::new("8")),
-            holds_the_new_one,
-            since: None,
+        let record = SecretRecord {
+            application: ApplicationName::parse("my-erp").unwrap(),
+            version: version.map(SecretVersion::new),
+            written_at: None,
+            tags: SecretTags::from_map(&tags),
         };
-        assert_eq!(
-            judge(&new(), ID, &place, 180, at(NOW)),
-            expected,
-            "{tags:?}"
-        );
+        let (value, since) = (Some(value.into()), since.map(at));
+        Destination::judged(&delivery(new()), record, value, since, 180, at(now)).judgement
+    }
+
+    fn check(tags: &[(&str, &str)], holds_the_new_one: bool, expected: Judgement) {
+        let value = if holds_the_new_one { "new" } else { "old" };
+        let found = judged(tags, Some("8"), value, None, NOW);
+        assert_eq!(found, expected, "{tags:?}");
     }
 
     #[test]
     fn only_what_is_older_than_the_stored_date_is_stale() {
-        let expires = |text| [(tag::SECRET_EXPIRES_AT, text)];
+        let expires = |text| [(SECRET_EXPIRES_AT, text)];
         check(&[], false, Judgement::Store);
         check(&expires("2026-02-01T00:00:00Z"), false, Judgement::Store);
         check(&expires("2026-07-09T02:15:10Z"), false, Judgement::Store);
@@ -262,16 +372,16 @@ mod tests {
 
     #[test]
     fn what_is_stored_already_is_finished_or_done_and_never_stale() {
-        let done = [(tag::SECRET_EXPIRES_AT, "2026-07-09T02:15:10.045Z")];
+        let done = [(SECRET_EXPIRES_AT, "2026-07-09T02:15:10.045Z")];
         check(&done, true, Judgement::Done);
         check(&[], true, Judgement::Finish);
         check(
-            &[(tag::SECRET_EXPIRES_AT, "2026-01-20T00:00:00Z")],
+            &[(SECRET_EXPIRES_AT, "2026-01-20T00:00:00Z")],
             true,
             Judgement::Finish,
         );
         check(
-            &[(tag::SECRET_EXPIRES_AT, "2026-12-20T00:00:00Z")],
+            &[(SECRET_EXPIRES_AT, "2026-12-20T00:00:00Z")],
             true,
             Judgement::Finish,
         );
@@ -290,50 +400,40 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_put_back_does_not_get_its_own_date_again() {
+    fn what_was_put_back_does_not_get_its_own_date_again() {
         // The next one was made an hour later, and stored as version 7.
-        let later = (tag::SECRET_EXPIRES_AT, "2026-07-09T03:15:10Z");
+        let later = (SECRET_EXPIRES_AT, "2026-07-09T03:15:10Z");
         let known = |version: &str| format!("{version} 2026-01-10T02:18:00Z {}", later.1);
         let stored = at(later.1);
-        let put_back = [later, (tag::SECRET_VERSION, &known("7"))];
+        let put_back = [later, (SECRET_VERSION, &known("7"))];
         check(&put_back, true, Judgement::Stale { stored });
-        // A date that somebody has set for what is stored, if a little late, is corrected.
+        // A date that was set for what is stored, if a little late, is corrected.
         check(&[later], true, Judgement::Finish);
-        let looked_at = [later, (tag::SECRET_VERSION, &known("8"))];
+        let looked_at = [later, (SECRET_VERSION, &known("8"))];
         check(&looked_at, true, Judgement::Finish);
     }
 
     #[test]
-    fn what_somebody_stored_since_without_dates_is_not_replaced_unseen() {
+    fn what_was_stored_since_without_dates_is_not_replaced_unseen() {
         let check = |since: &str, tags: &[(&str, &str)], expected| {
-            let tags: BTreeMap<String, String> = tags
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect();
-            let place = Place {
-                tags: RotationTags::from_map(&tags),
-                version: None,
-                holds_the_new_one: false,
-                since: Some(at(since)),
-            };
-            let found = judge(&new(), ID, &place, 180, at("2026-01-11T00:00:00Z"));
+            let found = judged(tags, None, "old", Some(since), "2026-01-11T00:00:00Z");
             assert_eq!(found, expected, "{since} {tags:?}");
         };
         // Made 2026-01-10T02:15:10.
         let (before, after) = ("2026-01-10T02:10:00Z", "2026-01-10T03:00:00Z");
         check(before, &[], Judgement::Store);
         check(after, &[], Judgement::Contested);
-        let of_another = (tag::SECRET_ISSUED_AT, "2025-07-20T00:00:00Z");
+        let of_another = (SECRET_ISSUED_AT, "2025-07-20T00:00:00Z");
         check(after, &[of_another], Judgement::Contested);
-        let ends_soon = (tag::SECRET_EXPIRES_AT, "2026-01-20T00:00:00Z");
+        let ends_soon = (SECRET_EXPIRES_AT, "2026-01-20T00:00:00Z");
         check(after, &[ends_soon], Judgement::Contested);
-        // Stored by whoever dated it: the secret of the rotation before this one, which was late.
-        let of_its_own = (tag::SECRET_ISSUED_AT, "2026-01-08T00:00:00Z");
+        // Stored with its own dates: the secret of the rotation before this one, which was late.
+        let of_its_own = (SECRET_ISSUED_AT, "2026-01-08T00:00:00Z");
         check(after, &[of_its_own], Judgement::Store);
-        // Whoever dated the new secret, which was stored already, stored another one after it.
-        let of_the_new_one = (tag::SECRET_EXPIRES_AT, "2026-07-09T02:15:10Z");
+        // The new secret was stored and dated already, and another one after it.
+        let of_the_new_one = (SECRET_EXPIRES_AT, "2026-07-09T02:15:10Z");
         check(after, &[of_its_own, of_the_new_one], Judgement::Contested);
-        let newer = (tag::SECRET_EXPIRES_AT, "2026-07-09T03:00:00Z");
+        let newer = (SECRET_EXPIRES_AT, "2026-07-09T03:00:00Z");
         let stored = at(newer.1);
         check(after, &[newer], Judgement::Stale { stored });
     }
@@ -341,7 +441,7 @@ mod tests {
     #[test]
     fn an_unverified_secret_is_stored_when_the_old_one_has_less_than_a_day() {
         let refused = Err(LwaError::without_answer(LwaFailure::ClientRefused, "no"));
-        let ends = old_secret_ends(&new(), None, at(NOW));
+        let ends = delivery(new()).old_ends;
         let check = |tried: &Result<(), LwaError>, now, expected| {
             assert_eq!(verdict(tried, ends, false, at(now)), expected, "{now}");
         };
@@ -360,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_stored_stays_while_it_works_or_may_still_spread() {
+    fn what_was_stored_since_is_kept_while_it_works_or_may_still_spread() {
         let refused = Err(LwaError::without_answer(LwaFailure::ClientRefused, "no"));
         let ends = at("2026-01-17T02:15:10Z");
         for (now, expected) in [
@@ -369,30 +469,31 @@ mod tests {
             ("2026-01-17T02:15:10Z", false),
             ("2026-01-18T00:00:00Z", false),
         ] {
-            assert_eq!(stays(&refused, ends, at(now)), expected, "{now}");
-            assert!(stays(&Ok(()), ends, at(now)));
+            assert_eq!(keep_stored(&refused, ends, at(now)), expected, "{now}");
+            assert!(keep_stored(&Ok(()), ends, at(now)));
         }
     }
 
     #[test]
     fn a_secret_from_before_the_request_does_not_answer_it() {
         let check = |requested: &str, expected| {
-            let map = BTreeMap::from([(tag::ROTATION_REQUESTED_AT.into(), requested.into())]);
-            let tags = RotationTags::from_map(&map);
+            let map = BTreeMap::from([(ROTATION_REQUESTED_AT.into(), requested.into())]);
+            let tags = SecretTags::from_map(&map);
             assert_eq!(is_answer(&new(), &tags), expected, "{requested}");
         };
         check("2026-01-10T02:15:00Z", true);
         check("2026-01-10T02:17:00Z", true);
         check("2026-01-11T02:15:00Z", false);
-        assert!(is_answer(&new(), &RotationTags::default()));
+        assert!(is_answer(&new(), &SecretTags::default()));
     }
 
     #[test]
     fn without_a_date_for_the_old_secret_it_lives_for_the_overlap() {
         let mut new = new();
         new.old_expires_at = None;
-        let ends =
-            |new: &NewSecret, sent: Option<&str>| old_secret_ends(new, sent.map(at), at(NOW));
+        let ends = |new: &NewSecret, sent: Option<&str>| {
+            Delivery::new(new.clone(), "m-1", sent.map(at), at(NOW)).old_ends
+        };
         assert_eq!(ends(&new, None), at("2026-01-17T02:15:10.045Z"));
         new.event_time = None;
         assert_eq!(

@@ -23,14 +23,6 @@ use crate::application::{ApplicationName, Layout, Role};
 use crate::vault::ports::{NewTag, ParameterMetadata, ParameterWrite, SecretValueWrite, Tags};
 use crate::vault::{SecretVersion, VaultKind};
 
-/// A new client secret is being stored whose dates are not written yet: when that began, when
-/// the secret was issued, and when it stops working; RFC 3339 in UTC, spaces between them.
-///
-/// A value and its tags cannot be written in one call. Without this, a run that stops between
-/// them would leave a new secret with the dates of the old one, and the next run could not tell
-/// that from a value that was merely written again.
-pub const STORE_PENDING: &str = "lwa:store-pending";
-
 /// The key that the deployment makes for credentials.
 pub const DEFAULT_KEY: &str = "alias/lwa/credentials";
 
@@ -47,7 +39,7 @@ pub struct Order {
     pub extent: Extent,
     /// The KMS key that was asked for: id, ARN or alias.
     pub key: Option<String>,
-    /// When the client secret stops working, if somebody knows.
+    /// When the client secret stops working, if that is known.
     pub expires_at: Option<Timestamp>,
     /// How long a client secret lives, in days.
     pub lifetime_days: u32,

@@ -6,7 +6,11 @@ use std::fmt;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::application::{Role, SellerId};
+use crate::application::{ApplicationName, Role, SellerId};
+
+/// How many versions to look back for another value. A value may be written again a few times,
+/// by a deployment for example, but a version older than that is no longer in its overlap.
+pub(super) const MAX_VERSIONS_BACK: usize = 5;
 
 /// Credentials of one application by their role.
 pub type CredentialValues = BTreeMap<Role, SecretString>;
@@ -59,6 +63,19 @@ impl StoredSecret {
 /// This is the one place where secrets are compared.
 pub fn is_same_secret(one: &SecretString, other: &SecretString) -> bool {
     one.expose_secret().trim() == other.expose_secret().trim()
+}
+
+/// An application that a vault holds a client secret of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredApplication {
+    /// Its name.
+    pub name: ApplicationName,
+    /// Its client id, not a secret, without white space around it; none when it is missing.
+    pub client_id: Option<String>,
+    /// Which version of the client secret is stored; none where that is not known.
+    pub version: Option<SecretVersion>,
+    /// When it was written. Writing the same value again counts too.
+    pub written_at: Option<Timestamp>,
 }
 
 /// What one exchange needs.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{CredentialValues, KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS};
+use super::credentials::CredentialValues;
+use super::kind::{KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS};
 use crate::application::{Role, SellerId};
 
 /// Longest document that Secrets Manager takes, in bytes,

@@ -19,7 +19,8 @@ use crate::application::{ApplicationName, Layout};
 use crate::ports::CallError;
 
 pub use credentials::{
-    CredentialValues, Credentials, RefreshTokenOf, SecretVersion, StoredSecret, is_same_secret,
+    CredentialValues, Credentials, RefreshTokenOf, SecretVersion, StoredApplication, StoredSecret,
+    is_same_secret,
 };
 pub use error::{StoreError, VaultError};
 pub use kind::{KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS, VaultKind};
@@ -27,29 +28,12 @@ use parameter_store::ParameterStore;
 use ports::{NewTag, ReadMetadata, ReadValues, Tags, WriteTags, WriteValues};
 use secrets_manager::SecretsManager;
 
-/// How many versions to look back for another value. A value may be written again a few times,
-/// by a deployment for example, but a version older than that is no longer in its overlap.
-const MAX_VERSIONS_BACK: usize = 5;
-
 /// The credentials of an account in the vault that the configuration chooses.
 #[derive(Debug, Clone)]
 pub struct Vault<A> {
     account: A,
     kind: VaultKind,
     layout: Layout,
-}
-
-/// An application that a vault holds a client secret of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredApplication {
-    /// Its name.
-    pub name: ApplicationName,
-    /// Its client id, not a secret, without white space around it; none when it is missing.
-    pub client_id: Option<String>,
-    /// Which version of the client secret is stored; none where that is not known.
-    pub version: Option<SecretVersion>,
-    /// When it was written. Writing the same value again counts too.
-    pub written_at: Option<Timestamp>,
 }
 
 impl<A> Vault<A> {
@@ -60,6 +44,11 @@ impl<A> Vault<A> {
             kind,
             layout,
         }
+    }
+
+    /// Which service it is.
+    pub const fn kind(&self) -> VaultKind {
+        self.kind
     }
 
     const fn parameter_store(&self) -> ParameterStore<'_, A> {

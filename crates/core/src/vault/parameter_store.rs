@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::credentials::{
+    Credentials, MAX_VERSIONS_BACK, RefreshTokenOf, SecretVersion, StoredApplication, StoredSecret,
+};
+use super::error::{StoreError, VaultError};
 use super::ports::{
     GET_PARAMETERS_LIMIT, NewTag, ParameterFilter, ParameterMetadata, ParameterValue,
     ParameterWrite, ReadMetadata, ReadValues, Tags, Tier, WriteTags, WriteValues,
-};
-use super::{
-    Credentials, MAX_VERSIONS_BACK, RefreshTokenOf, SecretVersion, StoreError, StoredApplication,
-    StoredSecret, VaultError,
 };
 use crate::application::{ApplicationName, Layout, Role};
 use crate::ports::{CallError, CallFailure};

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::SecretVersion;
+use super::credentials::SecretVersion;
 use crate::ports::CallError;
 
 /// The tags of a parameter or secret, by key.

@@ -3,14 +3,16 @@
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::credentials::{
+    CredentialValues, Credentials, MAX_VERSIONS_BACK, RefreshTokenOf, SecretVersion,
+    StoredApplication, StoredSecret, is_same_secret,
+};
 use super::document::{Document, DocumentError, Field};
+use super::error::{StoreError, VaultError};
+use super::kind::{KEY_CLIENT_ID, VaultKind};
 use super::ports::{
     NewTag, ReadMetadata, ReadValues, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
     VersionSelector, WriteTags, WriteValues, stage,
-};
-use super::{
-    CredentialValues, Credentials, MAX_VERSIONS_BACK, RefreshTokenOf, SecretVersion, StoreError,
-    StoredApplication, StoredSecret, VaultError, VaultKind, is_same_secret,
 };
 use crate::application::{ApplicationName, Layout, Role};
 use crate::ports::{CallError, CallFailure};
@@ -313,7 +315,7 @@ fn with_client_secret(
     let name = format!("secret {application}");
     let document = parse(application, current)?;
     if matches!(document.field(&Role::ClientId), Field::Absent) {
-        let names = vec![format!("{name}, key {}", super::KEY_CLIENT_ID)];
+        let names = vec![format!("{name}, key {}", KEY_CLIENT_ID)];
         return Err(VaultError::Missing { names }.into());
     }
     let changed = CredentialValues::from([(Role::ClientSecret, secret.clone())]);

@@ -1,11 +1,12 @@
 //! Whose the dates in the tags are, after people have stored something by hand.
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::deadline::{days, tag};
+use lwa_core::deadline::days;
 use lwa_core::ports::CallFailure;
+use lwa_core::tags;
 use lwa_core::vault::VaultKind;
 use lwa_local::Fault;
-use lwa_local::world::FaultInjector;
+use lwa_local::FaultInjector;
 use rotation_requester::Outcome;
 
 use super::stage::{CLIENT_ID, ROTATE, SECRET, Stage, VAULTS, at, expiry, schedule, send};
@@ -25,15 +26,15 @@ fn version(stage: &Stage, number: u32) -> String {
 /// A secret that was stored and dated in January, and looked at.
 async fn looked_at(vault: VaultKind) -> Stage {
     let stage = Stage::new(vault);
-    stage.tag("my-erp", tag::SECRET_ISSUED_AT, "2026-01-01T00:00:00Z");
-    stage.tag("my-erp", tag::SECRET_EXPIRES_AT, "2026-06-30T00:00:00Z");
+    stage.tag("my-erp", tags::SECRET_ISSUED_AT, "2026-01-01T00:00:00Z");
+    stage.tag("my-erp", tags::SECRET_EXPIRES_AT, "2026-06-30T00:00:00Z");
     stage.world.set_now(at("2026-01-01T05:00:00Z"));
     schedule(&stage.requester()).await.unwrap();
     let known = format!(
         "{} 2026-01-01T00:00:00Z 2026-06-30T00:00:00Z",
         version(&stage, 1)
     );
-    assert_eq!(stage.tags("my-erp")[tag::SECRET_VERSION], known);
+    assert_eq!(stage.tags("my-erp")[tags::SECRET_VERSION], known);
     stage
 }
 
@@ -47,9 +48,9 @@ async fn the_dates_of_a_secret_that_somebody_replaced_by_hand_are_removed() {
         schedule(&stage.requester()).await.unwrap();
         let tags = stage.tags("my-erp");
         let known = format!("{} 2026-05-20T12:00:00Z", version(&stage, 2));
-        assert_eq!(tags[tag::SECRET_VERSION], known);
-        assert!(!tags.contains_key(tag::SECRET_EXPIRES_AT), "{tags:?}");
-        assert!(!tags.contains_key(tag::SECRET_ISSUED_AT), "{tags:?}");
+        assert_eq!(tags[tags::SECRET_VERSION], known);
+        assert!(!tags.contains_key(tags::SECRET_EXPIRES_AT), "{tags:?}");
+        assert!(!tags.contains_key(tags::SECRET_ISSUED_AT), "{tags:?}");
         // Nothing is due 180 days before, and nothing more is read once somebody has looked.
         stage.world.set_now(at("2026-06-20T05:00:00Z"));
         let before = stage.world.calls().len();
@@ -81,7 +82,7 @@ async fn writing_the_same_value_again_is_no_rotation_with_dates_or_without() {
                 stage.store_by_hand("my-erp", SECRET);
                 stage.world.set_now(at(day) + days(1));
                 schedule(&stage.requester()).await.unwrap();
-                let known = &stage.tags("my-erp")[tag::SECRET_VERSION];
+                let known = &stage.tags("my-erp")[tags::SECRET_VERSION];
                 let expected = format!("{} 2026-01-01T00:00:00Z", version(&stage, number));
                 assert!(known.starts_with(&expected), "{known}");
                 assert_eq!(stage.calls(ROTATE), 0, "{day}");
@@ -98,11 +99,11 @@ async fn writing_the_same_value_again_is_no_rotation_with_dates_or_without() {
 async fn the_secret_before_put_back_within_the_overlap_is_rotated_again() {
     for vault in VAULTS {
         let stage = Stage::new(vault);
-        stage.tag("my-erp", tag::SECRET_EXPIRES_AT, "2026-06-30T00:00:00Z");
+        stage.tag("my-erp", tags::SECRET_EXPIRES_AT, "2026-06-30T00:00:00Z");
         stage.world.set_now(at("2026-05-25T00:02:00Z"));
         stage.store_by_hand("my-erp", ANOTHER);
-        stage.tag("my-erp", tag::SECRET_ISSUED_AT, ISSUED);
-        stage.tag("my-erp", tag::SECRET_EXPIRES_AT, EXPIRES);
+        stage.tag("my-erp", tags::SECRET_ISSUED_AT, ISSUED);
+        stage.tag("my-erp", tags::SECRET_EXPIRES_AT, EXPIRES);
         stage.world.set_now(at("2026-05-25T05:00:00Z"));
         schedule(&stage.requester()).await.unwrap();
         stage.world.set_now(at("2026-05-25T09:00:00Z"));
@@ -153,7 +154,7 @@ async fn a_large_estate_is_looked_at_over_some_days_and_no_rotation_waits_for_th
         for root in &roots {
             stage.add(root, root);
         }
-        stage.tag("my-erp/8", tag::SECRET_EXPIRES_AT, "2026-06-20T00:00:00Z");
+        stage.tag("my-erp/8", tags::SECRET_EXPIRES_AT, "2026-06-20T00:00:00Z");
         stage.world.state().fault_injector = Some(Box::new(Slow));
         let mut looked_at = vec![0];
         for day in 1..6 {
@@ -161,7 +162,7 @@ async fn a_large_estate_is_looked_at_over_some_days_and_no_rotation_waits_for_th
             stage.world.set_now(now);
             schedule(&stage.requester()).await.unwrap();
             assert!(stage.calls(ROTATE) >= 1, "on day {day}");
-            let is_known = |root: &&String| stage.tags(root).contains_key(tag::SECRET_VERSION);
+            let is_known = |root: &&String| stage.tags(root).contains_key(tags::SECRET_VERSION);
             looked_at.push(roots.iter().filter(is_known).count());
         }
         assert!((1..9).contains(&looked_at[1]), "{looked_at:?}");

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use lwa_core::application::ApplicationName;
-use lwa_core::deadline::tag;
 use lwa_core::error::FunctionError;
 use lwa_core::ports::CallFailure;
 use lwa_core::rotation::queue::Payload;
-use lwa_core::rotation::tags::NEW_SECRET_PENDING;
 use lwa_core::sp_api::SpApiFailure;
+use lwa_core::tags;
 use lwa_core::vault::VaultKind;
 use lwa_core::{ExposeSecret, Severity};
 use lwa_local::Fault;
@@ -33,8 +32,8 @@ async fn two_notices_and_the_schedule_within_a_minute_make_one_request() {
         assert_eq!(stage.world.state().sp_api.rotated.len(), 1);
         assert_eq!(stage.kinds(), ["rotation-requested"]);
         let tags = stage.tags("my-erp");
-        assert_eq!(tags[tag::SECRET_EXPIRES_AT], DUE);
-        assert_eq!(tags[tag::ROTATION_REQUESTED_AT], NOW);
+        assert_eq!(tags[tags::SECRET_EXPIRES_AT], DUE);
+        assert_eq!(tags[tags::ROTATION_REQUESTED_AT], NOW);
         // The intent was written before the call.
         let calls = stage.world.calls();
         let position = |what: &str| {
@@ -62,7 +61,7 @@ async fn an_early_notice_is_kept_and_the_schedule_acts_on_it_in_time() {
             (Outcome::Nothing, false)
         );
         assert_eq!(
-            stage.tags("my-erp")[tag::SECRET_EXPIRES_AT],
+            stage.tags("my-erp")[tags::SECRET_EXPIRES_AT],
             "2026-08-01T00:00:00Z"
         );
         assert_eq!(stage.kinds(), ["secret-expiry-reported"]);
@@ -100,7 +99,7 @@ async fn a_clear_refusal_takes_the_intent_back_and_tells_the_cause() {
             assert!(
                 !stage
                     .tags("my-erp")
-                    .contains_key(tag::ROTATION_REQUESTED_AT)
+                    .contains_key(tags::ROTATION_REQUESTED_AT)
             );
             assert_eq!(stage.kinds(), ["rotation-refused"]);
             let email = stage.world.published()[0].email.replace('\n', " ");
@@ -119,7 +118,7 @@ async fn a_clear_refusal_takes_the_intent_back_and_tells_the_cause() {
         assert!(
             !stage
                 .tags("my-erp")
-                .contains_key(tag::ROTATION_REQUESTED_AT)
+                .contains_key(tags::ROTATION_REQUESTED_AT)
         );
         assert_eq!(stage.kinds(), ["rotation-postponed"]);
     }
@@ -132,12 +131,12 @@ async fn a_refusal_does_not_make_an_earlier_unanswered_request_forgotten() {
         for failure in [SpApiFailure::Refused, SpApiFailure::Throttled] {
             let stage = Stage::new(vault);
             // What is stored is good for long, but the earlier request may have ended that.
-            stage.tag("my-erp", tag::SECRET_EXPIRES_AT, "2026-11-01T00:00:00Z");
-            stage.tag("my-erp", tag::ROTATION_REQUESTED_AT, EARLIER);
+            stage.tag("my-erp", tags::SECRET_EXPIRES_AT, "2026-11-01T00:00:00Z");
+            stage.tag("my-erp", tags::ROTATION_REQUESTED_AT, EARLIER);
             stage.answer(failure, 429);
             schedule(&stage.requester()).await.unwrap();
             assert_eq!(stage.calls(ROTATE), 1);
-            assert_eq!(stage.tags("my-erp")[tag::ROTATION_REQUESTED_AT], EARLIER);
+            assert_eq!(stage.tags("my-erp")[tags::ROTATION_REQUESTED_AT], EARLIER);
             stage.world.set_now(at("2026-06-02T05:00:00Z"));
             schedule(&stage.requester()).await.unwrap();
             assert_eq!(stage.calls(ROTATE), 2, "{vault:?}");
@@ -164,7 +163,7 @@ async fn nobody_asks_again_for_a_day_when_nobody_knows_the_answer() {
             assert!(
                 stage
                     .tags("my-erp")
-                    .contains_key(tag::ROTATION_REQUESTED_AT)
+                    .contains_key(tags::ROTATION_REQUESTED_AT)
             );
             for hours in [1, 12, 23] {
                 let later = at(NOW).checked_add(Duration::from_hours(hours)).unwrap();
@@ -189,7 +188,7 @@ async fn without_leave_to_rotate_people_are_reminded_and_nothing_is_asked() {
             send(&stage.requester(), &due(), 1).await,
             (Outcome::Reminded, false)
         );
-        assert_eq!(stage.tags("my-erp")[tag::SECRET_EXPIRES_AT], DUE);
+        assert_eq!(stage.tags("my-erp")[tags::SECRET_EXPIRES_AT], DUE);
         stage.world.set_now(at("2026-06-14T05:00:00Z"));
         schedule(&stage.requester()).await.unwrap();
         assert_eq!(stage.kinds(), ["rotation-due", "rotation-due"]);
@@ -231,10 +230,10 @@ async fn a_dry_run_decides_and_reports_and_touches_nothing() {
     for vault in VAULTS {
         let stage = Stage::new(vault);
         stage.add("my-erp/later", "another-client-id");
-        stage.tag("my-erp", tag::SECRET_EXPIRES_AT, DUE);
+        stage.tag("my-erp", tags::SECRET_EXPIRES_AT, DUE);
         stage.tag(
             "my-erp/later",
-            tag::SECRET_EXPIRES_AT,
+            tags::SECRET_EXPIRES_AT,
             "2026-10-01T00:00:00Z",
         );
         let payload = Payload::new("{\"dry_run\": true}");
@@ -272,7 +271,7 @@ async fn every_shape_of_a_schedule_is_understood() {
                "source": "aws.events", "resources": ["arn"], "detail": {}}),
     ] {
         let stage = Stage::new(VaultKind::ParameterStore);
-        stage.tag("my-erp", tag::SECRET_EXPIRES_AT, DUE);
+        stage.tag("my-erp", tags::SECRET_EXPIRES_AT, DUE);
         let payload = Payload::new(payload.to_string());
         stage.requester().handle(payload).await.unwrap();
         assert_eq!(stage.calls(ROTATE), 1);
@@ -298,8 +297,8 @@ async fn roots_that_share_a_client_id_are_asked_for_once_and_dated_alike() {
         schedule(&stage.requester()).await.unwrap();
         assert_eq!(stage.calls(ROTATE), 1);
         for root in ["my-erp", "my-erp/eu"] {
-            assert_eq!(stage.tags(root)[tag::SECRET_EXPIRES_AT], DUE);
-            assert_eq!(stage.tags(root)[tag::ROTATION_REQUESTED_AT], NOW);
+            assert_eq!(stage.tags(root)[tags::SECRET_EXPIRES_AT], DUE);
+            assert_eq!(stage.tags(root)[tags::ROTATION_REQUESTED_AT], NOW);
         }
     }
 }
@@ -308,7 +307,11 @@ async fn roots_that_share_a_client_id_are_asked_for_once_and_dated_alike() {
 async fn nothing_is_asked_for_while_a_new_secret_waits() {
     for vault in VAULTS {
         let stage = Stage::new(vault);
-        stage.tag("my-erp", NEW_SECRET_PENDING, "2026-05-31T20:00:00Z n-1");
+        stage.tag(
+            "my-erp",
+            tags::NEW_SECRET_PENDING,
+            "2026-05-31T20:00:00Z n-1",
+        );
         assert_eq!(
             send(&stage.requester(), &due(), 1).await,
             (Outcome::Nothing, false)
@@ -368,7 +371,7 @@ async fn one_application_that_fails_does_not_keep_the_others_from_their_turn() {
         stage.add("my-erp/b", "b");
         stage.add("my-erp/c", "c");
         for root in ["my-erp", "my-erp/b", "my-erp/c"] {
-            stage.tag(root, tag::SECRET_EXPIRES_AT, DUE);
+            stage.tag(root, tags::SECRET_EXPIRES_AT, DUE);
         }
         let read = match vault {
             VaultKind::ParameterStore => "ListTagsForResource",
@@ -433,7 +436,7 @@ async fn every_call_failed_once_ends_with_the_deadline_kept_and_at_most_one_requ
                         .world
                         .set_now(later.checked_add(Duration::from_mins(6)).unwrap());
                 }
-                assert_eq!(stage.tags("my-erp")[tag::SECRET_EXPIRES_AT], DUE, "{what}");
+                assert_eq!(stage.tags("my-erp")[tags::SECRET_EXPIRES_AT], DUE, "{what}");
                 assert!(stage.calls(ROTATE) <= 1, "{what}");
                 assert!(!stage.kinds().is_empty(), "nobody was told: {what}");
                 // A day later the schedule has seen to it in every case.
@@ -468,7 +471,7 @@ async fn a_secret_that_lwa_refuses_or_that_is_missing_is_told_with_what_to_do() 
         assert!(
             !stage
                 .tags("my-erp")
-                .contains_key(tag::ROTATION_REQUESTED_AT)
+                .contains_key(tags::ROTATION_REQUESTED_AT)
         );
     }
     let stage = Stage::new(VaultKind::ParameterStore);
@@ -477,7 +480,7 @@ async fn a_secret_that_lwa_refuses_or_that_is_missing_is_told_with_what_to_do() 
         .state()
         .parameters
         .remove("/my-erp/lwa/clientidentifier");
-    stage.tag("my-erp", tag::SECRET_EXPIRES_AT, DUE);
+    stage.tag("my-erp", tags::SECRET_EXPIRES_AT, DUE);
     schedule(&stage.requester()).await.unwrap();
     assert_eq!(stage.kinds(), ["rotation-refused"]);
     assert!(
@@ -491,7 +494,7 @@ async fn a_secret_that_lwa_refuses_or_that_is_missing_is_told_with_what_to_do() 
 async fn somebody_can_ask_at_any_time_but_not_twice() {
     for vault in VAULTS {
         let stage = Stage::new(vault);
-        stage.tag("my-erp", tag::SECRET_EXPIRES_AT, "2026-11-01T00:00:00Z");
+        stage.tag("my-erp", tags::SECRET_EXPIRES_AT, "2026-11-01T00:00:00Z");
         let requester = stage.requester();
         let my_erp = ApplicationName::parse("my-erp").unwrap();
         let plan = requester.plan(&my_erp).await.unwrap();
@@ -508,7 +511,11 @@ async fn somebody_can_ask_at_any_time_but_not_twice() {
         let again = requester.plan(&my_erp).await.unwrap();
         assert_eq!(again.decision.as_str(), "already-requested");
         assert_eq!(stage.calls(ROTATE), 1);
-        stage.tag("my-erp", NEW_SECRET_PENDING, "2026-06-01T05:01:00Z n-1");
+        stage.tag(
+            "my-erp",
+            tags::NEW_SECRET_PENDING,
+            "2026-06-01T05:01:00Z n-1",
+        );
         assert_eq!(requester.progress(&plan).await, Ok(Progress::Arrived));
         let name = ApplicationName::parse("my-erp/other").unwrap();
         let error = requester.plan(&name).await.unwrap_err().to_string();

@@ -3,11 +3,10 @@
 use crate::stage::{
     CLIENT_ID, EXPIRES, Ending, NEW, OLD, Queue, Stage, Story, at, event, new_secret,
 };
-use lwa_core::deadline::tag;
 use lwa_core::error::FunctionError;
 use lwa_core::ports::CallFailure;
 use lwa_core::rotation::queue::Payload;
-use lwa_core::rotation::tags::NEW_SECRET_PENDING;
+use lwa_core::tags;
 use lwa_core::vault::VaultKind;
 use lwa_local::Fault;
 use lwa_local::lwa::{ClientSecret, OAuthClient};
@@ -262,7 +261,7 @@ async fn what_somebody_stored_since_without_dates_stays_as_long_as_it_works() {
                 assert_eq!(stage.stored("my-erp"), "planted-by-hand");
             }
             assert_eq!(stage.kinds(), ["secret-contested"; 2], "daily");
-            let pending = &stage.tags("my-erp")[NEW_SECRET_PENDING];
+            let pending = &stage.tags("my-erp")[tags::NEW_SECRET_PENDING];
             assert!(pending.ends_with(" 2026-01-17T02:15:10.045Z"), "{pending}");
             // By now Amazon has ended the older one.
             assert_eq!(try_at("2026-01-17T02:30:00Z").await, !is_newer);
@@ -396,7 +395,7 @@ async fn a_secret_from_before_the_last_request_leaves_the_request_open() {
         stage.world.set_now(at("2026-01-11T06:00:00Z"));
         {
             let mut world = stage.world.state();
-            let request = || (tag::ROTATION_REQUESTED_AT.into(), requested.into());
+            let request = || (tags::ROTATION_REQUESTED_AT.into(), requested.into());
             for parameter in world.parameters.values_mut() {
                 parameter.tags.extend([request()]);
             }
@@ -408,8 +407,8 @@ async fn a_secret_from_before_the_last_request_leaves_the_request_open() {
         assert_eq!(queue.run(&stage).await, Ending::Acknowledged);
         assert_eq!(stage.stored("my-erp"), NEW);
         let tags = stage.tags("my-erp");
-        assert_eq!(tags[tag::ROTATION_REQUESTED_AT], requested);
-        assert_eq!(tags[tag::SECRET_EXPIRES_AT], EXPIRES);
-        assert!(!tags.contains_key(NEW_SECRET_PENDING));
+        assert_eq!(tags[tags::ROTATION_REQUESTED_AT], requested);
+        assert_eq!(tags[tags::SECRET_EXPIRES_AT], EXPIRES);
+        assert!(!tags.contains_key(tags::NEW_SECRET_PENDING));
     }
 }

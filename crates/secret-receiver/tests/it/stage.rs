@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use lwa_core::application::{ApplicationName, Layout, Role};
 use lwa_core::config::Lookup;
-use lwa_core::deadline::tag;
-use lwa_core::provenance::Provenance;
 use lwa_core::rotation::queue::Payload;
-use lwa_core::rotation::tags::NEW_SECRET_PENDING;
+use lwa_core::tags;
+use lwa_core::tags::Provenance;
 use lwa_core::vault::ports::{has_stage, stage};
 use lwa_core::vault::{Vault, VaultKind};
 use lwa_core::{ExposeSecret, Timestamp};
@@ -118,8 +117,8 @@ impl Stage {
     pub(crate) fn add_application(&self, root: &str, client_id: &str, secret: &str) {
         let written = at("2025-07-20T00:00:00Z");
         let tags: BTreeMap<String, String> = [
-            (tag::SECRET_EXPIRES_AT, "2026-01-20T00:00:00Z"),
-            (tag::ROTATION_REQUESTED_AT, "2026-01-10T02:15:09Z"),
+            (tags::SECRET_EXPIRES_AT, "2026-01-20T00:00:00Z"),
+            (tags::ROTATION_REQUESTED_AT, "2026-01-10T02:15:09Z"),
             KEPT[0],
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -336,19 +335,19 @@ impl Stage {
         for root in self.story.roots() {
             assert_eq!(self.stored(root), NEW, "{what}");
             let expected: BTreeMap<String, String> = [
-                (tag::SECRET_ISSUED_AT, ISSUED),
-                (tag::SECRET_EXPIRES_AT, EXPIRES),
+                (tags::SECRET_ISSUED_AT, ISSUED),
+                (tags::SECRET_EXPIRES_AT, EXPIRES),
                 KEPT[0],
             ]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into();
             let mut tags = self.tags(root);
-            let known = tags.remove(tag::SECRET_VERSION).unwrap();
+            let known = tags.remove(tags::SECRET_VERSION).unwrap();
             assert!(known.ends_with(EXPIRES), "{known}: {what}");
             let known = Provenance::parse(&known).unwrap();
             assert!(known.is_of(&self.version(root)), "{known:?}: {what}");
             // Removing a tag without permission is tried once and left: see `finish`.
-            let left = [tag::ROTATION_REQUESTED_AT, NEW_SECRET_PENDING];
+            let left = [tags::ROTATION_REQUESTED_AT, tags::NEW_SECRET_PENDING];
             if what.contains("After(Denied)") || what.contains("Before(Denied)") {
                 tags.retain(|key, _| !left.contains(&key.as_str()));
             }

@@ -2,39 +2,16 @@
 
 use jiff::Timestamp;
 use lwa_core::application::{ApplicationName, SellerId};
-use lwa_core::deadline::{SECRET_LIFETIME_DAYS, tag};
+use lwa_core::deadline::SECRET_LIFETIME_DAYS;
+use lwa_core::tags;
 use lwa_local::lwa::{ClientSecret, Consent, OAuthClient};
 
-use super::Year;
+use super::application::{Application, Issued};
+use super::state::Year;
 use crate::platform::PREFIX;
 use crate::story::Kind;
 use crate::time::{DAY, HOUR, START, date, instant};
 use crate::vault_fixture::Contents;
-
-/// One application as Amazon and its people know it.
-pub(super) struct Application {
-    pub(super) name: ApplicationName,
-    pub(super) client_id: String,
-    pub(super) sellers: Vec<SellerId>,
-    /// Every client secret that Amazon ever made for it.
-    pub(super) issued: Vec<Issued>,
-    /// Which of them the vault holds.
-    pub(super) stored: usize,
-    /// Whether somebody did what no system can mend, until the vault holds the newest secret.
-    pub(super) is_irreparable: bool,
-    /// Whether somebody put the secret before it back, until the newest is stored again.
-    pub(super) is_put_back: bool,
-    /// Until when services may hold tokens from before it was mended, which live for an hour.
-    pub(super) excused_until: i64,
-}
-
-pub(super) struct Issued {
-    pub(super) value: String,
-    pub(super) at: i64,
-    pub(super) expires_at: i64,
-    /// Whether its message is sure to reach the queue.
-    pub(super) is_posted: bool,
-}
 
 impl Year {
     /// An application with a secret of any age, stored with more or less care.
@@ -79,11 +56,11 @@ impl Year {
         self.vault.tags(&name, |tags| {
             if care < 8 {
                 let at = instant(issued_at).to_string();
-                tags.insert(tag::SECRET_ISSUED_AT.into(), at);
+                tags.insert(tags::SECRET_ISSUED_AT.into(), at);
             }
             if care < 7 {
                 let at = instant(expires_at).to_string();
-                tags.insert(tag::SECRET_EXPIRES_AT.into(), at);
+                tags.insert(tags::SECRET_EXPIRES_AT.into(), at);
             }
         });
         self.by_client.insert(client_id.clone(), number);

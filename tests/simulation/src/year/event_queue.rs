@@ -1,4 +1,4 @@
-//! What happens next.
+//! The events of the year, in the order of their time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::amazon::QueuedMessage;
 use crate::fault_model::Service;
 
-/// What happens next.
+/// Something that happens at a planned time.
 pub(super) enum Event {
     Schedule(Scheduled),
     Invoke(Scheduled, u32),
@@ -47,8 +47,8 @@ pub(super) enum QueueName {
     NewSecret,
 }
 
-/// Everything that is to happen, the next first; of what is at one instant, what was planned
-/// first.
+/// Everything that is planned, the earliest first; events at the same instant in the order in
+/// which they were planned.
 #[derive(Default)]
 pub(super) struct EventQueue {
     planned: BinaryHeap<Reverse<Planned>>,

@@ -1,16 +1,17 @@
-//! What must hold, checked against what the model knows.
+//! Checks the invariants against what the model knows.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::deadline::{OVERLAP_DAYS, SECRET_LIFETIME_DAYS, tag};
+use lwa_core::deadline::{OVERLAP_DAYS, SECRET_LIFETIME_DAYS};
 use lwa_core::message::Message;
+use lwa_core::tags;
 use serde_json::Value;
 
-use super::Year;
-use super::estate::Application;
+use super::application::Application;
 use super::event_queue::Event;
+use super::state::Year;
 use crate::amazon::About;
 use crate::fault_model::Function;
 use crate::faulty_ports::RotationRequest;
@@ -23,23 +24,11 @@ use crate::time::{DAY, HOUR, MINUTE, START, span};
 /// Days before a deadline on which the audit reminds, as it is configured unless set otherwise.
 const REMINDER_DAYS: [i64; 7] = [90, 60, 30, 14, 7, 3, 1];
 
-/// How long the system may take to look at what people stored before it was there.
+/// How long the system may take to look at secrets that were stored before it was deployed.
 const FIRST_LOOK: i64 = 3 * DAY;
 
-/// What became of the audit of one day.
-#[derive(Default)]
-pub(super) struct AuditDay {
-    pub(super) day: i64,
-    pub(super) digests: Vec<String>,
-    /// How often it was tried in vain while nothing was down.
-    pub(super) fair_tries: u32,
-    pub(super) days_left: HashMap<String, i64>,
-    /// Whether an answer of this day may have been lost.
-    pub(super) is_uncertain: bool,
-}
-
 impl Year {
-    /// A secret that waits for long is lost all the same.
+    /// A new secret that is not stored for a week is lost.
     pub(super) fn check_waiting_secrets(&mut self) {
         for number in 0..self.applications.len() {
             let application = &self.applications[number];
@@ -94,7 +83,7 @@ impl Year {
         } else {
             Kind::Message
         };
-        self.tell(number, kind, || format!("people read: {}", message.subject));
+        self.tell(number, kind, || format!("message: {}", message.subject));
         match (function, message.attributes.kind) {
             (Function::Auditor, _) => {
                 let body = |text: &str| {
@@ -115,7 +104,7 @@ impl Year {
             }
             (Function::RotationRequester, "rotation-due") => {
                 let Some(number) = number else { return };
-                // A date that Amazon reports for the first time is told at once, besides the
+                // A date that Amazon reports for the first time is reported at once, besides the
                 // schedule's own reminder.
                 let origin = if message.email.contains("upon a notification") {
                     "notice"
@@ -136,7 +125,7 @@ impl Year {
         }
     }
 
-    /// What was told in an invocation that did not end well may be told again.
+    /// A message of an invocation that failed may be sent again.
     pub(super) fn mark_uncertain(&mut self) {
         let day = self.now.div_euclid(DAY);
         for (told, _, is_certain) in self.rotation_reminders.values_mut() {
@@ -233,8 +222,8 @@ impl Year {
         }
     }
 
-    /// What the vault says about each deadline, worked out here once more: the instant, and
-    /// whether it was reported.
+    /// What the vault says about each deadline, computed independently of the product: the
+    /// instant, and whether it was reported.
     pub(super) fn expected_deadlines(&self) -> Vec<(i64, bool)> {
         let lifetime = i64::from(SECRET_LIFETIME_DAYS) * DAY;
         let believed = |application: &Application| {
@@ -246,7 +235,7 @@ impl Year {
             let looked_at = self
                 .vault
                 .tags(&application.name, |tags| {
-                    tags.get(tag::SECRET_VERSION).cloned()
+                    tags.get(tags::SECRET_VERSION).cloned()
                 })
                 .flatten()
                 .unwrap_or_default();
@@ -255,7 +244,7 @@ impl Year {
                 let at: Timestamp = text.parse().ok()?;
                 Some(at.as_millisecond())
             };
-            if let Some(at) = read(tag::SECRET_EXPIRES_AT) {
+            if let Some(at) = read(tags::SECRET_EXPIRES_AT) {
                 let is_old = looked_at
                     .get(2)
                     .is_some_and(|date| millisecond(date) == Some(at));
@@ -263,7 +252,7 @@ impl Year {
                 let is_looked_at = looked_at.first().copied() == version.as_deref();
                 return (at, !is_old || (is_looked_at && looked_at.len() == 3));
             }
-            let since = read(tag::SECRET_ISSUED_AT)
+            let since = read(tags::SECRET_ISSUED_AT)
                 .or_else(|| millisecond(looked_at.get(1)?))
                 .or_else(|| {
                     let (_, written_at) = self.vault.current(&application.name)?;
@@ -299,7 +288,7 @@ impl Year {
                 Some(list.split("\n\n").next().unwrap_or(list).to_owned())
             })
             .collect::<Vec<_>>();
-        // Those that the answer lists say themselves whether their date was reported.
+        // The rows of the answer say whether their date was reported.
         let said_to_be_reported: HashMap<&str, bool> = response["next_deadlines"]
             .as_array()
             .into_iter()
@@ -335,7 +324,7 @@ impl Year {
         }
     }
 
-    /// Holds what the audit says about a deadline against when Amazon really ends the secret.
+    /// Compares what the audit says about a deadline with the time at which Amazon ends the secret.
     pub(super) fn check_deadline(
         &mut self,
         number: usize,
@@ -358,20 +347,20 @@ impl Year {
         let is_waited_for = application.stored + 1 < application.issued.len()
             && newest
                 .is_some_and(|newest| self.now - newest.at < i64::from(OVERLAP_DAYS + 1) * DAY);
-        // Stored, and not dated yet: the message goes round until it is.
+        // Stored, but its dates are not: the message stays in the queue until they are.
         let is_half_done = self
             .new_secrets
             .messages
             .iter()
             .any(|message| matches!(message.about, About::NewSecret(of, _) if of == number));
         let is_rotating = is_waited_for || is_half_done;
-        // What people stored before the system was there is taken as they say, until it has had
-        // a look, which services may keep it from for a while.
+        // The dates that people set before the system was deployed are taken as they are until it
+        // has looked at the value, which an outage may delay.
         let is_not_looked_at = self.now - START < FIRST_LOOK
             && self
                 .vault
                 .tags(&application.name, |tags| {
-                    !tags.contains_key(tag::SECRET_VERSION)
+                    !tags.contains_key(tags::SECRET_VERSION)
                 })
                 .unwrap_or_default();
         let is_excused = is_rotating || is_not_looked_at || application.is_irreparable || partial;

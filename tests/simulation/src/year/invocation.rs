@@ -1,4 +1,4 @@
-//! One invocation of a function, and everything that is looked at after it.
+//! One invocation of a function, and everything that is checked after it.
 
 use std::mem;
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lwa_core::ports::Clock;
 use serde_json::Value;
 
-use super::Year;
+use super::state::Year;
 use crate::drive::{Ending, drive};
 use crate::fault_model::Function;
 use crate::invariant::Invariant;
@@ -23,7 +23,7 @@ pub(super) struct Invocation<T> {
 }
 
 impl<T, E> Invocation<Result<T, E>> {
-    /// With the answer as JSON; none when the invocation failed in whatever way.
+    /// With the answer as JSON; none if the invocation failed in any way.
     pub(super) fn answer(self, to_json: impl FnOnce(T) -> Value) -> Invocation<Value> {
         Invocation {
             function: self.function,
@@ -65,8 +65,8 @@ impl Year {
         }
     }
 
-    /// Looks at everything that an invocation did. Answers whether nothing went wrong in it, so
-    /// that what it did it did for certain.
+    /// Checks everything that an invocation did. Returns whether no fault was injected into it, so
+    /// that its effects are certain.
     pub(super) fn inspect(&mut self, invocation: &Invocation<Value>) -> bool {
         let &Invocation {
             function,
@@ -105,7 +105,10 @@ impl Year {
         }
         if let Some(line) = self.first_leak.take() {
             self.violate(Invariant::NoSecretIsExposed, None, || {
-                format!("a log line says a secret:{}", line.replace("local", "…"))
+                format!(
+                    "a log line contains a secret:{}",
+                    line.replace("local", "…")
+                )
             });
         }
         self.notice_rotations();

@@ -1,7 +1,7 @@
-//! Services that are down, and permissions that are lacking.
+//! Services that are down, and permissions that are missing.
 
-use super::Year;
 use super::event_queue::Event;
+use super::state::Year;
 use crate::fault_model::Service;
 use crate::story::Kind;
 use crate::time::{HOUR, MINUTE, minute};

@@ -1,11 +1,11 @@
-//! Events of Parameter Store, and the function that words them.
+//! Events of Parameter Store, and the function that turns them into messages.
 
 use jiff::SignedDuration;
 use lwa_core::vault::VaultKind;
 use serde_json::Value;
 
-use super::Year;
 use super::event_queue::Event;
+use super::state::Year;
 use crate::amazon::{self, POLICY_DAYS};
 use crate::invariant::Invariant;
 use crate::platform::Formatter;

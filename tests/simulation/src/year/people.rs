@@ -1,19 +1,19 @@
-//! What people do by hand, with more or less care.
+//! What people change by hand, with more or less care.
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::deadline::tag;
 use lwa_core::ports::Clock;
+use lwa_core::tags;
 use lwa_core::vault::VaultKind;
 
-use super::Year;
 use super::event_queue::Event;
+use super::state::Year;
 use crate::amazon;
 use crate::settings::FaultKind;
 use crate::story::Kind;
 use crate::time::{DAY, HOUR, instant};
 
 impl Year {
-    /// Somebody rotates in time, late, or after weeks of messages.
+    /// A person rotates: in time, late, or after weeks of reminders.
     pub(super) fn manual_rotation(&mut self, number: usize, secret: usize) {
         if secret + 1 == self.applications[number].issued.len() {
             let with_tags = self.rng.u8(..5) < 3;
@@ -48,7 +48,7 @@ impl Year {
             _ => {
                 let name = &self.applications[number].name;
                 self.vault.tags(name, |tags| {
-                    tags.insert(tag::OWNER.into(), "Team ERP".into());
+                    tags.insert(tags::OWNER.into(), "Team ERP".into());
                 });
             }
         }
@@ -58,23 +58,22 @@ impl Year {
         let application = &self.applications[number];
         let value = application.issued[application.stored].value.clone();
         self.vault.put(&application.name, &value);
-        // Where neither a date nor a look of the system's tells how old the value is, an earlier
-        // version does, in Parameter Store. Otherwise only a notice of Amazon's can tell, and it
-        // may be lost.
+        // Where no tag tells how old the value is, an earlier version does in Parameter Store.
+        // Otherwise only a notice of Amazon does, and it may be lost.
         let is_known = self.vault.tags(&application.name, |tags| {
-            tags.contains_key(tag::SECRET_EXPIRES_AT)
-                || tags.contains_key(tag::SECRET_ISSUED_AT)
-                || tags.contains_key(tag::SECRET_VERSION)
+            tags.contains_key(tags::SECRET_EXPIRES_AT)
+                || tags.contains_key(tags::SECRET_ISSUED_AT)
+                || tags.contains_key(tags::SECRET_VERSION)
         });
         self.applications[number].is_irreparable |=
             is_known == Some(false) && self.settings.vault == VaultKind::SecretsManager;
         self.tell(Some(number), Kind::Person, || {
-            "somebody edits the description, which writes the same value again".to_owned()
+            "a person edits the description, which writes the same value again".to_owned()
         });
         self.written(number);
     }
 
-    /// Somebody takes a new secret for broken, and stores the one before it again, which still
+    /// A person believes that a new secret does not work, and stores its predecessor again, which
     /// works for most of the overlap.
     pub(super) fn put_back(&mut self, number: usize, secret: usize, before: usize) {
         let application = &self.applications[number];
@@ -89,13 +88,13 @@ impl Year {
         self.applications[number].is_put_back = true;
         let ends = self.actual_deadline(number);
         self.tell_until(Some(number), Kind::Stored, ends, || {
-            format!("somebody puts secret {before} back")
+            format!("a person puts secret {before} back")
         });
         self.written(number);
     }
 
-    /// Whether somebody put a secret back, and the system may not ask for another: then it keeps
-    /// what they want as long as LWA takes it.
+    /// Whether a person put a secret back and the system may not request another: then it keeps
+    /// the stored one as long as LWA accepts it.
     pub(super) fn is_left_put_back(&self, number: usize) -> bool {
         self.applications[number].is_put_back && !self.settings.auto_rotate
     }
@@ -116,12 +115,12 @@ impl Year {
             }
         }
         self.tell(Some(number), Kind::Person, || {
-            "somebody rotates in the developer console".to_owned()
+            "a person rotates in the developer console".to_owned()
         });
         self.issue(number, &value, false, posted);
     }
 
-    /// Somebody stores the newest secret: with `lwa store`, or the value alone.
+    /// A person stores the newest secret: with `lwa store`, or the value alone.
     pub(super) fn store_by_hand(&mut self, number: usize, with_tags: bool) {
         let application = &mut self.applications[number];
         let secret = application.issued.len() - 1;
@@ -130,8 +129,8 @@ impl Year {
         self.vault.put(&application.name, &issued.value);
         if with_tags {
             self.vault.tags(&application.name, |tags| {
-                tags.insert(tag::SECRET_ISSUED_AT.into(), issued_at.to_string());
-                tags.insert(tag::SECRET_EXPIRES_AT.into(), expires_at.to_string());
+                tags.insert(tags::SECRET_ISSUED_AT.into(), issued_at.to_string());
+                tags.insert(tags::SECRET_EXPIRES_AT.into(), expires_at.to_string());
             });
         }
         self.tell_until(
@@ -140,7 +139,7 @@ impl Year {
             Some(expires_at.as_millisecond()),
             || {
                 format!(
-                    "somebody stores secret {secret} by hand{}",
+                    "a person stores secret {secret} by hand{}",
                     if with_tags { "" } else { ", without its dates" }
                 )
             },
@@ -156,8 +155,8 @@ impl Year {
         let before_known_from = self.known_from(number, self.applications[number].stored);
         let application = &mut self.applications[number];
         application.stored = secret;
-        // Whoever stores a second secret before LWA knows the first leaves services nothing that
-        // works among the two that they try.
+        // If a second secret is stored before LWA knows the first, neither of the two that
+        // services try works.
         if before_known_from > self.now {
             let until = before_known_from.min(known_from) + HOUR;
             application.excused_until = application.excused_until.max(until);
@@ -165,14 +164,14 @@ impl Year {
         application.is_put_back &= secret + 1 < application.issued.len();
         if secret + 1 == application.issued.len() && application.is_irreparable {
             application.is_irreparable = false;
-            // Where the old one dies before Amazon takes the new one, nothing can work between.
+            // If the old one ends before LWA accepts the new one, nothing works in between.
             let nothing_works = old_ends.is_some_and(|ends| ends < known_from);
             let from = if nothing_works { known_from } else { self.now };
             application.excused_until = from.max(self.now) + HOUR;
         }
     }
 
-    /// From when on Amazon takes a secret everywhere and every time.
+    /// From when on every host of LWA accepts a secret.
     fn known_from(&self, number: usize, secret: usize) -> i64 {
         let application = &self.applications[number];
         let state = self.world.state();
@@ -185,8 +184,8 @@ impl Year {
             .map_or(self.now, Timestamp::as_millisecond)
     }
 
-    /// The secret was written, by whomever. Parameter Store says so, and its policies begin anew;
-    /// Secrets Manager has no such events.
+    /// The secret was written. Parameter Store sends an event and restarts its policies; Secrets
+    /// Manager has no such events.
     pub(super) fn written(&mut self, number: usize) {
         if self.settings.vault != VaultKind::ParameterStore {
             return;

@@ -1,4 +1,4 @@
-//! The two queues, their dead letters, and the alarms about those.
+//! The two queues, their dead letters, and the alarms about these.
 
 use std::mem;
 
@@ -7,8 +7,8 @@ use lwa_core::ports::Clock;
 use lwa_core::rotation::queue::Payload;
 use serde_json::json;
 
-use super::Year;
 use super::event_queue::{Event, QueueName};
+use super::state::Year;
 use crate::amazon::{self, About, Queue, QueuedMessage};
 use crate::breakage::Breakage;
 use crate::invariant::Invariant;
@@ -162,8 +162,7 @@ impl Year {
         }
     }
 
-    /// A message leaves its queue for good. Its secret has to be in the vault, or older than
-    /// what is.
+    /// A message leaves its queue for good. The vault must hold its secret or a newer one.
     pub(super) fn acknowledge(&mut self, name: QueueName, id: &str, how: &str) {
         let queue = self.queue(name);
         let Some(index) = queue.messages.iter().position(|message| message.id == id) else {
@@ -178,7 +177,7 @@ impl Year {
             });
         }
         if self.once_in(FaultKind::DuplicatedEvents, 20) {
-            // At least once.
+            // The queue delivers at least once.
             let late = self.rng.i64(0..20 * MINUTE);
             let (sent_at, at) = (message.sent_at, self.now + late);
             let again = QueuedMessage {
@@ -259,7 +258,7 @@ impl Year {
         if is_old && !queue.alarmed {
             let queue_name = queue.name;
             self.violate(Invariant::DeadLettersRaiseAlarms, None, || {
-                format!("{queue_name} holds a dead letter, and nobody was told")
+                format!("{queue_name} holds a dead letter, and no alarm was raised")
             });
         }
     }
@@ -292,27 +291,10 @@ impl Year {
             QueueName::NewSecret
         };
         self.tell(None, Kind::Trouble, || {
-            "a message that nobody can handle is sent".to_owned()
+            "a message that cannot be processed is sent".to_owned()
         });
         self.send(name, &body, About::Poison, 0);
         let at = self.now + self.gap(60);
         self.at(at, Event::Poison);
-    }
-}
-
-pub(super) fn queue(
-    name: &'static str,
-    visibility: i64,
-    max_receives: u32,
-    retention: i64,
-) -> Queue {
-    Queue {
-        name,
-        visibility,
-        max_receives,
-        retention,
-        messages: Vec::new(),
-        dead: Vec::new(),
-        alarmed: false,
     }
 }

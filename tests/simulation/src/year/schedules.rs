@@ -1,4 +1,4 @@
-//! What the schedules start, and what is done when that fails.
+//! What the schedules start, and the retries when it fails.
 
 use std::time::Duration;
 
@@ -7,18 +7,17 @@ use lwa_core::rotation::queue::Payload;
 use serde_json::json;
 use token_exchanger::Response;
 
-use super::Year;
 use super::event_queue::{Event, Scheduled};
-use super::invariants::AuditDay;
 use super::services::is_credential_problem;
+use super::state::{AuditDay, Year};
 use crate::invariant::Invariant;
 use crate::platform::{Auditor, Requester};
 use crate::settings::FaultKind;
 use crate::story::Kind;
 use crate::time::{DAY, HOUR, MINUTE};
 
-/// With how many tries while nothing is down an audit has to end. One that comes after an outage
-/// of thirteen hours may be unlucky.
+/// In how many attempts an audit has to succeed while nothing is down. After an outage of thirteen
+/// hours only one may be left.
 const FAIR_TRIES: u32 = 3;
 
 impl Year {
@@ -35,10 +34,10 @@ impl Year {
         }
     }
 
-    /// What retries make of an invocation that failed, and an alarm after the first failures.
+    /// Retries an invocation that failed, and raises an alarm after three failures.
     pub(super) fn again(&mut self, scheduled: Scheduled, attempt: u32) {
         let retries = match scheduled {
-            // By its state machine, for thirteen hours.
+            // The state machine retries for thirteen hours.
             Scheduled::Audit => 18,
             Scheduled::Canary | Scheduled::Rotation => 2,
         };
@@ -55,7 +54,7 @@ impl Year {
             self.at(at, Event::Invoke(scheduled, attempt + 1));
         } else if scheduled == Scheduled::Audit && self.audit.fair_tries >= FAIR_TRIES {
             self.violate(Invariant::EveryReminderIsSent, None, || {
-                "the audit of the day never ended, although nothing was down".to_owned()
+                "the audit of the day never succeeded, although nothing was down".to_owned()
             });
         }
     }

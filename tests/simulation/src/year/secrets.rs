@@ -1,4 +1,4 @@
-//! What Amazon does by itself: new secrets, and notices about the old ones.
+//! What Amazon does: it makes new secrets, and sends notices about the old ones.
 
 use std::time::Duration;
 
@@ -7,17 +7,16 @@ use lwa_core::deadline::SECRET_LIFETIME_DAYS;
 use lwa_core::ports::Clock;
 use lwa_core::{ExposeSecret, SecretString};
 
-use super::Year;
-use super::estate::Issued;
+use super::application::Issued;
 use super::event_queue::{Event, QueueName};
+use super::state::Year;
 use crate::amazon::{self, About, NOTICE_DAYS};
 use crate::settings::FaultKind;
 use crate::story::Kind;
 use crate::time::{DAY, HOUR, MINUTE, date, instant};
 
 impl Year {
-    /// Sends notices about a secret for as long as it is the newest, and in a system that leaves
-    /// rotating to people, makes somebody rotate it at some time.
+    /// Plans the notices about a secret, and if rotation is left to people, when they rotate.
     pub(super) fn announce(&mut self, number: usize, secret: usize) {
         let expires_at = self.applications[number].issued[secret].expires_at;
         for left in NOTICE_DAYS {
@@ -54,7 +53,7 @@ impl Year {
             format!("Amazon sends its notice of {left} days")
         });
         let body = amazon::secret_expiry(&client_id, instant(expires_at), instant(self.now));
-        // It may well arrive after a rotation.
+        // It may arrive after a rotation.
         let late = if self.once_in(FaultKind::LateEvents, 8) {
             self.rng.i64(HOUR..5 * DAY)
         } else {
@@ -63,7 +62,7 @@ impl Year {
         self.send(QueueName::Expiry, &body, About::Expiry(number), late);
     }
 
-    /// Whatever has been rotated through SP-API since the last look.
+    /// Issues the secrets that were requested through SP-API since the last check.
     pub(super) fn notice_rotations(&mut self) {
         let new: Vec<(String, SecretString)> = {
             let state = self.world.state();
@@ -78,7 +77,7 @@ impl Year {
         }
     }
 
-    /// Amazon has made a new secret, which is the last that LWA knows for this application.
+    /// Amazon has made a new secret, the last of those that LWA knows for this application.
     pub(super) fn issue(&mut self, number: usize, value: &str, by_system: bool, posted: bool) {
         let now = self.world.now();
         let expires_at = now.as_millisecond() + i64::from(SECRET_LIFETIME_DAYS) * DAY;

@@ -1,4 +1,4 @@
-//! Services that ask for tokens all day, and use them.
+//! Services that request tokens all day, and use them.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use lwa_core::sp_api::{Refusal, SellingPartnerApi};
 use serde_json::{Value, json};
 use token_exchanger::{ErrorKind, Response};
 
-use super::Year;
 use super::event_queue::Event;
 use super::invocation::Invocation;
+use super::state::Year;
 use crate::drive::{Ending, drive};
 use crate::invariant::Invariant;
 use crate::platform::Exchanger;
@@ -54,12 +54,12 @@ impl Year {
                 return;
             }
         }
-        // Tokens of hours ago only cost memory.
+        // Expired tokens only cost memory.
         let before = instant(self.now - HOUR);
         self.world.state().lwa.forget_tokens_expired(before);
     }
 
-    /// One request to the exchanger; none when the invocation died.
+    /// One request to the exchanger; none if the invocation died.
     pub(super) fn exchange(
         &mut self,
         event: Value,

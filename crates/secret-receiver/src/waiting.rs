@@ -1,0 +1,130 @@
+//! New secrets that wait: until LWA accepts them, or until it is known which of two is newer.
+
+use std::time::Duration;
+
+use lwa_core::SecretString;
+use lwa_core::lwa::{LwaError, TokenEndpoint, TokenRequest};
+use lwa_core::ports::{Clock, Metrics, Notifier};
+use lwa_core::rotation::notices;
+use lwa_core::rotation::ports::MessageQueue;
+use lwa_core::rotation::receive::{Delivery, Destination, Judgement, is_spreading, keep_stored};
+use lwa_core::tags::NewSecretPending;
+use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
+
+use crate::receiver::SecretReceiver;
+use crate::returned::{Trouble, UPON_A_MESSAGE};
+
+/// Longest wait for LWA's answer. A message whose secret could not be tried comes again.
+const LWA_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl<A, T, Q, N, C, M> SecretReceiver<A, T, Q, N, C, M>
+where
+    A: ReadMetadata + ReadValues + WriteTags + WriteValues,
+    T: TokenEndpoint,
+    Q: MessageQueue,
+    N: Notifier,
+    C: Clock,
+    M: Metrics,
+{
+    /// Asks LWA whether it knows a secret, with the scope that a rotation needs: an application
+    /// that has rotated has it.
+    pub(crate) async fn try_secret(
+        &self,
+        client_id: &str,
+        secret: &SecretString,
+    ) -> Result<(), LwaError> {
+        let request = TokenRequest::for_rotation(client_id.to_owned(), secret.clone());
+        self.lwa.exchange(&request, LWA_TIMEOUT).await.map(drop)
+    }
+
+    /// Where a value was stored since, without dates, LWA is asked whether it works. Answers
+    /// whether to [keep](keep_stored) one, of which people hear.
+    pub(crate) async fn settle_contests(
+        &self,
+        delivery: &Delivery,
+        places: &mut [Destination],
+    ) -> Result<bool, Trouble> {
+        let mut is_contested = false;
+        for place in places {
+            let (Judgement::Contested, Some(value)) = (place.judgement, &place.value) else {
+                continue;
+            };
+            let tried = self.try_secret(&delivery.new.client_id, value).await;
+            if let Err(error) = &tried
+                && !is_spreading(error.failure)
+            {
+                return Err(Trouble::Failed {
+                    error: error.to_string(),
+                    may_mend_itself: true,
+                });
+            }
+            if keep_stored(&tried, delivery.old_ends, self.shared.clock.now()) {
+                is_contested = true;
+                self.notify_contest(delivery, place).await?;
+            } else {
+                place.judgement = Judgement::Store;
+            }
+        }
+        Ok(is_contested)
+    }
+
+    /// Once a day, like every secret that waits. The tag keeps no rotation off: another one is
+    /// newer than both, and settles the matter.
+    async fn notify_contest(
+        &self,
+        delivery: &Delivery,
+        place: &Destination,
+    ) -> Result<(), Trouble> {
+        let now = self.shared.clock.now();
+        if !place.should_notify_waiting(now) {
+            return Ok(());
+        }
+        let (context, older_ends) = (self.shared.context(UPON_A_MESSAGE, now), delivery.old_ends);
+        let name = &place.record.application;
+        let (names, new) = ([name.clone()], &delivery.new);
+        let notice = notices::secret_contested(context, &names, new, place.since, older_ends);
+        self.shared.publish(&notice).await?;
+        let pending = NewSecretPending::new(now, &delivery.id, Some(older_ends));
+        self.shared
+            .vault
+            .write_tags(name, &[pending.to_tag()])
+            .await?;
+        Ok(())
+    }
+
+    /// Notifies people, when it begins and daily, that a secret waits, and keeps others from being
+    /// requested.
+    pub(crate) async fn wait(
+        &self,
+        delivery: &Delivery,
+        places: &[Destination],
+        refusal: &LwaError,
+    ) -> Result<(), Trouble> {
+        let now = self.shared.clock.now();
+        let due: Vec<_> = places
+            .iter()
+            .filter(|place| place.should_notify_waiting(now))
+            .collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let is_first = due
+            .iter()
+            .all(|place| place.record.tags.new_secret_pending.is_none());
+        let notice = notices::secret_waiting(
+            self.shared.context(UPON_A_MESSAGE, now),
+            &Destination::names(places),
+            &delivery.new,
+            delivery.old_ends,
+            refusal,
+            is_first,
+        );
+        self.shared.publish(&notice).await?;
+        let pending = [NewSecretPending::new(now, &delivery.id, None).to_tag()];
+        for place in due {
+            let name = &place.record.application;
+            self.shared.vault.write_tags(name, &pending).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! The result of a simulation.
+
+use crate::counts::Counts;
+use crate::invariant::Violation;
+use crate::settings::Settings;
+use crate::story::Story;
+
+/// The result of a simulation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was simulated.
+    pub settings: Settings,
+    /// How much happened.
+    pub counts: Counts,
+    /// The first invariant that did not hold; the simulation ends there.
+    pub violation: Option<Violation>,
+    /// What happened; empty unless it was to be recorded.
+    pub story: Story,
+}

@@ -1,0 +1,29 @@
+//! An application, as Amazon and its people know it.
+
+use lwa_core::application::{ApplicationName, SellerId};
+
+/// One application.
+pub(super) struct Application {
+    pub(super) name: ApplicationName,
+    pub(super) client_id: String,
+    pub(super) sellers: Vec<SellerId>,
+    /// Every client secret that Amazon has made for it.
+    pub(super) issued: Vec<Issued>,
+    /// Which of them the vault holds.
+    pub(super) stored: usize,
+    /// Whether a person did something that the system cannot repair, until the vault holds the
+    /// newest secret.
+    pub(super) is_irreparable: bool,
+    /// Whether a person put the previous secret back, until the newest is stored again.
+    pub(super) is_put_back: bool,
+    /// Until when services may use tokens from before the repair, which live for an hour.
+    pub(super) excused_until: i64,
+}
+
+pub(super) struct Issued {
+    pub(super) value: String,
+    pub(super) at: i64,
+    pub(super) expires_at: i64,
+    /// Whether its message is sure to reach the queue.
+    pub(super) is_posted: bool,
+}
