@@ -80,7 +80,7 @@ impl Report<'_> {
         };
         writeln!(
             out,
-            "{BOLD}CredentialValues of {} in {vault}, {}{BOLD:#}",
+            "{BOLD}Credentials of {} in {vault}, {}{BOLD:#}",
             order.application, self.region
         )?;
         let id = self.client_id.as_deref();
