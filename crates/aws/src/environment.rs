@@ -167,7 +167,6 @@ mod tests {
     use aws_credential_types::provider::ProvideCredentials;
     use aws_smithy_types::retry::RetryMode;
 
-
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<SdkConfig, ConfigError> {
