@@ -37,14 +37,11 @@ impl MetricSet {
         names: &[(O, &'static str)],
         outcomes: &[O],
     ) -> Option<Self> {
-        let counts = names.iter().filter_map(|(counted, name)| {
-            let count = outcomes
-                .iter()
-                .filter(|outcome| *outcome == counted)
-                .count();
-            (count > 0).then(|| Metric::count(name, count))
+        let metrics = names.iter().map(|(counted, name)| {
+            let same = outcomes.iter().filter(|outcome| *outcome == counted);
+            Metric::count(name, same.count())
         });
-        let metrics: Vec<Metric> = counts.collect();
+        let metrics: Vec<Metric> = metrics.filter(|metric| metric.value > 0.0).collect();
         (!metrics.is_empty()).then(|| Self {
             namespace: namespace.to_owned(),
             dimensions: vec![],
@@ -103,24 +100,17 @@ pub fn emf_lines(set: &MetricSet, at: Timestamp) -> Vec<String> {
         .filter(|(_, value)| !value.is_empty())
         .take(MAX_DIMENSIONS)
         .collect();
-    let metrics: Vec<&Metric> = set
-        .metrics
-        .iter()
-        .filter(|metric| metric.value.is_finite())
-        .collect();
-    metrics
-        .chunks(MAX_METRICS)
-        .map(|metrics| {
-            let line = Line {
-                namespace: &set.namespace,
-                dimensions: &dimensions,
-                metrics,
-                at,
-            };
-            // This cannot fail: the keys are strings and the numbers finite.
-            serde_json::to_string(&line).unwrap_or_default()
-        })
-        .collect()
+    let metrics = set.metrics.iter();
+    let metrics: Vec<&Metric> = metrics.filter(|it| it.value.is_finite()).collect();
+    let line = |metrics| Line {
+        namespace: &set.namespace,
+        dimensions: &dimensions,
+        metrics,
+        at,
+    };
+    // This cannot fail: the keys are strings and the numbers finite.
+    let text = |metrics| serde_json::to_string(&line(metrics)).unwrap_or_default();
+    metrics.chunks(MAX_METRICS).map(text).collect()
 }
 
 /// One line. It is serialised directly, without a tree of values: building one would take most of
