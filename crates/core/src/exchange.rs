@@ -50,7 +50,7 @@ impl Subject {
         match self {
             Self::OwnAccount => RefreshTokenOf::Application,
             Self::Seller(seller) => RefreshTokenOf::Seller(seller.clone()),
-            Self::Grantless(_) => RefreshTokenOf::Nobody,
+            Self::Grantless(_) => RefreshTokenOf::None,
         }
     }
 }

@@ -287,7 +287,7 @@ where
             }
         };
         let vault = &self.shared.vault;
-        let read = vault.read(application, &RefreshTokenOf::Nobody).await;
+        let read = vault.read(application, &RefreshTokenOf::None).await;
         let credentials = read.map_err(|error| {
             let said = error.to_string();
             hindrance(error.is_transient(), said.clone(), Obstacle::Vault(said))

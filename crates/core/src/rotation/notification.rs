@@ -70,7 +70,7 @@ pub enum Unusable {
         /// The column, from 1.
         column: usize,
     },
-    /// A notification of a type that nobody here handles.
+    /// A notification of a type that no function handles.
     #[error(
         "the notification has the type `{0}`; only {SECRET_EXPIRY} and {NEW_SECRET} are handled"
     )]

@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    fn trigger(event: &serde_json::Value) -> Result<Trigger, InvalidPayload> {
+    fn trigger(event: &Value) -> Result<Trigger, InvalidPayload> {
         // As the runtime reads it.
         serde_json::from_slice::<Payload>(&serde_json::to_vec(event).unwrap())
             .unwrap()
