@@ -6,36 +6,6 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// A set of words that the service may extend.
-macro_rules! words {
-    ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $meaning:literal])+ $word:ident,)+ }) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[doc = $meaning])+ $word,)+
-            /// A word that this version does not know.
-            Other(String),
-        }
-
-        impl $name {
-            fn parse(text: &str) -> Self {
-                match text {
-                    $(stringify!($word) => Self::$word,)+
-                    other => Self::Other(other.to_owned()),
-                }
-            }
-
-            /// The word as the service spells it.
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$word => stringify!($word),)+
-                    Self::Other(other) => other,
-                }
-            }
-        }
-    };
-}
-
 /// One event, <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -78,10 +48,11 @@ pub enum EventKind {
 pub struct PolicyAction {
     /// The parameter's name, as it came.
     pub parameter_name: String,
-    /// Which policy acted.
-    pub policy_type: PolicyType,
-    /// Whether it succeeded.
-    pub status: ActionStatus,
+    /// Which policy acted; empty where the event does not tell. The service may add types, so
+    /// the word stays as it came.
+    pub policy_type: String,
+    /// How that ended; empty where the event does not tell.
+    pub status: String,
     /// The service's own explanation; shown, never interpreted.
     pub reason: Option<String>,
     /// The span of the policy, from whichever shape its content came in.
@@ -90,38 +61,16 @@ pub struct PolicyAction {
     pub expires_at: Option<Timestamp>,
 }
 
-words! {
-    /// The type of a parameter policy.
-    PolicyType {
-        /// The parameter was not changed for a while.
-        NoChangeNotification,
-        /// The parameter will be deleted soon.
-        ExpirationNotification,
-        /// The parameter was deleted.
-        Expiration,
+impl PolicyAction {
+    /// Whether it succeeded. Published samples disagree on the letter case.
+    pub fn has_succeeded(&self) -> bool {
+        self.status.eq_ignore_ascii_case("success")
     }
-}
 
-/// Whether a policy action succeeded. Published samples disagree on the letter case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ActionStatus {
-    /// It did.
-    Success,
-    /// It did not.
-    Failure,
-    /// The event gives no status, or a word that this version does not know.
-    Unknown(String),
-}
-
-impl ActionStatus {
-    fn parse(text: &str) -> Self {
-        if text.eq_ignore_ascii_case("success") {
-            Self::Success
-        } else if text.eq_ignore_ascii_case("failure") || text.eq_ignore_ascii_case("failed") {
-            Self::Failure
-        } else {
-            Self::Unknown(text.to_owned())
-        }
+    /// Whether it failed.
+    pub fn has_failed(&self) -> bool {
+        let words = ["failure", "failed"];
+        words.iter().any(|it| self.status.eq_ignore_ascii_case(it))
     }
 }
 
@@ -139,24 +88,10 @@ pub struct PolicySpan {
 pub struct ParameterChange {
     /// The parameter's name, as it came.
     pub parameter_name: String,
-    /// What was done.
-    pub operation: ChangeOperation,
+    /// What was done; the word as it came, or empty.
+    pub operation: String,
     /// The parameter's description.
     pub description: Option<String>,
-}
-
-words! {
-    /// What was done to a parameter.
-    ChangeOperation {
-        /// It exists now.
-        Create,
-        /// It has a new version.
-        Update,
-        /// It is gone.
-        Delete,
-        /// A label moved.
-        LabelParameterVersion,
-    }
 }
 
 /// The result of a rotation, as CloudTrail reports it,
@@ -242,8 +177,8 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
     let policy_type = text(detail, "policy-type").or_else(|| text(&content, "Type"));
     Some(EventKind::PolicyAction(PolicyAction {
         parameter_name: text(detail, "parameter-name").or_else(|| name_from_arn(resources))?,
-        policy_type: PolicyType::parse(&policy_type.unwrap_or_default()),
-        status: ActionStatus::parse(&text(detail, "action-status").unwrap_or_default()),
+        policy_type: policy_type.unwrap_or_default(),
+        status: text(detail, "action-status").unwrap_or_default(),
         reason: text(detail, "action-reason"),
         span: amount.map(|amount| PolicySpan {
             amount,
@@ -256,7 +191,7 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
 fn parameter_change(detail: &Value, resources: &[String]) -> Option<EventKind> {
     Some(EventKind::ParameterChange(ParameterChange {
         parameter_name: text(detail, "name").or_else(|| name_from_arn(resources))?,
-        operation: ChangeOperation::parse(&text(detail, "operation").unwrap_or_default()),
+        operation: text(detail, "operation").unwrap_or_default(),
         description: text(detail, "description"),
     }))
 }
@@ -330,7 +265,7 @@ mod tests {
         let object = policy_event(&json!({"policy-content": policy}));
         let string = policy_event(&json!({"policy-content": policy.to_string()}));
         assert_eq!(object, string);
-        assert_eq!(object.policy_type, PolicyType::NoChangeNotification);
+        assert_eq!(object.policy_type, "NoChangeNotification");
         assert_eq!(
             object.span,
             Some(PolicySpan {
@@ -343,15 +278,13 @@ mod tests {
     #[test]
     fn the_status_is_read_in_any_letter_case() {
         for status in ["SUCCESS", "Success", "success"] {
-            assert_eq!(
-                policy_event(&json!({"action-status": status})).status,
-                ActionStatus::Success
-            );
+            let action = policy_event(&json!({"action-status": status}));
+            assert!(action.has_succeeded() && !action.has_failed());
         }
-        assert_eq!(
-            policy_event(&json!({"action-status": "FAILURE"})).status,
-            ActionStatus::Failure
-        );
+        for status in ["FAILURE", "Failed"] {
+            let action = policy_event(&json!({"action-status": status}));
+            assert!(action.has_failed() && !action.has_succeeded());
+        }
     }
 
     #[test]
@@ -365,8 +298,9 @@ mod tests {
     #[test]
     fn what_is_not_known_is_kept() {
         let action = policy_event(&json!({"policy-type": "Tomorrow", "action-status": "MAYBE"}));
-        assert_eq!(action.policy_type, PolicyType::Other("Tomorrow".into()));
-        assert_eq!(action.status, ActionStatus::Unknown("MAYBE".into()));
+        assert_eq!(action.policy_type, "Tomorrow");
+        assert_eq!(action.status, "MAYBE");
+        assert!(!action.has_succeeded() && !action.has_failed());
         let event =
             Event::parse(&json!({"source": "aws.ssm", "detail-type": "New", "detail": {"a": 1}}));
         assert_eq!(event.kind, EventKind::Other);

@@ -129,18 +129,12 @@ impl Parts {
                 application.root(),
             ),
         };
-        Some(Finding {
-            code: Code::Lwa007,
-            severity,
-            application: application.clone(),
-            vault: VaultKind::ParameterStore,
-            credential,
-            role: None,
+        let incomplete = ApplicationDeadline {
             owner: self.owner.clone(),
-            detail,
-            days_left: None,
             exemption: self.exemption.clone(),
-        })
+            ..ApplicationDeadline::new(application, VaultKind::ParameterStore, &credential)
+        };
+        Some(incomplete.finding(None, (Code::Lwa007, severity, detail)))
     }
 }
 

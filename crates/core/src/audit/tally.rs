@@ -6,13 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::application::ApplicationName;
 use crate::audit::Rules;
 use crate::audit::assessment::Assessment;
 use crate::audit::findings::{Code, Exemption, Finding};
 use crate::severity::Severity;
 use crate::text::elide_end;
-use crate::vault::VaultKind;
 
 pub use crate::audit::assessment::ApplicationDeadline;
 pub use crate::audit::top::{Ranked, Top};

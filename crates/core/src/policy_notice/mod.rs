@@ -9,10 +9,7 @@ mod wording;
 use self::parameter::Parameter;
 pub use self::parameter::{Context, Lookups};
 use crate::application::Role;
-use crate::event::{
-    ActionStatus, ChangeOperation, Event, EventKind, ParameterChange, PolicyAction, PolicyType,
-    RotationOutcome,
-};
+use crate::event::{Event, EventKind, ParameterChange, PolicyAction, RotationOutcome};
 use crate::notice::Notice;
 use crate::severity::Severity;
 use crate::urgency::deadline_severity;
@@ -47,30 +44,30 @@ pub fn notice(event: &Event, lookups: Option<&Lookups>, context: Context<'_>) ->
 }
 
 fn policy_action(mut parameter: Parameter<'_>, action: &PolicyAction) -> Notice {
-    match &action.policy_type {
-        _ if action.status == ActionStatus::Failure => {
+    match action.policy_type.as_str() {
+        _ if action.has_failed() => {
             let severity = urgency(&parameter).unwrap_or(Severity::Warning);
             wording::policy_failed(&parameter, severity.max(Severity::Warning), action)
         }
-        PolicyType::NoChangeNotification if parameter.is_client_secret() => {
+        "NoChangeNotification" if parameter.is_client_secret() => {
             parameter.assume_deadline(action);
             let severity = urgency(&parameter).unwrap_or(Severity::Warning);
             wording::secret_unchanged(&parameter, severity, action)
         }
-        PolicyType::NoChangeNotification if parameter.place.is_some() => {
+        "NoChangeNotification" if parameter.place.is_some() => {
             let is_client_id = parameter.role() == Some(&Role::ClientId);
             wording::needs_no_rotation(&parameter, is_client_id)
         }
-        PolicyType::ExpirationNotification => wording::expiration_announced(&parameter, action),
-        PolicyType::Expiration => gone(parameter, true),
+        "ExpirationNotification" => wording::expiration_announced(&parameter, action),
+        "Expiration" => gone(parameter, true),
         _ => wording::policy_acted(&parameter, action),
     }
 }
 
 fn parameter_change(parameter: Parameter<'_>, change: &ParameterChange) -> Notice {
-    match &change.operation {
-        ChangeOperation::Delete => gone(parameter, false),
-        ChangeOperation::Update if parameter.is_client_secret() => {
+    match change.operation.as_str() {
+        "Delete" => gone(parameter, false),
+        "Update" if parameter.is_client_secret() => {
             // An estimate counts from this very update, so it is no cause for concern.
             let reported = parameter.tags.expires_at.and(urgency(&parameter));
             wording::secret_updated(&parameter, reported.unwrap_or(Severity::Info))

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::application::{Layout, Place, Role};
 use crate::deadline::{Deadline, days};
-use crate::event::{ActionStatus, Event, EventKind, PolicyAction, PolicySpan};
+use crate::event::{Event, EventKind, PolicyAction, PolicySpan};
 use crate::notice::{Headline, Notice, Step};
 use crate::ports::CallError;
 use crate::secret::SecretRecord;
@@ -257,11 +257,10 @@ fn acted(action: &PolicyAction) -> String {
         "" => "of no known type",
         name => name,
     };
-    let status = match &action.status {
-        ActionStatus::Success => None,
-        ActionStatus::Failure => Some("failed".to_owned()),
-        ActionStatus::Unknown(status) if status.is_empty() => None,
-        ActionStatus::Unknown(status) => Some(format!("status {status}")),
+    let status = match action.status.as_str() {
+        _ if action.has_failed() => Some("failed".to_owned()),
+        status if status.is_empty() || action.has_succeeded() => None,
+        status => Some(format!("status {status}")),
     };
     let parts = [
         Some(policy.to_owned()),

@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use super::parameter::{Context, Parameter, event_notice, short, span};
-use crate::event::{
-    ChangeOperation, Event, PolicyAction, PolicyType, RotationOutcome, SecretRotation,
-};
+use crate::event::{Event, PolicyAction, RotationOutcome, SecretRotation};
 use crate::notice::{Headline, Notice, Step};
 use crate::redaction::without_credentials;
 use crate::severity::Severity::{self, Critical, Info, Warning};
@@ -125,10 +123,10 @@ pub(super) fn policy_failed(
     severity: Severity,
     action: &PolicyAction,
 ) -> Notice {
-    let policy = short(action.policy_type.as_str());
+    let policy = short(&action.policy_type);
     let deadline = parameter.deadline.as_ref();
     let day = deadline.map(|deadline| wording::day(deadline, parameter.context.now));
-    let (consequence, step) = if action.policy_type == PolicyType::Expiration {
+    let (consequence, step) = if action.policy_type == "Expiration" {
         (
             "The policy would have deleted a credential in use.",
             REMOVE_EXPIRATION,
@@ -159,12 +157,12 @@ pub(super) fn policy_acted(parameter: &Parameter<'_>, action: &PolicyAction) -> 
         .steps([parameter.step("Look at the parameter and its policies:")])
 }
 
-pub(super) fn parameter_changed(parameter: &Parameter<'_>, operation: &ChangeOperation) -> Notice {
+pub(super) fn parameter_changed(parameter: &Parameter<'_>, operation: &str) -> Notice {
     let done = match operation {
-        ChangeOperation::Create => " was created".to_owned(),
-        ChangeOperation::Update => " has a new version".to_owned(),
-        ChangeOperation::LabelParameterVersion => " has a label moved".to_owned(),
-        other => format!(" was changed ({})", short(other.as_str())),
+        "Create" => " was created".to_owned(),
+        "Update" => " has a new version".to_owned(),
+        "LabelParameterVersion" => " has a label moved".to_owned(),
+        other => format!(" was changed ({})", short(other)),
     };
     let what = capital(&parameter.what());
     parameter.notice(Info, "parameter-changed", what, done)
