@@ -34,8 +34,16 @@ pub struct Event {
 pub enum EventKind {
     /// A parameter policy acted, or failed to.
     PolicyAction(PolicyAction),
-    /// A parameter was created, written, labelled or deleted.
-    ParameterChange(ParameterChange),
+    /// A parameter was created, written, labelled or deleted:
+    /// `Parameter Store Change`, same source as [`PolicyAction`].
+    ParameterChange {
+        /// The parameter's name, as it came.
+        parameter_name: String,
+        /// What was done; the word as it came, or empty.
+        operation: String,
+        /// The parameter's description.
+        description: Option<String>,
+    },
     /// Secrets Manager finished a rotation, or failed to.
     SecretRotation(SecretRotation),
     /// Anything else.
@@ -81,17 +89,6 @@ pub struct PolicySpan {
     pub amount: String,
     /// `Days` or `Hours`.
     pub unit: String,
-}
-
-/// `Parameter Store Change`, same source as [`PolicyAction`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParameterChange {
-    /// The parameter's name, as it came.
-    pub parameter_name: String,
-    /// What was done; the word as it came, or empty.
-    pub operation: String,
-    /// The parameter's description.
-    pub description: Option<String>,
 }
 
 /// The result of a rotation, as CloudTrail reports it,
@@ -189,11 +186,11 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
 }
 
 fn parameter_change(detail: &Value, resources: &[String]) -> Option<EventKind> {
-    Some(EventKind::ParameterChange(ParameterChange {
+    Some(EventKind::ParameterChange {
         parameter_name: text(detail, "name").or_else(|| name_from_arn(resources))?,
         operation: text(detail, "operation").unwrap_or_default(),
         description: text(detail, "description"),
-    }))
+    })
 }
 
 fn secret_rotation(detail: &Value, resources: &[String]) -> Option<EventKind> {

@@ -85,7 +85,16 @@ impl<'a> Parameter<'a> {
                 "the tag {tag}, because it is not an RFC 3339 instant"
             ));
         }
-        let mut parameter = Self {
+        let record = |place: &Place| SecretRecord {
+            application: place.application.clone(),
+            version: metadata.and_then(ParameterMetadata::secret_version),
+            written_at: metadata.and_then(|metadata| metadata.last_modified),
+            tags: tags.clone(),
+        };
+        let secret = place.as_ref().filter(|it| it.role == Role::ClientSecret);
+        let lifetime_days = context.secret_lifetime_days;
+        let deadline = secret.and_then(|place| record(place).deadline(lifetime_days));
+        Self {
             event,
             context,
             name,
@@ -93,21 +102,9 @@ impl<'a> Parameter<'a> {
             metadata,
             is_gone,
             tags,
-            deadline: None,
+            deadline,
             missing,
-        };
-        if let Some(place) = &parameter.place
-            && place.role == Role::ClientSecret
-        {
-            let record = SecretRecord {
-                application: place.application.clone(),
-                version: metadata.and_then(ParameterMetadata::secret_version),
-                written_at: metadata.and_then(|metadata| metadata.last_modified),
-                tags: parameter.tags.clone(),
-            };
-            parameter.deadline = record.deadline(context.secret_lifetime_days);
         }
-        parameter
     }
 
     /// Takes the deadline from the event where nothing else tells it: when the policy acted, the
@@ -145,8 +142,14 @@ impl<'a> Parameter<'a> {
         }
     }
 
+    /// The deadline's day and how far away it is.
+    pub(super) fn day(&self) -> Option<String> {
+        let now = self.context.now;
+        self.deadline.map(|deadline| wording::day(&deadline, now))
+    }
+
     /// The parameter's page in the console.
-    pub(super) fn link(&self) -> String {
+    fn link(&self) -> String {
         let region = self.event.region.as_deref().unwrap_or_default();
         link::parameter(region, self.name)
     }
@@ -200,8 +203,8 @@ impl<'a> Parameter<'a> {
             EventKind::PolicyAction(action) => notice
                 .fact("Policy", acted(action))
                 .fact("Reason", action.reason.clone()),
-            EventKind::ParameterChange(change) => {
-                notice.fact("Description", change.description.clone())
+            EventKind::ParameterChange { description, .. } => {
+                notice.fact("Description", description.clone())
             }
             EventKind::SecretRotation(_) | EventKind::Other => notice,
         };
@@ -239,16 +242,14 @@ pub(super) fn short(text: &str) -> String {
 }
 
 fn duration(span: &PolicySpan) -> Option<SignedDuration> {
-    let amount = span
-        .amount
-        .parse()
-        .ok()
-        .filter(|amount| (0..=100_000).contains(amount));
-    if span.unit.eq_ignore_ascii_case("hours") {
-        amount.map(SignedDuration::from_hours)
+    let amount: i64 = span.amount.parse().ok()?;
+    let in_hours = span.unit.eq_ignore_ascii_case("hours");
+    let unit = if in_hours {
+        SignedDuration::from_hours
     } else {
-        amount.map(days)
-    }
+        days
+    };
+    (0..=100_000).contains(&amount).then(|| unit(amount))
 }
 
 /// Which policy acted, its span or instant, and how that ended.
