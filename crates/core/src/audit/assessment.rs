@@ -177,20 +177,16 @@ fn assess(
 ) -> Assessment {
     let name = secret.credential.as_str();
     let unreadable = known.record.tags.unreadable.iter();
-    let mut notes: Vec<_> = unreadable
-        .map(|tag| sentences::unreadable_tag(tag, name))
-        .collect();
-    let exemption = tags
-        .map_or(Ok(None), Exemption::from_tags)
-        .unwrap_or_else(|problem| {
-            notes.push(sentences::unusable_exemption(name, &problem));
-            None
-        });
+    let notes = unreadable.map(|tag| sentences::unreadable_tag(tag, name));
+    let exemption = tags.map_or(Ok(None), Exemption::from_tags);
+    let unusable = exemption.as_ref().err();
+    let unusable = unusable.map(|problem| sentences::unusable_exemption(name, problem));
+    let notes = notes.chain(unusable).collect();
+    let exemption = exemption.ok().flatten();
     let today = utc_date(now);
     secret.exemption = exemption.clone().filter(|it| today <= it.until);
-    let ended_exemption = exemption
-        .filter(|it| it.until.tomorrow().ok() == Some(today))
-        .filter(|_| !problems.is_empty());
+    let has_ended = |it: &Exemption| it.until.tomorrow().ok() == Some(today);
+    let ended_exemption = exemption.filter(|it| has_ended(it) && !problems.is_empty());
     let owner = known.record.tags.owner.as_deref();
     secret.owner = owner.map(|owner| elide_end(owner.trim(), TAG_LIMIT));
     secret.deadline = known.deadline;

@@ -65,26 +65,23 @@ impl<'a> Parameter<'a> {
         context: Context<'a>,
     ) -> Self {
         let place = context.layout.locate(name);
-        let metadata = lookups.map(|lookups| lookups.metadata.as_ref());
-        let tags = lookups.map(|lookups| lookups.tags.as_ref());
+        let results = lookups.map(|found| (found.metadata.as_ref(), found.tags.as_ref()));
+        let (metadata, tags) = results.unzip();
         let is_gone = matches!(metadata, Some(Ok(None)));
         let mut missing = Vec::new();
+        let mut miss = |what: &str, why: &CallError| missing.push(format!("{what}, because {why}"));
         if let Some(Err(error)) = metadata {
-            missing.push(format!(
-                "who changed it last, when, and its policies, because {error}"
-            ));
+            miss("who changed it last, when, and its policies", error);
         }
         if let Some(Err(error)) = tags {
-            missing.push(format!("the reported deadline, because {error}"));
+            miss("the reported deadline", error);
         }
         let metadata = metadata.and_then(|found| found.ok()?.as_ref());
         let tags = tags.and_then(Result::ok);
         let tags = tags.map(SecretTags::from_map).unwrap_or_default();
-        for tag in &tags.unreadable {
-            missing.push(format!(
-                "the tag {tag}, because it is not an RFC 3339 instant"
-            ));
-        }
+        let why = "because it is not an RFC 3339 instant";
+        let unreadable = tags.unreadable.iter();
+        missing.extend(unreadable.map(|tag| format!("the tag {tag}, {why}")));
         let record = |place: &Place| SecretRecord {
             application: place.application.clone(),
             version: metadata.and_then(ParameterMetadata::secret_version),
