@@ -173,7 +173,7 @@ where
         Ok(DigestOutcome {
             sent: id.is_some(),
             duplicate: id.is_none(),
-            reasons: reasons.iter().map(|reason| reason.as_str()).collect(),
+            reasons,
             subject: Some(message.subject),
             severity: Some(message.attributes.severity),
             message_id: id,

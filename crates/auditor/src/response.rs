@@ -1,6 +1,7 @@
 //! What the auditor answers, as JSON.
 
 use jiff::Timestamp;
+use lwa_core::audit::digest::Reason;
 use lwa_core::audit::findings::Finding;
 use lwa_core::audit::tally::{ApplicationDeadline, NotSeen, Tally};
 use lwa_core::{Deadline, Role, Severity};
@@ -82,9 +83,8 @@ pub struct DigestOutcome {
     pub sent: bool,
     /// Whether it was left out because this environment has published the same one today.
     pub duplicate: bool,
-    /// Why: `reminder-day`, `finding`, `exemption-ended`, `partial`, `heartbeat`. Empty when
-    /// there is nothing to say.
-    pub reasons: Vec<&'static str>,
+    /// Why; empty when there is nothing to say.
+    pub reasons: Vec<Reason>,
     /// Its subject.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

@@ -86,11 +86,10 @@ pub struct InvalidName {
 
 impl InvalidName {
     fn check(what: &'static str, text: &str, problem: Option<&'static str>) -> Result<(), Self> {
-        let found = quotable(text);
         problem.map_or(Ok(()), |problem| {
             Err(Self {
                 what,
-                found,
+                found: quotable(text),
                 problem,
             })
         })

@@ -6,36 +6,6 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// A set of words that the service may extend.
-macro_rules! words {
-    ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $meaning:literal])+ $word:ident,)+ }) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[doc = $meaning])+ $word,)+
-            /// A word that this version does not know.
-            Other(String),
-        }
-
-        impl $name {
-            fn parse(text: &str) -> Self {
-                match text {
-                    $(stringify!($word) => Self::$word,)+
-                    other => Self::Other(other.to_owned()),
-                }
-            }
-
-            /// The word as the service spells it.
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$word => stringify!($word),)+
-                    Self::Other(other) => other,
-                }
-            }
-        }
-    };
-}
-
 /// One event, <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -64,8 +34,16 @@ pub struct Event {
 pub enum EventKind {
     /// A parameter policy acted, or failed to.
     PolicyAction(PolicyAction),
-    /// A parameter was created, written, labelled or deleted.
-    ParameterChange(ParameterChange),
+    /// A parameter was created, written, labelled or deleted:
+    /// `Parameter Store Change`, same source as [`PolicyAction`].
+    ParameterChange {
+        /// The parameter's name, as it came.
+        parameter_name: String,
+        /// What was done; the word as it came, or empty.
+        operation: String,
+        /// The parameter's description.
+        description: Option<String>,
+    },
     /// Secrets Manager finished a rotation, or failed to.
     SecretRotation(SecretRotation),
     /// Anything else.
@@ -78,10 +56,11 @@ pub enum EventKind {
 pub struct PolicyAction {
     /// The parameter's name, as it came.
     pub parameter_name: String,
-    /// Which policy acted.
-    pub policy_type: PolicyType,
-    /// Whether it succeeded.
-    pub status: ActionStatus,
+    /// Which policy acted; empty where the event does not tell. The service may add types, so
+    /// the word stays as it came.
+    pub policy_type: String,
+    /// How that ended; empty where the event does not tell.
+    pub status: String,
     /// The service's own explanation; shown, never interpreted.
     pub reason: Option<String>,
     /// The span of the policy, from whichever shape its content came in.
@@ -90,36 +69,16 @@ pub struct PolicyAction {
     pub expires_at: Option<Timestamp>,
 }
 
-words! {
-    /// The type of a parameter policy.
-    PolicyType {
-        /// The parameter was not changed for a while.
-        NoChangeNotification,
-        /// The parameter will be deleted soon.
-        ExpirationNotification,
-        /// The parameter was deleted.
-        Expiration,
+impl PolicyAction {
+    /// Whether it succeeded. Published samples disagree on the letter case.
+    pub fn has_succeeded(&self) -> bool {
+        self.status.eq_ignore_ascii_case("success")
     }
-}
 
-/// Whether a policy action succeeded. Published samples disagree on the letter case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ActionStatus {
-    /// It did.
-    Success,
-    /// It did not.
-    Failure,
-    /// The event gives no status, or a word that this version does not know.
-    Unknown(String),
-}
-
-impl ActionStatus {
-    fn parse(text: &str) -> Self {
-        match text.to_ascii_lowercase().as_str() {
-            "success" => Self::Success,
-            "failure" | "failed" => Self::Failure,
-            _ => Self::Unknown(text.to_owned()),
-        }
+    /// Whether it failed.
+    pub fn has_failed(&self) -> bool {
+        let words = ["failure", "failed"];
+        words.iter().any(|it| self.status.eq_ignore_ascii_case(it))
     }
 }
 
@@ -130,31 +89,6 @@ pub struct PolicySpan {
     pub amount: String,
     /// `Days` or `Hours`.
     pub unit: String,
-}
-
-/// `Parameter Store Change`, same source as [`PolicyAction`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParameterChange {
-    /// The parameter's name, as it came.
-    pub parameter_name: String,
-    /// What was done.
-    pub operation: ChangeOperation,
-    /// The parameter's description.
-    pub description: Option<String>,
-}
-
-words! {
-    /// What was done to a parameter.
-    ChangeOperation {
-        /// It exists now.
-        Create,
-        /// It has a new version.
-        Update,
-        /// It is gone.
-        Delete,
-        /// A label moved.
-        LabelParameterVersion,
-    }
 }
 
 /// The result of a rotation, as CloudTrail reports it,
@@ -207,7 +141,7 @@ impl Event {
                 policy_action(detail, &resources).map(EventKind::PolicyAction)
             }
             (Some("aws.ssm"), Some("Parameter Store Change")) => {
-                parameter_change(detail, &resources).map(EventKind::ParameterChange)
+                parameter_change(detail, &resources)
             }
             // The documentation of their detail-type is not clear, so any will do.
             (Some("aws.secretsmanager"), _) => {
@@ -242,8 +176,8 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<PolicyAction> {
     let policy_type = text(detail, "policy-type").or_else(|| text(&content, "Type"));
     Some(PolicyAction {
         parameter_name: text(detail, "parameter-name").or_else(|| name_from_arn(resources))?,
-        policy_type: PolicyType::parse(&policy_type.unwrap_or_default()),
-        status: ActionStatus::parse(&text(detail, "action-status").unwrap_or_default()),
+        policy_type: policy_type.unwrap_or_default(),
+        status: text(detail, "action-status").unwrap_or_default(),
         reason: text(detail, "action-reason"),
         span: amount.map(|amount| PolicySpan {
             amount,
@@ -253,10 +187,10 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<PolicyAction> {
     })
 }
 
-fn parameter_change(detail: &Value, resources: &[String]) -> Option<ParameterChange> {
-    Some(ParameterChange {
+fn parameter_change(detail: &Value, resources: &[String]) -> Option<EventKind> {
+    Some(EventKind::ParameterChange {
         parameter_name: text(detail, "name").or_else(|| name_from_arn(resources))?,
-        operation: ChangeOperation::parse(&text(detail, "operation").unwrap_or_default()),
+        operation: text(detail, "operation").unwrap_or_default(),
         description: text(detail, "description"),
     })
 }
@@ -329,7 +263,7 @@ mod tests {
         let object = policy_event(&json!({"policy-content": policy}));
         let string = policy_event(&json!({"policy-content": policy.to_string()}));
         assert_eq!(object, string);
-        assert_eq!(object.policy_type, PolicyType::NoChangeNotification);
+        assert_eq!(object.policy_type, "NoChangeNotification");
         assert_eq!(
             object.span,
             Some(PolicySpan {
@@ -342,15 +276,13 @@ mod tests {
     #[test]
     fn the_status_is_read_in_any_letter_case() {
         for status in ["SUCCESS", "Success", "success"] {
-            assert_eq!(
-                policy_event(&json!({"action-status": status})).status,
-                ActionStatus::Success
-            );
+            let action = policy_event(&json!({"action-status": status}));
+            assert!(action.has_succeeded() && !action.has_failed());
         }
-        assert_eq!(
-            policy_event(&json!({"action-status": "FAILURE"})).status,
-            ActionStatus::Failure
-        );
+        for status in ["FAILURE", "Failed"] {
+            let action = policy_event(&json!({"action-status": status}));
+            assert!(action.has_failed() && !action.has_succeeded());
+        }
     }
 
     #[test]
@@ -364,8 +296,9 @@ mod tests {
     #[test]
     fn what_is_not_known_is_kept() {
         let action = policy_event(&json!({"policy-type": "Tomorrow", "action-status": "MAYBE"}));
-        assert_eq!(action.policy_type, PolicyType::Other("Tomorrow".into()));
-        assert_eq!(action.status, ActionStatus::Unknown("MAYBE".into()));
+        assert_eq!(action.policy_type, "Tomorrow");
+        assert_eq!(action.status, "MAYBE");
+        assert!(!action.has_succeeded() && !action.has_failed());
         let event =
             Event::parse(&json!({"source": "aws.ssm", "detail-type": "New", "detail": {"a": 1}}));
         assert_eq!(event.kind, EventKind::Other);

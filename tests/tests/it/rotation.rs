@@ -109,17 +109,13 @@ impl Estate {
 
     async fn secret(&self) -> String {
         let vault = self.vault();
-        let read = vault
-            .read(&self.application(), &RefreshTokenOf::None)
-            .await;
+        let read = vault.read(&self.application(), &RefreshTokenOf::None).await;
         read.unwrap().client_secret.value.expose_secret().to_owned()
     }
 
     async fn version(&self) -> String {
         let vault = self.vault();
-        let read = vault
-            .read(&self.application(), &RefreshTokenOf::None)
-            .await;
+        let read = vault.read(&self.application(), &RefreshTokenOf::None).await;
         read.unwrap().client_secret.version.to_string()
     }
 

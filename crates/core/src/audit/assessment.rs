@@ -72,30 +72,13 @@ pub fn client_secret(
         written_at: metadata.last_modified,
         tags: tags.map(SecretTags::from_map).unwrap_or_default(),
     };
-    let known = Known {
-        deadline: record.deadline(rules.secret_lifetime_days),
-        record,
-        is_complete: tags.is_some(),
-    };
+    let known = Known::new(record, tags.is_some(), rules);
     let mut problems = checks::deadline(&known, rules, now);
-    problems.extend(checks::parameter_encryption(&place.role, metadata));
-    problems.extend(checks::reminders(metadata, known.deadline, now));
-    problems.extend(checks::policies(&metadata.policies, now));
-    problems.extend(checks::writer(
-        metadata.last_modified_user.as_deref(),
-        rules,
-    ));
+    let (role, deadline) = (&place.role, known.deadline);
+    problems.extend(checks::parameter(role, metadata, deadline, rules, now));
     let vault = VaultKind::ParameterStore;
-    let parameter = undated(&place.application, vault, &metadata.name);
-    assess(
-        parameter,
-        Some(&place.role),
-        tags,
-        &known,
-        problems,
-        rules,
-        now,
-    )
+    let parameter = ApplicationDeadline::new(&place.application, vault, &metadata.name);
+    assess(parameter, Some(role), tags, &known, problems, rules, now)
 }
 
 /// Judges a client id or a refresh token in Parameter Store. Their tags are not read, so they
@@ -106,13 +89,11 @@ pub fn other_parameter(
     rules: &Rules,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let encryption = checks::parameter_encryption(&place.role, metadata);
-    let policies = checks::policies(&metadata.policies, now);
-    let writer = checks::writer(metadata.last_modified_user.as_deref(), rules);
-    let problems = encryption.into_iter().chain(policies).chain(writer);
+    let problems = checks::parameter(&place.role, metadata, None, rules, now).into_iter();
     let vault = VaultKind::ParameterStore;
-    let parameter = undated(&place.application, vault, &metadata.name);
-    findings(&parameter, Some(&place.role), problems)
+    let parameter = ApplicationDeadline::new(&place.application, vault, &metadata.name);
+    let finding = |problem| parameter.finding(Some(&place.role), problem);
+    problems.map(finding).collect()
 }
 
 /// Judges a secret in Secrets Manager. `versions` is none where they were not needed
@@ -126,25 +107,20 @@ pub fn secret(
 ) -> Assessment {
     let is_complete = versions.is_some() || !needs_versions(metadata);
     let versions = versions.unwrap_or_default();
-    let current = versions
-        .iter()
-        .find(|version| has_stage(&version.stages, stage::CURRENT));
+    let mut all = versions.iter();
+    let current = all.find(|version| has_stage(&version.stages, stage::CURRENT));
     let record = SecretRecord {
         application: application.clone(),
         version: metadata.current_version(),
         written_at: current.and_then(|version| version.created_at),
         tags: SecretTags::from_map(&metadata.tags),
     };
-    let known = Known {
-        deadline: record.deadline(rules.secret_lifetime_days),
-        record,
-        is_complete,
-    };
+    let known = Known::new(record, is_complete, rules);
     let tags = Some(&metadata.tags);
     let mut problems = checks::deadline(&known, rules, now);
     problems.extend(checks::secret_key(metadata.key_id.as_deref()));
     problems.extend(checks::staging(versions, now));
-    let secret = undated(application, VaultKind::SecretsManager, &metadata.name);
+    let secret = ApplicationDeadline::new(application, VaultKind::SecretsManager, &metadata.name);
     assess(secret, None, tags, &known, problems, rules, now)
 }
 
@@ -152,32 +128,40 @@ pub fn secret(
 /// estimated, or when a pending version is there whose age decides.
 pub fn needs_versions(metadata: &SecretMetadata) -> bool {
     let is_dated = SecretTags::from_map(&metadata.tags).date().is_some();
-    !is_dated
-        || metadata
-            .stages
-            .values()
-            .any(|stages| checks::is_pending(stages))
+    let mut stages = metadata.stages.values();
+    !is_dated || stages.any(|stages| checks::is_pending(stages))
 }
 
-/// Whether people are reminded of a deadline today: on the configured days before it, and on
-/// every day after it.
-fn is_reminder_day(deadline: &Deadline, rules: &Rules, now: Timestamp) -> bool {
-    deadline.has_passed(now)
-        || u32::try_from(deadline.days_left(now))
-            .is_ok_and(|days| rules.reminder_days.contains(&days))
-}
+impl ApplicationDeadline {
+    /// A credential of which nothing is known but where it is.
+    pub(super) fn new(application: &ApplicationName, vault: VaultKind, name: &str) -> Self {
+        Self {
+            application: application.clone(),
+            vault,
+            credential: name.to_owned(),
+            owner: None,
+            deadline: None,
+            days_left: None,
+            severity: None,
+            exemption: None,
+        }
+    }
 
-/// A credential of which nothing is known but where it is.
-fn undated(application: &ApplicationName, vault: VaultKind, name: &str) -> ApplicationDeadline {
-    ApplicationDeadline {
-        application: application.clone(),
-        vault,
-        credential: name.to_owned(),
-        owner: None,
-        deadline: None,
-        days_left: None,
-        severity: None,
-        exemption: None,
+    /// A problem of its credential, with what is known of that.
+    pub(super) fn finding(&self, role: Option<&Role>, problem: Problem) -> Finding {
+        let (code, severity, detail) = problem;
+        Finding {
+            code,
+            severity,
+            application: self.application.clone(),
+            vault: self.vault,
+            credential: self.credential.clone(),
+            role: role.cloned(),
+            owner: self.owner.clone(),
+            detail,
+            days_left: self.days_left,
+            exemption: self.exemption.clone(),
+        }
     }
 }
 
@@ -193,20 +177,16 @@ fn assess(
 ) -> Assessment {
     let name = secret.credential.as_str();
     let unreadable = known.record.tags.unreadable.iter();
-    let mut notes: Vec<_> = unreadable
-        .map(|tag| sentences::unreadable_tag(tag, name))
-        .collect();
-    let exemption = tags
-        .map_or(Ok(None), Exemption::from_tags)
-        .unwrap_or_else(|problem| {
-            notes.push(sentences::unusable_exemption(name, &problem));
-            None
-        });
+    let notes = unreadable.map(|tag| sentences::unreadable_tag(tag, name));
+    let exemption = tags.map_or(Ok(None), Exemption::from_tags);
+    let unusable = exemption.as_ref().err();
+    let unusable = unusable.map(|problem| sentences::unusable_exemption(name, problem));
+    let notes = notes.chain(unusable).collect();
+    let exemption = exemption.ok().flatten();
     let today = utc_date(now);
     secret.exemption = exemption.clone().filter(|it| today <= it.until);
-    let ended_exemption = exemption
-        .filter(|it| it.until.tomorrow().ok() == Some(today))
-        .filter(|_| !problems.is_empty());
+    let has_ended = |it: &Exemption| it.until.tomorrow().ok() == Some(today);
+    let ended_exemption = exemption.filter(|it| has_ended(it) && !problems.is_empty());
     let owner = known.record.tags.owner.as_deref();
     secret.owner = owner.map(|owner| elide_end(owner.trim(), TAG_LIMIT));
     secret.deadline = known.deadline;
@@ -214,37 +194,19 @@ fn assess(
     if secret.exemption.is_none() {
         secret.severity = problems.iter().map(|(_, severity, _)| *severity).max();
     }
-    let is_due = known
-        .deadline
-        .is_some_and(|deadline| is_reminder_day(&deadline, rules, now));
+    // On the configured days before the deadline, and on every day after it.
+    let is_due = known.deadline.is_some_and(|deadline| {
+        let days = u32::try_from(deadline.days_left(now));
+        deadline.has_passed(now) || days.is_ok_and(|days| rules.reminder_days.contains(&days))
+    });
+    let problems = problems.into_iter();
     Assessment {
-        findings: findings(&secret, role, problems),
+        findings: problems.map(|it| secret.finding(role, it)).collect(),
         ended_exemption,
         reminder_due: is_due && secret.exemption.is_none(),
         notes,
         application: secret,
     }
-}
-
-/// The problems of one credential, with what is known of it.
-fn findings(
-    credential: &ApplicationDeadline,
-    role: Option<&Role>,
-    problems: impl IntoIterator<Item = Problem>,
-) -> Vec<Finding> {
-    let finding = |(code, severity, detail)| Finding {
-        code,
-        severity,
-        application: credential.application.clone(),
-        vault: credential.vault,
-        credential: credential.credential.clone(),
-        role: role.cloned(),
-        owner: credential.owner.clone(),
-        detail,
-        days_left: credential.days_left,
-        exemption: credential.exemption.clone(),
-    };
-    problems.into_iter().map(finding).collect()
 }
 
 #[cfg(test)]

@@ -34,6 +34,32 @@ pub(super) struct Known {
     pub(super) is_complete: bool,
 }
 
+impl Known {
+    pub(super) fn new(record: SecretRecord, is_complete: bool, rules: &Rules) -> Self {
+        Self {
+            deadline: record.deadline(rules.secret_lifetime_days),
+            record,
+            is_complete,
+        }
+    }
+}
+
+/// What a parameter's metadata show; `deadline` is that of a client secret.
+pub(super) fn parameter(
+    role: &Role,
+    metadata: &ParameterMetadata,
+    deadline: Option<Deadline>,
+    rules: &Rules,
+    now: Timestamp,
+) -> Vec<Problem> {
+    let is_reminded_of = *role == Role::ClientSecret;
+    let encryption = encryption(role, metadata).into_iter();
+    let reminders = is_reminded_of.then(|| reminders(metadata, deadline, now));
+    let problems = encryption.chain(reminders.flatten());
+    let problems = problems.chain(policies(&metadata.policies, now));
+    problems.chain(writer(metadata, rules)).collect()
+}
+
 /// The deadline, and a rotation that was to move it.
 pub(super) fn deadline(known: &Known, rules: &Rules, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -87,7 +113,7 @@ fn written_since_issue(known: &Known, deadline: Deadline, lifetime: u32) -> Opti
 }
 
 /// The encryption of a parameter; a client id is no secret.
-pub(super) fn parameter_encryption(role: &Role, metadata: &ParameterMetadata) -> Option<Problem> {
+fn encryption(role: &Role, metadata: &ParameterMetadata) -> Option<Problem> {
     let (plain, managed) = match role {
         Role::ClientId => (Info, Info),
         _ => (Critical, Warning),
@@ -112,7 +138,7 @@ fn key(key_id: Option<&str>, alias: &str, severity: Severity) -> Option<Problem>
 }
 
 /// Reminders that are missing or late.
-pub(super) fn reminders(
+fn reminders(
     metadata: &ParameterMetadata,
     deadline: Option<Deadline>,
     now: Timestamp,
@@ -133,7 +159,7 @@ pub(super) fn reminders(
 }
 
 /// Failed and deleting policies, which are wrong on every credential.
-pub(super) fn policies(policies: &[InlinePolicy], now: Timestamp) -> Vec<Problem> {
+fn policies(policies: &[InlinePolicy], now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     let failed = policies.iter().filter(|policy| policy.status == "Failed");
     let failed: Vec<_> = failed.map(|policy| quotable(&policy.policy_type)).collect();
@@ -153,8 +179,9 @@ pub(super) fn policies(policies: &[InlinePolicy], now: Timestamp) -> Vec<Problem
 
 /// Another writer than the expected one. Emulators, and parameters older than the field, name
 /// none.
-pub(super) fn writer(found: Option<&str>, rules: &Rules) -> Option<Problem> {
+fn writer(metadata: &ParameterMetadata, rules: &Rules) -> Option<Problem> {
     let expected = rules.expected_writer.as_deref()?;
+    let found = metadata.last_modified_user.as_deref();
     let found = found.filter(|found| found.starts_with("arn:"))?;
     let is_expected =
         expected == found || role_of(expected).is_some_and(|role| role_of(found) == Some(role));

@@ -14,7 +14,7 @@ use crate::application::{ApplicationName, Layout, Role};
 use crate::audit::assessment::ApplicationDeadline;
 use crate::audit::findings::{Code, Exemption, Finding};
 use crate::audit::sentences;
-use crate::severity::Severity;
+use crate::severity::Severity::{Critical, Warning};
 use crate::vault::VaultKind;
 
 /// Most applications that are kept by name. In the order in which Parameter Store lists in
@@ -119,28 +119,22 @@ impl Parts {
     pub fn finding(&self, application: &ApplicationName, layout: &Layout) -> Option<Finding> {
         let id = layout.parameter(application, &Role::ClientId);
         let secret = layout.parameter(application, &Role::ClientSecret);
+        let absent = sentences::absent;
         let (severity, detail, credential) = match (self.client_id, self.client_secret) {
             (true, true) => return None,
-            (false, true) => (Severity::Critical, sentences::no_client_id(&id), secret),
-            (true, false) => (Severity::Warning, sentences::no_client_secret(&secret), id),
-            (false, false) => (
-                Severity::Warning,
-                sentences::only_refresh_token(&secret),
-                application.root(),
-            ),
+            (false, true) => (Critical, absent(&Role::ClientId, &id), secret),
+            (true, false) => (Warning, absent(&Role::ClientSecret, &secret), id),
+            (false, false) => {
+                let detail = sentences::only_refresh_token(&secret);
+                (Warning, detail, application.root())
+            }
         };
-        Some(Finding {
-            code: Code::Lwa007,
-            severity,
-            application: application.clone(),
-            vault: VaultKind::ParameterStore,
-            credential,
-            role: None,
+        let incomplete = ApplicationDeadline {
             owner: self.owner.clone(),
-            detail,
-            days_left: None,
             exemption: self.exemption.clone(),
-        })
+            ..ApplicationDeadline::new(application, VaultKind::ParameterStore, &credential)
+        };
+        Some(incomplete.finding(None, (Code::Lwa007, severity, detail)))
     }
 }
 
@@ -161,6 +155,7 @@ fn fingerprint(application: &ApplicationName) -> u64 {
 mod tests {
     use super::*;
     use crate::application::SellerId;
+    use crate::severity::Severity;
 
     fn application(name: &str) -> ApplicationName {
         ApplicationName::parse(name).unwrap()
@@ -229,14 +224,11 @@ mod tests {
             assert_eq!(found, expected);
         };
         check(parts(true, true), None);
-        check(
-            parts(false, true),
-            Some((Severity::Critical, "/a/lwa/clientsecret")),
-        );
+        check(parts(false, true), Some((Critical, "/a/lwa/clientsecret")));
         check(
             parts(true, false),
-            Some((Severity::Warning, "/a/lwa/clientidentifier")),
+            Some((Warning, "/a/lwa/clientidentifier")),
         );
-        check(parts(false, false), Some((Severity::Warning, "/a")));
+        check(parts(false, false), Some((Warning, "/a")));
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::application::Role;
 use crate::deadline::{Basis, Deadline};
 use crate::tags::{self, SecretTags};
 use crate::text::quotable;
@@ -109,12 +110,8 @@ pub(super) fn pending_version(id: &str, stage: &str, since: Timestamp) -> String
     format!("Version {id} has been {stage} since {since}.")
 }
 
-pub(super) fn no_client_id(name: &str) -> String {
-    format!("Its client id {name} does not exist.")
-}
-
-pub(super) fn no_client_secret(name: &str) -> String {
-    format!("Its client secret {name} does not exist.")
+pub(super) fn absent(role: &Role, name: &str) -> String {
+    format!("Its {role} {name} does not exist.")
 }
 
 pub(super) fn only_refresh_token(client_secret: &str) -> String {

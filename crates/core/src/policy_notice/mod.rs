@@ -9,19 +9,16 @@ mod wording;
 use self::parameter::Parameter;
 pub use self::parameter::{Context, Lookups};
 use crate::application::Role;
-use crate::event::{
-    ActionStatus, ChangeOperation, Event, EventKind, ParameterChange, PolicyAction, PolicyType,
-    RotationOutcome,
-};
+use crate::event::{Event, EventKind, PolicyAction, RotationOutcome};
 use crate::notice::Notice;
-use crate::severity::Severity;
+use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::urgency::deadline_severity;
 
 /// The parameter that an event is about, if it is about one.
 pub fn parameter_name(event: &Event) -> Option<&str> {
     match &event.kind {
         EventKind::PolicyAction(action) => Some(&action.parameter_name),
-        EventKind::ParameterChange(change) => Some(&change.parameter_name),
+        EventKind::ParameterChange { parameter_name, .. } => Some(parameter_name),
         EventKind::SecretRotation(_) | EventKind::Other => None,
     }
 }
@@ -31,14 +28,16 @@ pub fn notice(event: &Event, lookups: Option<&Lookups>, context: Context<'_>) ->
     let parameter = |name| Parameter::new(event, name, lookups, context);
     match &event.kind {
         EventKind::PolicyAction(action) => policy_action(parameter(&action.parameter_name), action),
-        EventKind::ParameterChange(change) => {
-            parameter_change(parameter(&change.parameter_name), change)
-        }
+        EventKind::ParameterChange {
+            parameter_name,
+            operation,
+            ..
+        } => parameter_change(parameter(parameter_name), operation),
         EventKind::SecretRotation(rotation) => {
             let severity = match rotation.outcome {
-                RotationOutcome::Succeeded => Severity::Info,
-                RotationOutcome::Failed => Severity::Critical,
-                RotationOutcome::Abandoned => Severity::Warning,
+                RotationOutcome::Succeeded => Info,
+                RotationOutcome::Failed => Critical,
+                RotationOutcome::Abandoned => Warning,
             };
             wording::secret_rotation(event, rotation, severity, context)
         }
@@ -47,33 +46,33 @@ pub fn notice(event: &Event, lookups: Option<&Lookups>, context: Context<'_>) ->
 }
 
 fn policy_action(mut parameter: Parameter<'_>, action: &PolicyAction) -> Notice {
-    match &action.policy_type {
-        _ if action.status == ActionStatus::Failure => {
-            let severity = urgency(&parameter).unwrap_or(Severity::Warning);
-            wording::policy_failed(&parameter, severity.max(Severity::Warning), action)
+    match action.policy_type.as_str() {
+        _ if action.has_failed() => {
+            let severity = urgency(&parameter).unwrap_or(Warning);
+            wording::policy_failed(&parameter, severity.max(Warning), action)
         }
-        PolicyType::NoChangeNotification if parameter.is_client_secret() => {
+        "NoChangeNotification" if parameter.is_client_secret() => {
             parameter.assume_deadline(action);
-            let severity = urgency(&parameter).unwrap_or(Severity::Warning);
+            let severity = urgency(&parameter).unwrap_or(Warning);
             wording::secret_unchanged(&parameter, severity, action)
         }
-        PolicyType::NoChangeNotification if parameter.place.is_some() => {
+        "NoChangeNotification" if parameter.place.is_some() => {
             let is_client_id = parameter.role() == Some(&Role::ClientId);
             wording::needs_no_rotation(&parameter, is_client_id)
         }
-        PolicyType::ExpirationNotification => wording::expiration_announced(&parameter, action),
-        PolicyType::Expiration => gone(parameter, true),
+        "ExpirationNotification" => wording::expiration_announced(&parameter, action),
+        "Expiration" => gone(parameter, true),
         _ => wording::policy_acted(&parameter, action),
     }
 }
 
-fn parameter_change(parameter: Parameter<'_>, change: &ParameterChange) -> Notice {
-    match &change.operation {
-        ChangeOperation::Delete => gone(parameter, false),
-        ChangeOperation::Update if parameter.is_client_secret() => {
+fn parameter_change(parameter: Parameter<'_>, operation: &str) -> Notice {
+    match operation {
+        "Delete" => gone(parameter, false),
+        "Update" if parameter.is_client_secret() => {
             // An estimate counts from this very update, so it is no cause for concern.
             let reported = parameter.tags.expires_at.and(urgency(&parameter));
-            wording::secret_updated(&parameter, reported.unwrap_or(Severity::Info))
+            wording::secret_updated(&parameter, reported.unwrap_or(Info))
         }
         operation => wording::parameter_changed(&parameter, operation),
     }
@@ -82,11 +81,8 @@ fn parameter_change(parameter: Parameter<'_>, change: &ParameterChange) -> Notic
 /// A parameter that was deleted. That its metadata cannot be read any more is no omission.
 fn gone(mut parameter: Parameter<'_>, is_expired: bool) -> Notice {
     parameter.missing.clear();
-    let severity = if parameter.place.is_some() {
-        Severity::Critical
-    } else {
-        Severity::Warning
-    };
+    let is_ours = parameter.place.is_some();
+    let severity = if is_ours { Critical } else { Warning };
     wording::gone(&parameter, severity, is_expired)
 }
 

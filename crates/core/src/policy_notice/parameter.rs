@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::application::{Layout, Place, Role};
 use crate::deadline::{Deadline, days};
-use crate::event::{ActionStatus, Event, EventKind, PolicyAction, PolicySpan};
+use crate::event::{Event, EventKind, PolicyAction, PolicySpan};
 use crate::notice::{Headline, Notice, Step};
 use crate::ports::CallError;
 use crate::secret::SecretRecord;
@@ -65,27 +65,33 @@ impl<'a> Parameter<'a> {
         context: Context<'a>,
     ) -> Self {
         let place = context.layout.locate(name);
-        let metadata = lookups.map(|lookups| lookups.metadata.as_ref());
-        let tags = lookups.map(|lookups| lookups.tags.as_ref());
+        let results = lookups.map(|found| (found.metadata.as_ref(), found.tags.as_ref()));
+        let (metadata, tags) = results.unzip();
         let is_gone = matches!(metadata, Some(Ok(None)));
         let mut missing = Vec::new();
+        let mut miss = |what: &str, why: &CallError| missing.push(format!("{what}, because {why}"));
         if let Some(Err(error)) = metadata {
-            missing.push(format!(
-                "who changed it last, when, and its policies, because {error}"
-            ));
+            miss("who changed it last, when, and its policies", error);
         }
         if let Some(Err(error)) = tags {
-            missing.push(format!("the reported deadline, because {error}"));
+            miss("the reported deadline", error);
         }
         let metadata = metadata.and_then(|found| found.ok()?.as_ref());
         let tags = tags.and_then(Result::ok);
         let tags = tags.map(SecretTags::from_map).unwrap_or_default();
-        for tag in &tags.unreadable {
-            missing.push(format!(
-                "the tag {tag}, because it is not an RFC 3339 instant"
-            ));
-        }
-        let mut parameter = Self {
+        let why = "because it is not an RFC 3339 instant";
+        let unreadable = tags.unreadable.iter();
+        missing.extend(unreadable.map(|tag| format!("the tag {tag}, {why}")));
+        let record = |place: &Place| SecretRecord {
+            application: place.application.clone(),
+            version: metadata.and_then(ParameterMetadata::secret_version),
+            written_at: metadata.and_then(|metadata| metadata.last_modified),
+            tags: tags.clone(),
+        };
+        let secret = place.as_ref().filter(|it| it.role == Role::ClientSecret);
+        let lifetime_days = context.secret_lifetime_days;
+        let deadline = secret.and_then(|place| record(place).deadline(lifetime_days));
+        Self {
             event,
             context,
             name,
@@ -93,21 +99,9 @@ impl<'a> Parameter<'a> {
             metadata,
             is_gone,
             tags,
-            deadline: None,
+            deadline,
             missing,
-        };
-        if let Some(place) = &parameter.place
-            && place.role == Role::ClientSecret
-        {
-            let record = SecretRecord {
-                application: place.application.clone(),
-                version: metadata.and_then(ParameterMetadata::secret_version),
-                written_at: metadata.and_then(|metadata| metadata.last_modified),
-                tags: parameter.tags.clone(),
-            };
-            parameter.deadline = record.deadline(context.secret_lifetime_days);
         }
-        parameter
     }
 
     /// Takes the deadline from the event where nothing else tells it: when the policy acted, the
@@ -145,8 +139,14 @@ impl<'a> Parameter<'a> {
         }
     }
 
+    /// The deadline's day and how far away it is.
+    pub(super) fn day(&self) -> Option<String> {
+        let now = self.context.now;
+        self.deadline.map(|deadline| wording::day(&deadline, now))
+    }
+
     /// The parameter's page in the console.
-    pub(super) fn link(&self) -> String {
+    fn link(&self) -> String {
         let region = self.event.region.as_deref().unwrap_or_default();
         link::parameter(region, self.name)
     }
@@ -200,8 +200,8 @@ impl<'a> Parameter<'a> {
             EventKind::PolicyAction(action) => notice
                 .fact("Policy", acted(action))
                 .fact("Reason", action.reason.clone()),
-            EventKind::ParameterChange(change) => {
-                notice.fact("Description", change.description.clone())
+            EventKind::ParameterChange { description, .. } => {
+                notice.fact("Description", description.clone())
             }
             EventKind::SecretRotation(_) | EventKind::Other => notice,
         };
@@ -239,16 +239,14 @@ pub(super) fn short(text: &str) -> String {
 }
 
 fn duration(span: &PolicySpan) -> Option<SignedDuration> {
-    let amount = span
-        .amount
-        .parse()
-        .ok()
-        .filter(|amount| (0..=100_000).contains(amount));
-    if span.unit.eq_ignore_ascii_case("hours") {
-        amount.map(SignedDuration::from_hours)
+    let amount: i64 = span.amount.parse().ok()?;
+    let in_hours = span.unit.eq_ignore_ascii_case("hours");
+    let unit = if in_hours {
+        SignedDuration::from_hours
     } else {
-        amount.map(days)
-    }
+        days
+    };
+    (0..=100_000).contains(&amount).then(|| unit(amount))
 }
 
 /// Which policy acted, its span or instant, and how that ended.
@@ -257,11 +255,10 @@ fn acted(action: &PolicyAction) -> String {
         "" => "of no known type",
         name => name,
     };
-    let status = match &action.status {
-        ActionStatus::Success => None,
-        ActionStatus::Failure => Some("failed".to_owned()),
-        ActionStatus::Unknown(status) if status.is_empty() => None,
-        ActionStatus::Unknown(status) => Some(format!("status {status}")),
+    let status = match action.status.as_str() {
+        _ if action.has_failed() => Some("failed".to_owned()),
+        status if status.is_empty() || action.has_succeeded() => None,
+        status => Some(format!("status {status}")),
     };
     let parts = [
         Some(policy.to_owned()),

@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use super::parameter::{Context, Parameter, event_notice, short, span};
-use crate::event::{
-    ChangeOperation, Event, PolicyAction, PolicyType, RotationOutcome, SecretRotation,
-};
+use crate::event::{Event, PolicyAction, RotationOutcome, SecretRotation};
 use crate::notice::{Headline, Notice, Step};
 use crate::redaction::without_credentials;
 use crate::severity::Severity::{self, Critical, Info, Warning};
@@ -26,11 +24,9 @@ pub(super) fn secret_unchanged(
 ) -> Notice {
     let (name, now) = (parameter.name(), parameter.context.now);
     let deadline = parameter.deadline.as_ref();
-    let ending = deadline.map_or_else(
-        || "needs to be rotated; its deadline is unknown".to_owned(),
-        |deadline| wording::stops_working(deadline, now),
-    );
-    let ending = format!(" {ending}");
+    let ending = deadline.map(|deadline| wording::stops_working(deadline, now));
+    let unknown = "needs to be rotated; its deadline is unknown";
+    let ending = format!(" {}", ending.as_deref().unwrap_or(unknown));
     let unchanged = action.span.as_ref().map(span);
     parameter
         .notice(severity, "secret-unchanged", "Client secret of ", ending)
@@ -57,10 +53,8 @@ pub(super) fn needs_no_rotation(parameter: &Parameter<'_>, is_client_id: bool) -
 }
 
 pub(super) fn expiration_announced(parameter: &Parameter<'_>, action: &PolicyAction) -> Notice {
-    let when = action
-        .span
-        .as_ref()
-        .map(|left| format!(" within {}", span(left)));
+    let when = action.span.as_ref();
+    let when = when.map_or(" soon".to_owned(), |left| format!(" within {}", span(left)));
     let before = format!("Parameter Store will delete the {}", parameter.what());
     let then = format!(
         "The value is gone for good, and {} gets no more access tokens. Writing a new value does \
@@ -68,12 +62,7 @@ pub(super) fn expiration_announced(parameter: &Parameter<'_>, action: &PolicyAct
         parameter.name()
     );
     parameter
-        .notice(
-            Critical,
-            "expiration-announced",
-            before,
-            when.unwrap_or(" soon".into()),
-        )
+        .notice(Critical, "expiration-announced", before, when)
         .say(["Remove its Expiration policy."])
         .paragraph("What happens then", then)
         .steps([parameter.step(REMOVE_EXPIRATION)])
@@ -125,10 +114,8 @@ pub(super) fn policy_failed(
     severity: Severity,
     action: &PolicyAction,
 ) -> Notice {
-    let policy = short(action.policy_type.as_str());
-    let deadline = parameter.deadline.as_ref();
-    let day = deadline.map(|deadline| wording::day(deadline, parameter.context.now));
-    let (consequence, step) = if action.policy_type == PolicyType::Expiration {
+    let policy = short(&action.policy_type);
+    let (consequence, step) = if action.policy_type == "Expiration" {
         (
             "The policy would have deleted a credential in use.",
             REMOVE_EXPIRATION,
@@ -142,7 +129,7 @@ pub(super) fn policy_failed(
     let before = format!("{policy} policy of the {}", parameter.what());
     parameter
         .notice(severity, "policy-failed", before, " failed")
-        .say(day.map(|day| format!("Deadline {day}.")))
+        .say(parameter.day().map(|day| format!("Deadline {day}.")))
         .say([consequence])
         .steps([parameter.step(step)])
         .steps(parameter.runbook())
@@ -159,12 +146,12 @@ pub(super) fn policy_acted(parameter: &Parameter<'_>, action: &PolicyAction) -> 
         .steps([parameter.step("Look at the parameter and its policies:")])
 }
 
-pub(super) fn parameter_changed(parameter: &Parameter<'_>, operation: &ChangeOperation) -> Notice {
+pub(super) fn parameter_changed(parameter: &Parameter<'_>, operation: &str) -> Notice {
     let done = match operation {
-        ChangeOperation::Create => " was created".to_owned(),
-        ChangeOperation::Update => " has a new version".to_owned(),
-        ChangeOperation::LabelParameterVersion => " has a label moved".to_owned(),
-        other => format!(" was changed ({})", short(other.as_str())),
+        "Create" => " was created".to_owned(),
+        "Update" => " has a new version".to_owned(),
+        "LabelParameterVersion" => " has a label moved".to_owned(),
+        other => format!(" was changed ({})", short(other)),
     };
     let what = capital(&parameter.what());
     parameter.notice(Info, "parameter-changed", what, done)
@@ -173,12 +160,8 @@ pub(super) fn parameter_changed(parameter: &Parameter<'_>, operation: &ChangeOpe
 /// A new version of a client secret. A severity above info means that the reported deadline is
 /// near although a new version was stored.
 pub(super) fn secret_updated(parameter: &Parameter<'_>, severity: Severity) -> Notice {
-    let deadline = parameter.deadline.as_ref();
-    let day = deadline.map(|deadline| wording::day(deadline, parameter.context.now));
-    let after = format!(
-        " was updated; deadline {}",
-        day.as_deref().unwrap_or("unknown")
-    );
+    let day = parameter.day().unwrap_or("unknown".to_owned());
+    let after = format!(" was updated; deadline {day}");
     let notice = parameter.notice(severity, "secret-updated", "Client secret of ", after);
     if severity == Info {
         return notice;

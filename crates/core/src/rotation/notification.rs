@@ -97,11 +97,10 @@ impl Notification {
             Some(SECRET_EXPIRY) => {
                 const FIELD: &str = "payload.applicationOAuthClientSecretExpiry";
                 let found = payload.secret_expiry.ok_or(Unusable::Missing(FIELD))?;
-                let expires_at = found.client_secret_expiry_time;
                 Ok(Self::SecretExpiry(SecretExpiry {
                     client_id: text(found.client_id, "clientId")?,
-                    expires_at: instant(expires_at, "clientSecretExpiryTime")?,
-                    reason: found.client_secret_expiry_reason,
+                    expires_at: instant(found.expires_at, "clientSecretExpiryTime")?,
+                    reason: found.reason,
                     event_time,
                 }))
             }
@@ -163,11 +162,13 @@ struct Payload {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct SecretExpiryWire {
+    #[serde(rename = "clientId")]
     client_id: Option<String>,
-    client_secret_expiry_time: Option<String>,
-    client_secret_expiry_reason: Option<String>,
+    #[serde(rename = "clientSecretExpiryTime")]
+    expires_at: Option<String>,
+    #[serde(rename = "clientSecretExpiryReason")]
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -36,7 +36,6 @@ pub struct QueueMessage {
     /// The id that a failure is reported with.
     pub message_id: String,
     /// What names this delivery when its visibility is changed.
-    #[serde(default)]
     pub receipt_handle: Option<String>,
     /// The body.
     #[serde(default, deserialize_with = "secret")]
@@ -45,7 +44,7 @@ pub struct QueueMessage {
     #[serde(default)]
     pub attributes: Attributes,
     /// The queue's ARN.
-    #[serde(default, rename = "eventSourceARN")]
+    #[serde(rename = "eventSourceARN")]
     pub queue_arn: Option<String>,
 }
 

@@ -43,18 +43,15 @@ const REMEDIES: usize = 5;
 
 /// The digest of a finished audit.
 pub fn notice(tally: &Tally, reasons: &[Reason], context: Context<'_>) -> Notice {
-    let kind = if reasons == [Reason::Heartbeat] {
-        "audit-heartbeat"
-    } else {
-        "audit-digest"
+    let kind = match reasons {
+        [Reason::Heartbeat] => "audit-heartbeat",
+        _ => "audit-digest",
     };
     let findings = tally.findings.items().iter();
     let needs_action = findings.filter(|finding| finding.severity > Severity::Info);
     let listed: Vec<&Finding> = needs_action.take(LISTED).collect();
-    let (severity, headline) = (
-        severity(tally, context.now),
-        wording::headline(tally, context.now),
-    );
+    let severity = severity(tally, context.now);
+    let headline = wording::headline(tally, context.now);
     let exempt = tally.exempt.total();
     let notice = audit_notice(severity, kind, headline, context)
         .about(only_application(tally, &listed))
@@ -64,10 +61,9 @@ pub fn notice(tally: &Tally, reasons: &[Reason], context: Context<'_>) -> Notice
         .fact("Findings", wording::all_counts(tally))
         .fact("Exempt", (exempt > 0).then(|| count(exempt, "finding")))
         .steps(steps(tally, &listed, context));
-    let lists = wording::lists(tally, &listed, context.now).into_iter();
     Notice {
         missing: wording::missing(tally),
-        ..lists.fold(notice, |notice, (title, lines)| notice.list(title, lines))
+        ..wording::with_lists(notice, tally, &listed, context.now)
     }
 }
 
@@ -157,11 +153,8 @@ fn steps(tally: &Tally, listed: &[&Finding], context: Context<'_>) -> Vec<Step> 
             codes.push(code);
         }
     }
-    let mut steps: Vec<Step> = codes
-        .into_iter()
-        .take(REMEDIES)
-        .map(wording::remedy)
-        .collect();
+    let remedies = codes.into_iter().take(REMEDIES).map(wording::remedy);
+    let mut steps: Vec<Step> = remedies.collect();
     if tally.is_partial() {
         steps.push(Step::new(
             "Look into the auditor's log for what was not seen, and mend its permissions or run \

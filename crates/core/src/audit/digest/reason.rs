@@ -1,12 +1,14 @@
 //! Whether people hear of an audit.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::audit::tally::Tally;
 use crate::audit::{Rules, utc_date};
 
 /// Why a digest goes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// A reminder day of at least one application, or its deadline has passed.
     ReminderDay,
@@ -18,19 +20,6 @@ pub enum Reason {
     Partial,
     /// The weekly sign of life.
     Heartbeat,
-}
-
-impl Reason {
-    /// A stable word for the response.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReminderDay => "reminder-day",
-            Self::Finding => "finding",
-            Self::ExemptionEnded => "exemption-ended",
-            Self::Partial => "partial",
-            Self::Heartbeat => "heartbeat",
-        }
-    }
 }
 
 /// Why a digest goes out today; nothing when it does not.

@@ -9,7 +9,7 @@ use crate::audit::findings::{Code, Exemption, Finding};
 use crate::audit::tally::{ApplicationDeadline, NotSeen, Tally, Top};
 use crate::audit::top::Ranked;
 use crate::link;
-use crate::notice::{Headline, Step};
+use crate::notice::{Headline, Notice, Step};
 use crate::severity::Severity;
 use crate::text::{after, when};
 use crate::vault::VaultKind;
@@ -130,15 +130,15 @@ pub(super) fn all_counts(tally: &Tally) -> String {
     }
 }
 
-/// The lists of a digest with their titles; empty ones are left out later.
-pub(super) fn lists(
+/// The notice with the lists of a digest.
+pub(super) fn with_lists(
+    notice: Notice,
     tally: &Tally,
     listed: &[&Finding],
     now: Timestamp,
-) -> Vec<(String, Vec<String>)> {
-    let mut reminders = lines(&tally.reminders, LISTED, |row| {
-        deadline_line(row, now, true)
-    });
+) -> Notice {
+    let due = |row: &_| deadline_line(row, now, true);
+    let mut reminders = lines(&tally.reminders, LISTED, due);
     if tally.reminders.total() > LISTED as u64
         && let Some(rest) = reminders.last_mut()
     {
@@ -154,22 +154,19 @@ pub(super) fn lists(
     let is_ahead = |row: &&ApplicationDeadline| row.deadline.is_some_and(|d| !d.has_passed(now));
     let next = tally.deadlines.items().iter().filter(is_ahead).take(NEXT);
     let next = next.map(|row| deadline_line(row, now, false)).collect();
-    let rest = if listed.is_empty() {
+    let has_rest_only = listed.is_empty();
+    let rest = if has_rest_only {
         "Worth knowing"
     } else {
         "Not listed here"
     };
-    let mut lists = vec![
-        (TO_ROTATE.to_owned(), reminders),
-        ("Exemptions that ended yesterday".to_owned(), ended),
-    ];
-    lists.extend(by_owner(listed));
-    lists.extend([
-        (rest.to_owned(), remainder(tally, listed)),
-        ("Exempt".to_owned(), exempt),
-        ("Next deadlines".to_owned(), next),
-    ]);
-    lists
+    let notice = notice
+        .list(TO_ROTATE, reminders)
+        .list("Exemptions that ended yesterday", ended);
+    by_owner(notice, listed)
+        .list(rest, remainder(tally, listed))
+        .list("Exempt", exempt)
+        .list("Next deadlines", next)
 }
 
 /// `until 2026-12-31 (moves to another account)`.
@@ -179,7 +176,7 @@ fn until(exemption: &Exemption) -> String {
 
 /// The findings under their owners, in the order of their worst finding; those without an owner
 /// come last.
-fn by_owner(listed: &[&Finding]) -> Vec<(String, Vec<String>)> {
+fn by_owner(mut notice: Notice, listed: &[&Finding]) -> Notice {
     let mut owners: Vec<Option<&str>> = Vec::new();
     for finding in listed {
         let owner = finding.owner.as_deref();
@@ -188,30 +185,24 @@ fn by_owner(listed: &[&Finding]) -> Vec<(String, Vec<String>)> {
         }
     }
     owners.sort_by_key(Option::is_none);
-    let section = |owner: Option<&str>| {
+    for owner in &owners {
         let title = match owner {
             Some(owner) => format!("Findings for {owner}"),
             None if owners.len() == 1 => "Findings".to_owned(),
             None => "Findings without an owner".to_owned(),
         };
-        let theirs = listed
-            .iter()
-            .filter(|finding| finding.owner.as_deref() == owner);
-        (title, theirs.map(|finding| finding_line(finding)).collect())
-    };
-    owners.iter().copied().map(section).collect()
+        let theirs = listed.iter().filter(|it| it.owner.as_deref() == *owner);
+        notice = notice.list(title, theirs.map(|it| finding_line(it)).collect());
+    }
+    notice
 }
 
 fn finding_line(finding: &Finding) -> String {
-    let vault = when(
-        finding.vault == VaultKind::SecretsManager,
-        " (Secrets Manager)",
-    );
+    let is_secret = finding.vault == VaultKind::SecretsManager;
+    let vault = when(is_secret, " (Secrets Manager)");
     let (severity, code) = (finding.severity.label(), finding.code);
-    format!(
-        "{severity} {code} {}{vault}: {}",
-        finding.credential, finding.detail
-    )
+    let (credential, detail) = (&finding.credential, &finding.detail);
+    format!("{severity} {code} {credential}{vault}: {detail}")
 }
 
 /// What the lists leave out, by code.
@@ -222,10 +213,9 @@ fn remainder(tally: &Tally, listed: &[&Finding]) -> Vec<String> {
             *count = count.saturating_sub(1);
         }
     }
-    left.into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(code, count)| format!("{code} {}: {count}", code.explanation().title))
-        .collect()
+    let line = |(code, count): (Code, u64)| format!("{code} {}: {count}", code.explanation().title);
+    let left = left.into_iter().filter(|(_, count)| *count > 0);
+    left.map(line).collect()
 }
 
 /// `my-erp: 2026-10-28, 7 days left, owner team-b`.

@@ -51,21 +51,14 @@ impl<'a> Rejection<'a> {
         }
     }
 
-    /// Whether the message may hold a live secret, given whether its queue carries secrets.
-    pub(super) const fn may_hold_secret(&self, is_secret_queue: bool) -> bool {
-        match self {
-            Self::ExpiryInWrongQueue(_) => false,
-            Self::NewSecretInWrongQueue(_) => true,
-            _ => is_secret_queue,
-        }
-    }
-
-    /// A message that may hold the only copy of a live secret is critical.
+    /// A message that may hold the only copy of a live secret is critical, and most messages of
+    /// the queue for secrets may.
     pub(super) const fn severity(&self, is_secret_queue: bool) -> Severity {
-        if self.may_hold_secret(is_secret_queue) {
-            Severity::Critical
-        } else {
-            Severity::Warning
+        match self {
+            Self::ExpiryInWrongQueue(_) => Severity::Warning,
+            Self::NewSecretInWrongQueue(_) => Severity::Critical,
+            _ if is_secret_queue => Severity::Critical,
+            _ => Severity::Warning,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::deadline::OVERLAP_DAYS;
 use crate::link;
 use crate::notice::{Headline, Notice, Step};
 use crate::rotation::notification::{NEW_SECRET, SECRET_EXPIRY};
+use crate::severity::Severity;
 use crate::text::quotable;
 use crate::wording;
 
@@ -36,7 +37,7 @@ pub fn message_rejected(
         .fact("Old one ends", old_ends.map(wording::minute))
         .steps(steps)
         .steps(context.runbook());
-    if !rejection.may_hold_secret(is_secret_queue) {
+    if severity < Severity::Critical {
         return notice;
     }
     let meaning = format!(

@@ -102,28 +102,19 @@ pub fn rotation_refused(
         Obstacle::Vault(_) => {
             let look = |name| Step::at("Look at what is stored:", context.page(name));
             let correct = "Correct it with lwa store; the daily schedule then asks again.";
+            let first = names.first().map(look).into_iter();
             (
                 "the stored credentials cannot be used",
                 "Correct them with lwa store.",
-                names
-                    .iter()
-                    .take(1)
-                    .map(look)
-                    .chain([Step::new(correct)])
-                    .collect(),
+                first.chain([Step::new(correct)]).collect(),
             )
         }
     };
     let ending = deadline.map(|deadline| wording::stops_working(deadline, context.now));
-    let (severity, before) = (context.urgency(deadline), "No new client secret for ");
+    let severity = context.urgency(deadline);
+    let (before, after) = ("No new client secret for ", format!(": {cause}"));
     let notice = context
-        .notice(
-            severity,
-            "rotation-refused",
-            names,
-            before,
-            &format!(": {cause}"),
-        )
+        .notice(severity, "rotation-refused", names, before, &after)
         .say([action])
         .say(ending.map(|ending| format!("The present one {ending}.")))
         .fact("Deadline", context.deadline(deadline))
@@ -161,10 +152,8 @@ pub fn rotation_postponed(
     cause: &str,
 ) -> Notice {
     let severity = context.urgency(deadline);
-    let (before, after) = (
-        "New client secret of ",
-        " is due and could not be requested",
-    );
+    let before = "New client secret of ";
+    let after = " is due and could not be requested";
     context
         .notice(severity, "rotation-postponed", names, before, after)
         .say(["The daily schedule tries again."])

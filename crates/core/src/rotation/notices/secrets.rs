@@ -21,10 +21,8 @@ pub fn secret_stored(
     new: &NewSecret,
     old_ends: Timestamp,
 ) -> Notice {
-    let after = format!(
-        " is stored and works until {}",
-        wording::date(new.expires_at)
-    );
+    let until = wording::date(new.expires_at);
+    let after = format!(" is stored and works until {until}");
     let copies = format!(
         "Services that read the vault use it from now on. Programs that keep their own copy must \
          read it again before {}.",
@@ -47,14 +45,12 @@ pub fn secret_stored_unverified(
 ) -> Notice {
     let after = " is stored, but Amazon has not accepted it";
     let name = names.first().map_or("NAME", ApplicationName::as_str);
+    let ends = wording::minute(old_ends);
     let check = format!("Check it: lwa token --application {name}. If it works, you are done.");
     let notice = context
         .notice(Critical, "secret-stored-unverified", names, NEW, after)
         .say(["Check it now: lwa token."])
-        .say([format!(
-            "The old one ends on {}.",
-            wording::minute(old_ends)
-        )])
+        .say([format!("The old one ends on {ends}.")])
         .steps([Step::new(check)])
         .steps(context.steps_to_rotate(names));
     with_dates(notice, context, new, old_ends).fact("Answer", refusal.to_string())
