@@ -119,23 +119,19 @@ fn code_list(row: &Row<'_>, width: usize) -> String {
             None => codes.push((code, 1)),
         }
     }
-    let shown: Vec<String> = codes
-        .into_iter()
-        .map(|(code, count)| match count {
-            1 => code.to_owned(),
-            count => format!("{code}\u{d7}{count}"),
-        })
-        .collect();
+    let shown = codes.iter().map(|(code, count)| match count {
+        1 => (*code).to_owned(),
+        count => format!("{code}\u{d7}{count}"),
+    });
+    let shown: Vec<String> = shown.collect();
     let list = |kept: usize| {
-        let mut words = shown[..kept].to_vec();
-        if kept < shown.len() {
-            words.push(format!("+{}", shown.len() - kept));
-        }
+        let rest = shown.len() - kept;
+        let rest = (rest > 0).then(|| format!("+{rest}"));
+        let words: Vec<_> = shown[..kept].iter().cloned().chain(rest).collect();
         words.join(" ")
     };
-    (0..=shown.len())
-        .rev()
-        .map(list)
+    let mut lists = (0..=shown.len()).rev().map(list);
+    lists
         .find(|text| display_width(text) <= width)
         .unwrap_or_default()
 }
