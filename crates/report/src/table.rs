@@ -41,12 +41,10 @@ pub fn render(report: &Report<'_>, width: usize) -> String {
     if !out.is_empty() {
         out.push('\n');
     }
-    let incomplete = if report.tally.is_partial() {
-        " The audit is incomplete."
-    } else {
-        ""
-    };
-    let summary = format!("{}.{incomplete}", report.summary());
+    let mut summary = report.summary() + ".";
+    if report.tally.is_partial() {
+        summary += " The audit is incomplete.";
+    }
     wrapped(&mut out, &summary, width, "", "");
     out
 }
