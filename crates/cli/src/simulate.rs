@@ -1,4 +1,4 @@
-//! `lwa simulate`: hundreds of days of the whole system, under a virtual clock.
+//! `lwa simulate`: hundreds of days of the whole system under a virtual clock.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,28 +6,29 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use lwa_core::vault::VaultKind;
-use lwa_simulation::{Faults, Outcome, Settings, picture, shrink, simulate, simulate_and_tell};
-use serde_json::json;
+use lwa_simulation::{
+    Faults, Outcome, Settings, picture, report, shrink, simulate, simulate_with_story,
+};
 
 use crate::failure::Failure;
 use crate::terminal::{BAD, GOOD, Progress};
 
-/// Live through hundreds of days of the whole system and see whether anything breaks
+/// Simulate hundreds of days of the whole system and check that nothing breaks
 ///
 /// Runs the functions' own handlers in memory, under a virtual clock, with a model of Amazon and
-/// AWS in which calls fail, messages are lost, invocations die and people do as they like. What
-/// must always hold is checked at every step. The same seed always gives the same story.
+/// AWS in which calls fail, messages are lost, invocations die and people change things by hand.
+/// Checks after every step what must always hold. The same seed always gives the same story.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   lwa simulate
       50 applications for 400 days
   lwa simulate --seed 8 --auto-rotate off --picture year.html
-      a year in which rotating is left to people, as a picture
+      a year in which people rotate, as a picture
   lwa simulate --applications 1 --days 200 --faults none --story
       what happens to one application when nothing goes wrong
 
-Exit code: 0 everything held, 1 something did not, 2 wrong usage.")]
+Exit code: 0 every invariant held, 1 one did not, 2 wrong usage.")]
 pub(crate) struct SimulateOptions {
     /// How many days
     #[arg(long, default_value_t = 400, value_name = "NUMBER",
@@ -44,7 +45,7 @@ pub(crate) struct SimulateOptions {
           value_parser = clap::value_parser!(u16).range(0..=50))]
     sellers: u16,
 
-    /// Where chance begins
+    /// Random seed
     #[arg(long, default_value_t = 7, value_name = "NUMBER")]
     seed: u64,
 
@@ -52,15 +53,15 @@ pub(crate) struct SimulateOptions {
     #[arg(long, value_enum, default_value_t = SimulatedVault::ParameterStore)]
     vault: SimulatedVault,
 
-    /// What may go wrong: all, none, or kinds with commas between them
+    /// Faults to inject: all, none, or a comma-separated list of kinds
     #[arg(long, default_value = "all", value_name = "KINDS", value_parser = Faults::parse)]
     faults: Faults,
 
-    /// Whether the system rotates by itself, or leaves it to people
+    /// Whether the system rotates automatically, or leaves it to people
     #[arg(long, value_enum, default_value_t = Switch::On)]
     auto_rotate: Switch,
 
-    /// Tell everything that happens, one line each
+    /// Print everything that happens, one line each
     #[arg(long)]
     story: bool,
 
@@ -68,7 +69,7 @@ pub(crate) struct SimulateOptions {
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 
-    /// One JSON object instead of text
+    /// Print one JSON object instead of text
     #[arg(long, conflicts_with = "story")]
     json: bool,
 }
@@ -101,9 +102,9 @@ pub(crate) fn main(options: &SimulateOptions) -> Result<bool, Failure> {
         breakage: None,
     };
     let mut progress = Progress::new();
-    progress.show("living through the days");
+    progress.show("simulating the days");
     let outcome = if options.story || options.picture.is_some() {
-        simulate_and_tell(&settings)
+        simulate_with_story(&settings)
     } else {
         simulate(&settings)
     };
@@ -114,7 +115,7 @@ pub(crate) fn main(options: &SimulateOptions) -> Result<bool, Failure> {
     }
     if options.json {
         let mut stdout = anstream::stdout().lock();
-        writeln!(stdout, "{}", to_json(&outcome))?;
+        writeln!(stdout, "{}", report::to_json(&outcome))?;
     } else {
         show(&outcome, options.story)?;
     }
@@ -124,71 +125,20 @@ pub(crate) fn main(options: &SimulateOptions) -> Result<bool, Failure> {
 fn show(outcome: &Outcome, story: bool) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     if story {
-        write!(stdout, "{}", outcome.story.text())?;
-        writeln!(stdout)?;
+        writeln!(stdout, "{}", outcome.story.text())?;
     }
-    let counts = &outcome.counts;
-    writeln!(
-        stdout,
-        "{} applications, {} days lived through, seed {}",
-        outcome.settings.applications,
-        counts.application_days / outcome.settings.applications.max(1) as u64,
-        outcome.settings.seed
-    )?;
-    for (number, words) in [
-        (counts.rotations, "secrets made for the system"),
-        (counts.console_rotations, "secrets made for people"),
-        (counts.tokens, "tokens asked for by services"),
-        (counts.reminders, "reminders that were due and came"),
-        (counts.messages, "messages to people"),
-        (counts.invocations, "invocations"),
-        (counts.deaths, "of them died or failed"),
-        (counts.calls, "calls"),
-        (counts.faults, "of them went wrong"),
-        (counts.dead_letters, "dead letters"),
-    ] {
-        writeln!(stdout, "{number:>10}  {words}")?;
-    }
-    match &outcome.violation {
-        None => writeln!(
-            stdout,
-            "{GOOD}Everything that must hold held at every step.{GOOD:#}"
-        )?,
-        Some(violation) => {
-            writeln!(stdout, "{BAD}{violation}{BAD:#}")?;
-            drop(stdout);
-            let mut progress = Progress::new();
-            progress.show("looking for a shorter story that ends like this");
-            let shortest = shrink::shrink(&outcome.settings, violation);
-            progress.clear();
-            let explanation = shrink::explain(&shortest).unwrap_or_default();
-            write!(anstream::stdout().lock(), "\n{explanation}")?;
-        }
-    }
+    write!(stdout, "{}", report::summary(outcome))?;
+    let Some(violation) = &outcome.violation else {
+        writeln!(stdout, "{GOOD}Every invariant held at every step.{GOOD:#}")?;
+        return Ok(());
+    };
+    writeln!(stdout, "{BAD}{violation}{BAD:#}")?;
+    drop(stdout);
+    let mut progress = Progress::new();
+    progress.show("searching for a shorter simulation that fails like this");
+    let shortest = shrink::shrink(&outcome.settings, violation);
+    progress.clear();
+    let explanation = shrink::explain(&shortest).unwrap_or_default();
+    write!(anstream::stdout().lock(), "\n{explanation}")?;
     Ok(())
-}
-
-fn to_json(outcome: &Outcome) -> serde_json::Value {
-    let counts = &outcome.counts;
-    json!({
-        "seed": outcome.settings.seed,
-        "settings": outcome.settings.to_string(),
-        "application_days": counts.application_days,
-        "rotations": counts.rotations,
-        "console_rotations": counts.console_rotations,
-        "tokens": counts.tokens,
-        "reminders": counts.reminders,
-        "messages": counts.messages,
-        "invocations": counts.invocations,
-        "deaths": counts.deaths,
-        "calls": counts.calls,
-        "faults": counts.faults,
-        "dead_letters": counts.dead_letters,
-        "violation": outcome.violation.as_ref().map(|violation| json!({
-            "invariant": violation.invariant.as_str(),
-            "at": violation.at.to_string(),
-            "application": violation.application,
-            "detail": violation.detail,
-        })),
-    })
 }

@@ -72,8 +72,8 @@ impl World {
     #[must_use]
     pub fn acting_as(&self, principal: &'static str) -> Self {
         Self {
-            state: Arc::clone(&self.state),
             principal,
+            ..self.clone()
         }
     }
 

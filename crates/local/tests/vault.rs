@@ -71,7 +71,7 @@ mod in_parameter_store {
     }
 
     async fn current(vault: &Vault<World>) -> StoredSecret {
-        let read = vault.read(&my_erp(), &RefreshTokenOf::Nobody).await;
+        let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
         read.unwrap().client_secret
     }
 
@@ -111,7 +111,7 @@ mod in_parameter_store {
     #[tokio::test]
     async fn a_blank_value_is_named() {
         let (_, vault) = written(&["planted", " \n"]);
-        let read = vault.read(&my_erp(), &RefreshTokenOf::Nobody).await;
+        let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
         assert_eq!(read.unwrap_err().to_string(), format!("{SECRET} is blank"));
     }
 
@@ -302,7 +302,7 @@ mod in_secrets_manager {
     }
 
     async fn current(vault: &Vault<World>) -> StoredSecret {
-        let read = vault.read(&my_erp(), &RefreshTokenOf::Nobody).await;
+        let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
         read.unwrap().client_secret
     }
 
@@ -354,11 +354,11 @@ mod in_secrets_manager {
             ),
         ] {
             let (_, vault) = written(&[stored]);
-            let read = vault.read(&my_erp(), &RefreshTokenOf::Nobody).await;
+            let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
             assert_eq!(read.unwrap_err().to_string(), expected);
         }
         let vault = vault(&World::new(at(0)), VaultKind::SecretsManager);
-        let read = vault.read(&my_erp(), &RefreshTokenOf::Nobody).await;
+        let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
         assert_eq!(
             read.unwrap_err().to_string(),
             "not in the vault: secret my-erp"

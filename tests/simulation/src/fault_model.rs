@@ -130,7 +130,7 @@ pub(crate) struct FaultModel {
     pub(crate) injected: u64,
     /// The last call that went wrong, in words, where a story is told.
     pub(crate) last: Option<String>,
-    pub(crate) telling: bool,
+    pub(crate) recording: bool,
 }
 
 /// One fault model, shared by everything that makes calls.
@@ -138,7 +138,7 @@ pub(crate) struct FaultModel {
 pub(crate) struct SharedFaultModel(Arc<Mutex<FaultModel>>);
 
 impl SharedFaultModel {
-    pub(crate) fn new(rng: Rng, faults: Faults, telling: bool) -> Self {
+    pub(crate) fn new(rng: Rng, faults: Faults, recording: bool) -> Self {
         Self(Arc::new(Mutex::new(FaultModel {
             rng,
             faults,
@@ -151,7 +151,7 @@ impl SharedFaultModel {
             calls: 0,
             injected: 0,
             last: None,
-            telling,
+            recording,
         })))
     }
 
@@ -176,7 +176,7 @@ impl FaultInjector for SharedFaultModel {
             fault_model.injected += 1;
             fault_model.is_faulted = true;
             fault_model.died |= matches!(fault, Fault::DieBefore | Fault::DieAfter);
-            if fault_model.telling {
+            if fault_model.recording {
                 fault_model.last = Some(format!("{} {operation} {target}", describe(fault)));
             }
         }

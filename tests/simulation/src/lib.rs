@@ -8,7 +8,7 @@
 //! [`simulate`] runs the days of some [`Settings`] and checks every [`invariant::Invariant`] after
 //! every step. It runs on one thread and reads no clock and no entropy: the same settings give
 //! the same story, byte for byte. [`shrink::shrink`] makes a run that fails shorter, and
-//! [`simulate_and_tell`] records its story.
+//! [`simulate_with_story`] records its story.
 
 mod amazon;
 pub mod breakage;
@@ -21,6 +21,7 @@ mod leak_detector;
 mod outcome;
 pub mod picture;
 mod platform;
+pub mod report;
 mod run;
 pub mod settings;
 pub mod shrink;
@@ -33,6 +34,6 @@ pub use breakage::Breakage;
 pub use counts::Counts;
 pub use invariant::{Invariant, Violation};
 pub use outcome::Outcome;
-pub use run::{simulate, simulate_and_tell, simulate_many};
+pub use run::{simulate, simulate_many, simulate_with_story};
 pub use settings::{FaultKind, Faults, Settings};
 pub use story::Story;

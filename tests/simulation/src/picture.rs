@@ -394,11 +394,11 @@ svg{width:100%;height:auto;display:block}svg text{font-size:10.5px;fill:#4a5563}
 
 #[cfg(test)]
 mod tests {
-    use crate::{Settings, simulate_and_tell};
+    use crate::{Settings, simulate_with_story};
 
     #[test]
     fn the_page_stands_by_itself() {
-        let outcome = simulate_and_tell(&Settings {
+        let outcome = simulate_with_story(&Settings {
             applications: 2,
             days: 60,
             ..Settings::default()

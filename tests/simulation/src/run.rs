@@ -14,7 +14,7 @@ pub fn simulate(settings: &Settings) -> Outcome {
 }
 
 /// Runs the same simulation, and records its story.
-pub fn simulate_and_tell(settings: &Settings) -> Outcome {
+pub fn simulate_with_story(settings: &Settings) -> Outcome {
     year::run(settings, true)
 }
 

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use crate::invariant::{Invariant, Violation};
 use crate::outcome::Outcome;
-use crate::run::{simulate, simulate_and_tell};
+use crate::run::{simulate, simulate_with_story};
 use crate::settings::{FaultKind, Settings};
 
 /// How many other seeds are tried where the same one no longer fails: with fewer applications
@@ -26,7 +26,7 @@ pub fn shrink(settings: &Settings, violation: &Violation) -> Outcome {
     {
         best = smaller;
     }
-    simulate_and_tell(&best)
+    simulate_with_story(&best)
 }
 
 /// Simulations that would be easier to read, the greatest gain first. With fewer applications it

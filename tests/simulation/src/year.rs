@@ -37,13 +37,13 @@ use crate::time::{DAY, HOUR, MINUTE, START, instant};
 use crate::vault_fixture::VaultFixture;
 
 /// Runs the year.
-pub(crate) fn run(settings: &Settings, telling: bool) -> Outcome {
+pub(crate) fn run(settings: &Settings, recording: bool) -> Outcome {
     // The handlers' jitter comes from here.
     fastrand::seed(settings.seed);
     let first_leak = FirstLeak::default();
     lwa_local::log::prepare();
     tracing::subscriber::with_default(LeakDetector(first_leak.clone()), || {
-        match Year::new(settings, telling, first_leak) {
+        match Year::new(settings, recording, first_leak) {
             Ok(mut year) => year.run(),
             Err(error) => Outcome {
                 settings: settings.clone(),
@@ -63,12 +63,12 @@ pub(crate) fn run(settings: &Settings, telling: bool) -> Outcome {
 impl Year {
     fn new(
         settings: &Settings,
-        telling: bool,
+        recording: bool,
         first_leak: FirstLeak,
     ) -> Result<Self, lwa_core::config::ConfigError> {
         let mut rng = Rng::with_seed(settings.seed);
         let world = World::new(instant(START));
-        let fault_model = SharedFaultModel::new(rng.fork(), settings.faults, telling);
+        let fault_model = SharedFaultModel::new(rng.fork(), settings.faults, recording);
         world.state().fault_injector = Some(Box::new(fault_model.clone()));
         let traffic = SharedTraffic::new(rng.fork());
         let platform = Platform::new(&world, &traffic, settings, rng.fork())?;
@@ -98,7 +98,7 @@ impl Year {
             formatted: HashMap::new(),
             counts: Counts::default(),
             story: Story::default(),
-            telling,
+            recording,
             violation: None,
         };
         for number in 0..settings.applications {

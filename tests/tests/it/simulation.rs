@@ -6,7 +6,7 @@
 use lwa_core::vault::VaultKind;
 use lwa_simulation::{
     Breakage, Counts, FaultKind, Faults, Invariant, Outcome, Settings, shrink, simulate,
-    simulate_and_tell, simulate_many,
+    simulate_many, simulate_with_story,
 };
 
 use crate::cli::{lwa, text};
@@ -58,7 +58,7 @@ fn each_kind_of_fault_alone_changes_the_story_and_breaks_nothing() {
         faults: Faults::NONE,
         ..with_seed(5, true)
     };
-    let without = simulate_and_tell(&quiet);
+    let without = simulate_with_story(&quiet);
     assert!(without.violation.is_none());
     // A clock that is wrong by minutes does not show in a story; `platform.rs` tests it.
     let is_told = |kind: &FaultKind| *kind != FaultKind::ClockSkew;
@@ -67,7 +67,7 @@ fn each_kind_of_fault_alone_changes_the_story_and_breaks_nothing() {
             faults: Faults::NONE.with(kind),
             ..quiet.clone()
         };
-        let with = simulate_and_tell(&settings);
+        let with = simulate_with_story(&settings);
         assert_eq!(with.violation, None, "{}", kind.as_str());
         assert!(
             with.story != without.story,
@@ -132,13 +132,16 @@ fn the_same_seed_gives_the_same_story_byte_for_byte() {
         days: 220,
         ..with_seed(7, true)
     };
-    let (first, second) = (simulate_and_tell(&settings), simulate_and_tell(&settings));
+    let (first, second) = (
+        simulate_with_story(&settings),
+        simulate_with_story(&settings),
+    );
     assert!(first.story.text().len() > 10_000);
     assert_eq!(first.story.text(), second.story.text());
     assert_eq!(first, second);
     // Recording the story changes nothing.
     assert_eq!(simulate(&settings).counts, first.counts);
-    let other = simulate_and_tell(&Settings {
+    let other = simulate_with_story(&Settings {
         seed: 8,
         ..settings
     });
@@ -164,7 +167,7 @@ fn another_process_gives_the_same_story_and_the_same_picture() {
         days: 220,
         ..Settings::default()
     };
-    let here = simulate_and_tell(&settings).story.text();
+    let here = simulate_with_story(&settings).story.text();
     assert!(text(&first.0).starts_with(&here));
 }
 

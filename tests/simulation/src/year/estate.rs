@@ -80,7 +80,7 @@ impl Year {
             is_put_back: false,
             excused_until: 0,
         });
-        self.tell_until(Some(number), Kind::Stored, Some(expires_at), || {
+        self.record_until(Some(number), Kind::Stored, Some(expires_at), || {
             format!("begins with a secret that works until {}", date(expires_at))
         });
         self.announce(number, 0);

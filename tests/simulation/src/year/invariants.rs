@@ -83,7 +83,7 @@ impl Year {
         } else {
             Kind::Message
         };
-        self.tell(number, kind, || format!("message: {}", message.subject));
+        self.record(number, kind, || format!("message: {}", message.subject));
         match (function, message.attributes.kind) {
             (Function::Auditor, _) => {
                 let body = |text: &str| {
@@ -138,7 +138,7 @@ impl Year {
         let Some(&number) = self.by_client.get(&request.client_id) else {
             return;
         };
-        self.tell(Some(number), Kind::Requested, || {
+        self.record(Some(number), Kind::Requested, || {
             if request.counts {
                 "the system requests a new secret".to_owned()
             } else {
@@ -211,7 +211,7 @@ impl Year {
             });
         }
         let expires_at = self.applications[number].issued[secret].expires_at;
-        self.tell_until(Some(number), Kind::Stored, Some(expires_at), || {
+        self.record_until(Some(number), Kind::Stored, Some(expires_at), || {
             format!("secret {secret} is stored")
         });
         self.stored(number, secret);
@@ -313,7 +313,7 @@ impl Year {
             let entry = format!("  - {name}: ");
             if listed.iter().any(|list| list.contains(&entry)) {
                 self.counts.reminders += 1;
-                self.tell(Some(number), Kind::Reminder, || {
+                self.record(Some(number), Kind::Reminder, || {
                     format!("the digest reminds of {left} days")
                 });
             } else if !partial {

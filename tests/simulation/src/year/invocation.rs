@@ -80,7 +80,7 @@ impl Year {
         };
         if let Some(last) = last {
             let number = mentioned(&last);
-            self.tell(number, Kind::Trouble, || {
+            self.record(number, Kind::Trouble, || {
                 format!("{}: {last}", function.as_str())
             });
         }

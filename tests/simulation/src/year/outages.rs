@@ -14,7 +14,7 @@ impl Year {
         self.at(until, Event::Up(service));
         let at = until + self.gap(45);
         self.at(at, Event::Down(service));
-        self.tell_until(None, Kind::Outage, Some(until), || {
+        self.record_until(None, Kind::Outage, Some(until), || {
             format!("{} is down until {}", service.as_str(), minute(until))
         });
     }
@@ -25,7 +25,7 @@ impl Year {
         self.at(until, Event::Allow(operation));
         let at = until + self.gap(150);
         self.at(at, Event::Deny(operation));
-        self.tell_until(None, Kind::Outage, Some(until), || {
+        self.record_until(None, Kind::Outage, Some(until), || {
             format!("{operation} is denied until {}", minute(until))
         });
     }

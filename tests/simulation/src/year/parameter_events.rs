@@ -75,7 +75,7 @@ impl Year {
                 let at = self.now + (MINUTE << attempt);
                 self.at(at, Event::Format(Box::new(event), attempt + 1));
             }
-            None => self.tell(None, Kind::Alarm, || {
+            None => self.record(None, Kind::Alarm, || {
                 "alarm: an event is among the failed invocations".to_owned()
             }),
             Some(response) if response["message_id"].is_string() => {

@@ -67,7 +67,7 @@ impl Year {
         });
         self.applications[number].is_irreparable |=
             is_known == Some(false) && self.settings.vault == VaultKind::SecretsManager;
-        self.tell(Some(number), Kind::Person, || {
+        self.record(Some(number), Kind::Person, || {
             "a person edits the description, which writes the same value again".to_owned()
         });
         self.written(number);
@@ -87,7 +87,7 @@ impl Year {
         self.applications[number].stored = before;
         self.applications[number].is_put_back = true;
         let ends = self.actual_deadline(number);
-        self.tell_until(Some(number), Kind::Stored, ends, || {
+        self.record_until(Some(number), Kind::Stored, ends, || {
             format!("a person puts secret {before} back")
         });
         self.written(number);
@@ -114,7 +114,7 @@ impl Year {
                 client.rotate(&value, now, now + SignedDuration::from_secs(spread));
             }
         }
-        self.tell(Some(number), Kind::Person, || {
+        self.record(Some(number), Kind::Person, || {
             "a person rotates in the developer console".to_owned()
         });
         self.issue(number, &value, false, posted);
@@ -133,7 +133,7 @@ impl Year {
                 tags.insert(tags::SECRET_EXPIRES_AT.into(), expires_at.to_string());
             });
         }
-        self.tell_until(
+        self.record_until(
             Some(number),
             Kind::Stored,
             Some(expires_at.as_millisecond()),

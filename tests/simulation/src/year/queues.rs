@@ -205,7 +205,7 @@ impl Year {
             About::NewSecret(number, _) | About::Expiry(number) => Some(number),
             About::Poison => None,
         };
-        self.tell(number, Kind::DeadLetter, || {
+        self.record(number, Kind::DeadLetter, || {
             format!("a message of {queue_name} becomes a dead letter")
         });
         match message.about {
@@ -246,7 +246,7 @@ impl Year {
         }
         queue.alarmed = true;
         let queue_name = queue.name;
-        self.tell(None, Kind::Alarm, || {
+        self.record(None, Kind::Alarm, || {
             format!("alarm: {queue_name} has dead letters")
         });
     }
@@ -290,7 +290,7 @@ impl Year {
         } else {
             QueueName::NewSecret
         };
-        self.tell(None, Kind::Trouble, || {
+        self.record(None, Kind::Trouble, || {
             "a message that cannot be processed is sent".to_owned()
         });
         self.send(name, &body, About::Poison, 0);

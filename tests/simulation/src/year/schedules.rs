@@ -42,7 +42,7 @@ impl Year {
             Scheduled::Canary | Scheduled::Rotation => 2,
         };
         if attempt == 2 {
-            self.tell(None, Kind::Alarm, || {
+            self.record(None, Kind::Alarm, || {
                 format!("alarm: {scheduled:?} failed three times")
             });
         }

@@ -44,12 +44,12 @@ impl Year {
         let issued = &application.issued[secret];
         let (expires_at, client_id) = (issued.expires_at, application.client_id.clone());
         if self.once_in(FaultKind::LostEvents, 3) {
-            self.tell(Some(number), Kind::Notice, || {
+            self.record(Some(number), Kind::Notice, || {
                 format!("Amazon's notice of {left} days is lost")
             });
             return;
         }
-        self.tell(Some(number), Kind::Notice, || {
+        self.record(Some(number), Kind::Notice, || {
             format!("Amazon sends its notice of {left} days")
         });
         let body = amazon::secret_expiry(&client_id, instant(expires_at), instant(self.now));
@@ -124,7 +124,7 @@ impl Year {
             is_posted: posted && !lost,
         });
         let client_id = application.client_id.clone();
-        self.tell_until(Some(number), Kind::Issued, Some(expires_at), || {
+        self.record_until(Some(number), Kind::Issued, Some(expires_at), || {
             format!(
                 "Amazon makes secret {secret}, good to {}{}",
                 date(expires_at),

@@ -103,7 +103,7 @@ impl Year {
     }
 
     pub(super) fn service_failed(&mut self, number: usize, problem: &str) {
-        self.tell(Some(number), Kind::ServiceFailed, || {
+        self.record(Some(number), Kind::ServiceFailed, || {
             format!("a service fails: {problem}")
         });
         let application = &self.applications[number];

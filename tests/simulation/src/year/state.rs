@@ -49,7 +49,7 @@ pub(super) struct Year {
     pub(super) formatted: HashMap<String, (u64, bool)>,
     pub(super) counts: Counts,
     pub(super) story: Story,
-    pub(super) telling: bool,
+    pub(super) recording: bool,
     pub(super) violation: Option<Violation>,
 }
 
@@ -89,23 +89,23 @@ impl Year {
         format!("00000000-0000-4000-8000-{:012}", self.ids)
     }
 
-    pub(super) fn tell(
+    pub(super) fn record(
         &mut self,
         application: Option<usize>,
         kind: Kind,
         text: impl FnOnce() -> String,
     ) {
-        self.tell_until(application, kind, None, text);
+        self.record_until(application, kind, None, text);
     }
 
-    pub(super) fn tell_until(
+    pub(super) fn record_until(
         &mut self,
         application: Option<usize>,
         kind: Kind,
         until: Option<i64>,
         text: impl FnOnce() -> String,
     ) {
-        if self.telling {
+        if self.recording {
             self.story.entries.push(Entry {
                 at: self.world.now(),
                 application,
@@ -131,7 +131,7 @@ impl Year {
             application,
             detail: detail(),
         };
-        self.tell(application, Kind::Violation, || violation.to_string());
+        self.record(application, Kind::Violation, || violation.to_string());
         self.violation = Some(violation);
     }
 }
