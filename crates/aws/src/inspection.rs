@@ -46,16 +46,14 @@ pub struct Function {
 pub async fn function(aws: &Aws, name: &str) -> Result<Function, CallError> {
     let path = format!("/2015-03-31/functions/{name}/configuration");
     let found = call(aws, LAMBDA, "GetFunctionConfiguration", &path, None).await?;
-    let reasons = ["StateReason", "LastUpdateStatusReason"].map(|key| text(&found[key]));
+    let reason = |key: &str| found[key].as_str().filter(|reason| !reason.is_empty());
+    let reason = reason("StateReason").or(reason("LastUpdateStatusReason"));
     let variables = found["Environment"]["Variables"].as_object();
     let variables = variables.into_iter().flatten();
     Ok(Function {
         state: text(&found["State"]),
         last_update: text(&found["LastUpdateStatus"]),
-        reason: reasons
-            .into_iter()
-            .find(|reason| !reason.is_empty())
-            .unwrap_or_default(),
+        reason: reason.unwrap_or_default().to_owned(),
         environment: variables
             .map(|(name, value)| (name.clone(), text(value)))
             .collect(),

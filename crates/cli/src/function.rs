@@ -42,9 +42,8 @@ impl Function {
 
     /// The function of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|function| function.as_str() == name)
+        let mut all = Self::ALL.into_iter();
+        all.find(|function| function.as_str() == name)
     }
 }
 

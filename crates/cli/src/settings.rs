@@ -56,12 +56,9 @@ struct Setting {
     line: usize,
 }
 
-/// What is wrong with a file. No value is quoted that may be a secret.
-#[derive(Debug, PartialEq, Eq)]
-struct Problem {
-    line: usize,
-    text: String,
-}
+/// What is wrong with a file, after the number of its line. No value is quoted that may be a
+/// secret.
+type Problem = (usize, String);
 
 impl SettingsOptions {
     /// Reads the settings file, for this process.
@@ -121,7 +118,7 @@ fn read(file: &Path, named_by: &str) -> Result<Settings, Failure> {
             "the settings file `{name}` {problem}\n\n  tip: it is named by {named_by}"
         ))
     })?;
-    Settings::parse(&text).map_err(|Problem { line, text }| {
+    Settings::parse(&text).map_err(|(line, text)| {
         let lines = wrap(&format!("{name}, line {line}: {text}"), "", COLUMNS);
         Failure::Usage(lines.join("\n"))
     })
@@ -135,19 +132,24 @@ impl Settings {
     fn parse(text: &str) -> Result<Self, Problem> {
         let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
         let table: BTreeMap<Spanned<String>, Spanned<Value>> =
-            toml::from_str(text).map_err(|error| Problem {
-                line: line(error.span().map_or(0, |span| span.start)),
+            toml::from_str(text).map_err(|error| {
+                let at = error.span().map_or(0, |span| span.start);
                 // Unlike the whole error, this quotes nothing of the line.
-                text: format!("this is not TOML: {}", quotable(error.message())),
+                let problem = quotable(error.message());
+                (line(at), format!("this is not TOML: {problem}"))
             })?;
         let mut settings = Self::default();
         for (name, value) in table {
             let line = line(name.span().start);
             let name = name.into_inner();
-            let value = setting(&name, value.get_ref()).map_err(|text| Problem { line, text })?;
+            let value = setting(&name, value.get_ref()).map_err(|text| (line, text))?;
             settings.0.insert(name, Setting { value, line });
         }
-        settings.check().map_err(|error| settings.problem(&error))?;
+        settings.check().map_err(|error| {
+            let (ConfigError::Missing { name, .. } | ConfigError::Invalid { name, .. }) = &error;
+            let line = settings.0.get(*name).map_or(1, |setting| setting.line);
+            (line, error.to_string())
+        })?;
         Ok(settings)
     }
 
@@ -170,14 +172,6 @@ impl Settings {
             self.get(name).or(any)
         })?;
         Ok(())
-    }
-
-    fn problem(&self, error: &ConfigError) -> Problem {
-        let (ConfigError::Missing { name, .. } | ConfigError::Invalid { name, .. }) = error;
-        Problem {
-            line: self.0.get(*name).map_or(1, |setting| setting.line),
-            text: error.to_string(),
-        }
     }
 }
 
@@ -246,8 +240,7 @@ mod tests {
     }
 
     fn problem(text: &str) -> (usize, String) {
-        let problem = Settings::parse(text).unwrap_err();
-        (problem.line, problem.text)
+        Settings::parse(text).unwrap_err()
     }
 
     #[test]

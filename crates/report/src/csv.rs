@@ -1,28 +1,47 @@
 //! One line for each finding, and one for each application without any.
 
-use lwa_core::Basis;
-use lwa_core::audit::findings::Finding;
+use lwa_core::audit::findings::{Exemption, Finding};
 use lwa_core::text::printable;
 
 use crate::{Report, Row};
 
+/// What a column holds for an application, and for one of its findings.
+type Cell = fn(&Row<'_>, Option<&Finding>) -> String;
+
 /// The columns, in order.
-pub const COLUMNS: [&str; 15] = [
-    "vault",
-    "application",
-    "owner",
-    "credential",
-    "role",
-    "days_left",
-    "deadline",
-    "basis",
-    "code",
-    "severity",
-    "title",
-    "detail",
-    "remedy",
-    "exempt_until",
-    "exempt_reason",
+const COLUMNS: [(&str, Cell); 15] = [
+    ("vault", |row, _| row.vault.as_str().to_owned()),
+    ("application", |row, _| row.application.to_string()),
+    ("owner", |row, finding| {
+        text(finding.and_then(|f| f.owner.as_deref()).or(row.owner))
+    }),
+    ("credential", |row, finding| {
+        text(finding.map(|f| f.credential.as_str()).or(row.credential))
+    }),
+    ("role", |_, finding| {
+        text(finding.and_then(|f| f.role.as_ref()))
+    }),
+    ("days_left", |row, _| text(row.days_left)),
+    ("deadline", |row, _| text(row.deadline.map(|d| d.at))),
+    ("basis", |row, _| {
+        let basis = |estimated| if estimated { "estimated" } else { "reported" };
+        text(row.deadline.map(|d| basis(d.basis.is_estimate())))
+    }),
+    ("code", |_, finding| text(finding.map(|f| f.code))),
+    ("severity", |_, finding| text(finding.map(|f| f.severity))),
+    ("title", |_, finding| {
+        text(finding.map(|f| f.code.explanation().title))
+    }),
+    ("detail", |_, finding| text(finding.map(|f| &f.detail))),
+    ("remedy", |_, finding| {
+        text(finding.map(|f| f.code.explanation().remedy))
+    }),
+    ("exempt_until", |row, finding| {
+        text(exemption(row, finding).map(|e| e.until))
+    }),
+    ("exempt_reason", |row, finding| {
+        text(exemption(row, finding).map(|e| &e.reason))
+    }),
 ];
 
 /// The report as CSV with a heading, lines ended as RFC 4180 asks,
@@ -31,13 +50,14 @@ pub fn render(report: &Report<'_>) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
-    writer.write_record(COLUMNS)?;
+    writer.write_record(COLUMNS.map(|(name, _)| name))?;
     for row in report.rows() {
+        let line = |finding| COLUMNS.map(|(_, cell)| harmless(&cell(&row, finding)));
         if row.findings.is_empty() {
-            writer.write_record(line(&row, None))?;
+            writer.write_record(line(None))?;
         }
         for finding in &row.findings {
-            writer.write_record(line(&row, Some(finding)))?;
+            writer.write_record(line(Some(*finding)))?;
         }
     }
     let bytes = writer
@@ -47,38 +67,11 @@ pub fn render(report: &Report<'_>) -> Result<String, csv::Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn line(row: &Row<'_>, finding: Option<&Finding>) -> [String; 15] {
-    let owner = finding.and_then(|finding| finding.owner.as_deref());
-    let role = finding.and_then(|finding| finding.role.as_ref());
-    let explanation = finding.map(|finding| finding.code.explanation());
-    let exemption = match finding {
+fn exemption<'a>(row: &Row<'a>, finding: Option<&'a Finding>) -> Option<&'a Exemption> {
+    match finding {
         Some(finding) => finding.exemption.as_ref(),
         None => row.exemption,
-    };
-    let basis = row.deadline.map(|deadline| match deadline.basis {
-        Basis::Reported => "reported",
-        Basis::Estimated | Basis::Doubtful => "estimated",
-    });
-    let credential = finding.map(|finding| finding.credential.as_str());
-    let of = |text: fn(&Finding) -> &str| finding.map_or("", text).to_owned();
-    [
-        row.vault.as_str().to_owned(),
-        row.application.to_string(),
-        owner.or(row.owner).unwrap_or_default().to_owned(),
-        credential.or(row.credential).unwrap_or_default().to_owned(),
-        text(role),
-        text(row.days_left),
-        text(row.deadline.map(|deadline| deadline.at)),
-        text(basis),
-        of(|finding| finding.code.as_str()),
-        of(|finding| finding.severity.as_str()),
-        text(explanation.map(|explanation| explanation.title)),
-        of(|finding| &finding.detail),
-        text(explanation.map(|explanation| explanation.remedy)),
-        text(exemption.map(|exemption| exemption.until)),
-        text(exemption.map(|exemption| &exemption.reason)),
-    ]
-    .map(|cell| harmless(&cell))
+    }
 }
 
 fn text(value: Option<impl ToString>) -> String {

@@ -102,12 +102,10 @@ fn verdict(report: &Report<'_>) -> (&'static str, String) {
         _ if tally.applications == 0 => ("warning", "No application was found."),
         _ => ("ok", "All is well."),
     };
-    let incomplete = if tally.is_partial() {
-        "The audit is incomplete: see below."
-    } else {
-        ""
-    };
-    (class, format!("{text} {incomplete}").trim().to_owned())
+    let incomplete = tally.is_partial();
+    let incomplete = incomplete.then_some("The audit is incomplete: see below.");
+    let text = format!("{text} {}", incomplete.unwrap_or_default());
+    (class, text.trim().to_owned())
 }
 
 fn cards(report: &Report<'_>) -> [(&'static str, u64, &'static str); 6] {

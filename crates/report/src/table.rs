@@ -41,12 +41,10 @@ pub fn render(report: &Report<'_>, width: usize) -> String {
     if !out.is_empty() {
         out.push('\n');
     }
-    let incomplete = if report.tally.is_partial() {
-        " The audit is incomplete."
-    } else {
-        ""
-    };
-    let summary = format!("{}.{incomplete}", report.summary());
+    let mut summary = report.summary() + ".";
+    if report.tally.is_partial() {
+        summary += " The audit is incomplete.";
+    }
     wrapped(&mut out, &summary, width, "", "");
     out
 }
@@ -119,23 +117,19 @@ fn code_list(row: &Row<'_>, width: usize) -> String {
             None => codes.push((code, 1)),
         }
     }
-    let shown: Vec<String> = codes
-        .into_iter()
-        .map(|(code, count)| match count {
-            1 => code.to_owned(),
-            count => format!("{code}\u{d7}{count}"),
-        })
-        .collect();
+    let shown = codes.iter().map(|(code, count)| match count {
+        1 => (*code).to_owned(),
+        count => format!("{code}\u{d7}{count}"),
+    });
+    let shown: Vec<String> = shown.collect();
     let list = |kept: usize| {
-        let mut words = shown[..kept].to_vec();
-        if kept < shown.len() {
-            words.push(format!("+{}", shown.len() - kept));
-        }
+        let rest = shown.len() - kept;
+        let rest = (rest > 0).then(|| format!("+{rest}"));
+        let words: Vec<_> = shown[..kept].iter().cloned().chain(rest).collect();
         words.join(" ")
     };
-    (0..=shown.len())
-        .rev()
-        .map(list)
+    let mut lists = (0..=shown.len()).rev().map(list);
+    lists
         .find(|text| display_width(text) <= width)
         .unwrap_or_default()
 }

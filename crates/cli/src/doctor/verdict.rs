@@ -5,7 +5,7 @@ use lwa_core::ports::{CallError, CallFailure};
 use super::fault::{Fault, Mark, good};
 
 /// What a check came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// The check, in one word; stable.
     pub(super) check: &'static str,
@@ -26,11 +26,9 @@ impl Verdict {
     pub(super) fn good(check: &'static str, subject: &str, detail: impl Into<String>) -> Self {
         Self {
             check,
-            fault: None,
             subject: subject.to_owned(),
             detail: detail.into(),
-            advice: None,
-            permission: None,
+            ..Self::default()
         }
     }
 

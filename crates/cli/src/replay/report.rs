@@ -187,9 +187,8 @@ impl<'a, W: Write> Frame<'a, W> {
         self.border(corner, &format!(" {title} "))
     }
 
-    fn close(self) -> io::Result<()> {
-        let mut frame = self;
-        frame.border('└', "")
+    fn close(mut self) -> io::Result<()> {
+        self.border('└', "")
     }
 
     fn border(&mut self, corner: char, title: &str) -> io::Result<()> {

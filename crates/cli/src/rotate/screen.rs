@@ -17,9 +17,8 @@ use crate::notifier::RecordingNotifier;
 use crate::terminal::{BAD, BOLD, GOOD, WARNING, fields, paragraph, write_json};
 
 /// Said where the command ends before the new secret is stored.
-pub(super) const LATER: &str = "secret-receiver stores the new secret when it arrives, and notifies people. \
-                     Run the command again to see how far it is; `lwa audit` reports LWA009 when \
-                     nothing has arrived for a day.";
+pub(super) const LATER: &str = "secret-receiver stores the new secret when it arrives, and notifies people. Run the command \
+     again to see how far it is; `lwa audit` reports LWA009 when nothing has arrived for a day.";
 
 /// Where a rotation is shown.
 pub(super) struct Screen<'a> {
