@@ -13,7 +13,7 @@ export interface AlertTopicProps {
   readonly topicName: string;
   /** A customer key that lets CloudWatch in: alarms cannot use the AWS-managed one. */
   readonly key: IKey;
-  /** Who is told. */
+  /** The recipients. */
   readonly alerts: Settings["alerts"];
 }
 

@@ -13,7 +13,7 @@ export const AMAZON_NOTIFICATIONS_ACCOUNT = "437568002678";
  * The key of the credentials. Its policy names this account only, so that no service principal and
  * no other account can use it; the roles of the functions do, each through its own policy.
  *
- * It outlives the stack: credentials that nobody can decrypt are lost.
+ * It outlives the stack: without it, the credentials cannot be decrypted.
  */
 export function credentialsKey(scope: Construct, id: string, alias: string): IKey {
   const key = new Key(scope, id, {

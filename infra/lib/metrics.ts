@@ -25,7 +25,7 @@ export function total(namespace: string, name: string, statistic: string, period
   return new Metric({ namespace, metricName: name, statistic, period });
 }
 
-/** One line per value of a dimension, whatever values there are. */
+/** One line for each value that a dimension has. */
 export function each(namespace: string, name: string, dimension: string, statistic: string, period: Duration): IMetric {
   require(name, [dimension]);
   return new MathExpression({

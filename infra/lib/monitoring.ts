@@ -25,7 +25,7 @@ export interface MonitoringProps {
   /** Where alarms go. */
   readonly topic: ITopic;
   readonly functions: readonly LambdaFunction[];
-  /** Queues in which nothing should ever be, by the last part of the alarm's name. */
+  /** Queues that should always be empty, by the last part of the alarm's name. */
   readonly deadLetters: Readonly<Record<string, IQueue>>;
   /** The two queues that Amazon sends to, by what they hold. */
   readonly notifications: Readonly<Record<string, IQueue>>;
@@ -52,7 +52,7 @@ export class Monitoring extends Construct {
 
     for (const [what, queue] of Object.entries(props.deadLetters)) {
       this.alarm(props, `${what}-dead-letters`, {
-        description: `${queue.node.path} holds messages that nobody could handle. Look at one, mend the cause, then start a redrive or invoke the function with it.`,
+        description: `${queue.node.path} holds messages that could not be processed. Look at one, fix the cause, then start a redrive or invoke the function with it.`,
         metric: queue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum", period: Duration.minutes(1) }),
         threshold: 1,
       });
@@ -65,7 +65,7 @@ export class Monitoring extends Construct {
         threshold: callersAreTold ? settings.alarms.exchangeErrors : 1,
       });
       this.alarm(props, `${name}-throttles`, {
-        description: `${name} is invoked more often than it may run. The account's concurrency quota is used up, or messages arrive faster than they are handled.`,
+        description: `${name} is invoked more often than its concurrency allows. The account's concurrency quota is used up, or messages arrive faster than they are processed.`,
         metric: lambda.metricThrottles({ statistic: "Sum", period: FIVE_MINUTES }),
         // Two pollers share one reserved invocation, so that a few are normal.
         threshold: 10,
@@ -82,7 +82,7 @@ export class Monitoring extends Construct {
       threshold: 1,
     });
     this.alarm(props, "heartbeat-missing", {
-      description: `No audit has reported for ${settings.alarms.heartbeatHours} hours. Nobody would hear of a deadline now.`,
+      description: `No audit has reported for ${settings.alarms.heartbeatHours} hours, so no reminders of deadlines go out.`,
       metric: ours("CredentialsAudited", "SampleCount", Duration.hours(1)),
       operator: ComparisonOperator.LESS_THAN_THRESHOLD,
       threshold: 1,
@@ -94,7 +94,7 @@ export class Monitoring extends Construct {
       metric: ours("DaysToDeadline", "Minimum", DAY),
       operator: ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold: settings.alarms.daysToDeadline,
-      // A day without a value is the heartbeat's matter; the deadline has not moved.
+      // A day without a value raises the heartbeat alarm; the deadline has not moved.
       missing: TreatMissingData.IGNORE,
     });
     this.alarm(props, "check-failed", {
@@ -103,12 +103,12 @@ export class Monitoring extends Construct {
       threshold: 1,
     });
     this.alarm(props, "previous-secret-in-use", {
-      description: "Amazon refuses the newest client secret, and the one before it is used, for at most seven days.",
+      description: "Amazon refuses the newest client secret. token-exchanger uses the previous version, which works for at most seven days.",
       metric: ours("PreviousSecretUsed", "Sum", FIVE_MINUTES),
       threshold: 1,
     });
     this.alarm(props, "scan-partial", {
-      description: "An audit could not see everything: its digest says what. Silence about the rest means nothing.",
+      description: "An audit could not see the whole estate; its digest names the missing part.",
       metric: ours("PartialScans", "Sum", FIVE_MINUTES),
       threshold: 1,
     });
@@ -143,7 +143,7 @@ export class Monitoring extends Construct {
             height: 2,
             markdown:
               `## LWA credentials below ${settings.prefixes.map((prefix) => `\`${prefix}\``).join(", ")}\n` +
-              "Top left is what matters: no line may touch zero. All alarms green and a line for each application means health.",
+              "Watch the graph at the top left: no line may touch zero. The system is healthy if all alarms are green and every application has a line.",
           }),
         ],
         [
@@ -164,7 +164,7 @@ export class Monitoring extends Construct {
             total(namespace, "TokenExchanges", "Sum", FIVE_MINUTES).with({ label: "exchanged at LWA" }),
             total(namespace, "CacheHits", "Sum", FIVE_MINUTES).with({ label: "from the cache" }),
             total(namespace, "PreviousSecretUsed", "Sum", FIVE_MINUTES).with({ label: "with the previous secret" }),
-            total(namespace, "Retries", "Sum", FIVE_MINUTES).with({ label: "tried again" }),
+            total(namespace, "Retries", "Sum", FIVE_MINUTES).with({ label: "retried" }),
           ]),
           graph(
             "Latency of LWA",
@@ -181,11 +181,11 @@ export class Monitoring extends Construct {
               queue.metricNumberOfMessagesSent({ label, statistic: "Sum", period: DAY }),
             ),
           ]),
-          graph("Rotation: what came of it", 12, [
+          graph("Rotation: results", 12, [
             total(namespace, "RotationsRequested", "Sum", DAY).with({ label: "requested" }),
             total(namespace, "RotationsRefused", "Sum", DAY).with({ label: "refused by Amazon" }),
             total(namespace, "SecretsStored", "Sum", DAY).with({ label: "new secrets stored" }),
-            total(namespace, "SecretMessagesRejected", "Sum", DAY).with({ label: "messages that nobody can handle" }),
+            total(namespace, "SecretMessagesRejected", "Sum", DAY).with({ label: "messages that cannot be processed" }),
           ]),
         ],
         [

@@ -13,7 +13,7 @@ const LONGEST_RETENTION = Duration.days(14);
 export interface NotificationQueueProps {
   /** Name of the queue; its dead-letter queue's name ends in `-dead-letters`. */
   readonly queueName: string;
-  /** A customer key that lets Amazon's account in: nobody can add that to the AWS-managed key. */
+  /** A customer key that lets Amazon's account in: the policy of the AWS-managed key cannot be changed. */
   readonly key: IKey;
   /** How long a message stays hidden once received; at least six times the function's timeout. */
   readonly visibilityTimeout: Duration;
@@ -48,7 +48,7 @@ export class NotificationQueue extends Construct {
       visibilityTimeout: props.visibilityTimeout,
       retentionPeriod: props.retention ?? Duration.days(4),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: props.maxReceiveCount ?? 5 },
-      // Nobody's dead letters end here.
+      // No other queue may use this one as its dead-letter queue.
       redriveAllowPolicy: { redrivePermission: RedrivePermission.DENY_ALL },
     });
     this.queue.addToResourcePolicy(

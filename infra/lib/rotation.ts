@@ -48,7 +48,7 @@ export class Rotation extends Construct {
     this.requester = new LambdaFunction(this, "Requester", {
       deployment,
       name: "rotation-requester",
-      description: "Asks SP-API for a new client secret before the old one dies.",
+      description: "Asks SP-API for a new client secret before the old one expires.",
       timeout,
       // A request is not idempotent: two at once could rotate twice.
       reservedConcurrency: 1,

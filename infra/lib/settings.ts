@@ -256,7 +256,7 @@ export function readSettings(path: string): Settings {
   try {
     data = JSON.parse(text);
   } catch (error) {
-    // The message may quote the text, and with it whatever was pasted there.
+    // The message may quote the text, and with it a credential that was pasted there.
     const position = /position (\d+)/.exec(String(error))?.[1];
     const where = position === undefined ? "" : `, near line ${lineAt(text, Number(position))}`;
     throw new SettingsError(`${path} is not JSON${where}; compare it with config.example.json`);
@@ -313,7 +313,7 @@ type Issue = z.core.$ZodIssue;
 function describeIssue(issue: Issue): string {
   const key = issue.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("").replace(/^\./, "");
   if (issue.code === "unrecognized_keys") {
-    // What is behind an unknown key is never shown: it may be a credential in the wrong place.
+    // The value of an unknown key is never shown: it may be a credential in the wrong place.
     const where = key === "" ? "" : `${key}.`;
     return issue.keys
       .map((name) => `${where}${printable(name)} is not a setting; allowed${key === "" ? "" : ` in ${key}`}: ${issue.message}`)
@@ -326,7 +326,7 @@ function describeIssue(issue: Issue): string {
   return `${name} is ${shown(issue.input)}; allowed: ${issue.message}`;
 }
 
-/** What only several keys together can get wrong. */
+/** Mistakes that involve several keys. */
 function problemsBetweenKeys(settings: Settings): string[] {
   const problems: string[] = [];
   const { emails, phones, slack, teams } = settings.alerts;

@@ -576,7 +576,8 @@ async fn an_exemption_silences_its_credential_and_comes_back_loudly_the_day_afte
     assert!(world.published().is_empty());
     world.set_now(at("2026-10-01T06:00:00Z"));
     let response = harness.audit().await;
-    assert_eq!(response.digest.unwrap().reasons, ["exemption-ended"]);
+    let reasons = json!(response.digest.unwrap().reasons);
+    assert_eq!(reasons, json!(["exemption-ended"]));
     assert!(
         world.published()[0]
             .email
