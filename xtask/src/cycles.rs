@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree;
 
 /// The crates that are held to it.
-const CRATES: &[&str] = &["cli"];
+const CRATES: &[&str] = &["cli", "core", "local"];
 
 /// A module, by the names on the way to it from the root.
 type Module = Vec<String>;

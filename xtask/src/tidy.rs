@@ -141,6 +141,64 @@ fn links_are_found_outside_code_and_without_their_anchors() {
 
 /// The manifests that are no workspace's root: those of the workspace itself, and of the fuzz
 /// targets, which must be one of their own.
+#[test]
+fn the_files_that_the_architecture_names_exist_and_a_secret_passes_few_of_them() {
+    let text = read(&tree::root().join("ARCHITECTURE.md"));
+    let is_path = |word: &&str| {
+        let top = ["crates/", "events/", "infra/", "tests/", "xtask/"];
+        top.iter().any(|top| word.starts_with(top)) && !word.contains(['*', '<', ' '])
+    };
+    let named = |text: &str| -> Vec<String> {
+        let quoted = text.split('`').skip(1).step_by(2);
+        quoted.filter(is_path).map(str::to_owned).collect()
+    };
+    let gone = named(&text)
+        .into_iter()
+        .filter(|path| !tree::root().join(path).exists());
+    assert_eq!(gone.collect::<Vec<_>>(), Vec::<String>::new());
+    let (_, way) = text.split_once("## The way of a secret").unwrap();
+    let (way, _) = way.split_once("\n## ").unwrap();
+    let way = named(way);
+    assert!((10..=15).contains(&way.len()), "{way:?}");
+}
+
+#[test]
+fn each_call_to_a_vault_is_issued_from_one_place_and_each_label_is_written_once() {
+    let product: Vec<(PathBuf, String)> = files()
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|kind| kind == "rs"))
+        .filter(|file| {
+            let path = file.strip_prefix(tree::root()).unwrap();
+            let parts: Vec<_> = path.iter().collect();
+            parts[0] == "crates" && parts[2] == "src"
+        })
+        .map(|file| {
+            let text = read(&file);
+            let code = text.split("#[cfg(test)]\nmod").next().unwrap().to_owned();
+            (file, code)
+        })
+        .collect();
+    for code in [
+        ".describe_parameters()",
+        ".get_parameters()",
+        ".put_parameter()",
+        ".list_secrets()",
+        ".get_secret_value()",
+        ".put_secret_value()",
+        ".update_secret_version_stage()",
+        "\"AWSCURRENT\"",
+        "\"AWSPENDING\"",
+        "\"AWSPREVIOUS\"",
+    ] {
+        let places: Vec<_> = product
+            .iter()
+            .filter(|(_, text)| text.contains(code))
+            .map(|(file, text)| (file, text.matches(code).count()))
+            .collect();
+        assert!(matches!(places[..], [(_, 1)]), "{code}: {places:?}");
+    }
+}
+
 fn members() -> Vec<PathBuf> {
     files()
         .into_iter()

@@ -15,30 +15,28 @@ use crate::http::{causes, find};
 const MAX_DETAIL: usize = 400;
 
 /// What a failed call means. The detail has the service's code, its message and the request
-/// id; values that the service quotes back in a validation message are taken out.
+/// id; values that the service quotes in a validation message are removed.
 pub fn call_error<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    convert(operation, error, Quote::Message)
+    convert(operation, error, true)
 }
 
-/// The same for a call that carries a secret. The service's message is left out whole, because
-/// services quote what they refuse.
+/// The same for a call that carries a secret, without the service's message, because services
+/// quote what they refuse.
 pub fn secret_call_error<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    convert(operation, error, Quote::CodeOnly)
+    convert(operation, error, false)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Quote {
-    Message,
-    CodeOnly,
-}
-
-fn convert<E>(operation: &'static str, error: &SdkError<E, HttpResponse>, quote: Quote) -> CallError
+fn convert<E>(
+    operation: &'static str,
+    error: &SdkError<E, HttpResponse>,
+    with_message: bool,
+) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -46,7 +44,7 @@ where
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
             let meta = context.err();
-            let message = meta.message().filter(|_| quote == Quote::Message);
+            let message = meta.message().filter(|_| with_message);
             return service_error(operation, meta.code(), status, message, error.request_id());
         }
         SdkError::ResponseError(context) => {
@@ -70,7 +68,7 @@ where
     }
 }
 
-/// What a service answered instead of what was asked for.
+/// What a service answered instead of a result.
 pub(crate) fn service_error(
     operation: &'static str,
     code: Option<&str>,
@@ -78,7 +76,16 @@ pub(crate) fn service_error(
     message: Option<&str>,
     request_id: Option<&str>,
 ) -> CallError {
-    let detail = said(code, status, message, request_id);
+    let mut detail = code.map_or_else(|| format!("HTTP {status}"), str::to_owned);
+    if let Some(message) = message.filter(|message| !message.is_empty()) {
+        detail += ": ";
+        detail += &elide_end(&without_values(message), MAX_DETAIL / 2);
+    }
+    if let Some(id) = request_id {
+        detail += " (request ";
+        detail += &elide_end(id, MAX_DETAIL / 4);
+        detail += ")";
+    }
     CallError {
         operation,
         failure: classify(code, status),
@@ -131,23 +138,6 @@ fn classify(code: Option<&str>, status: u16) -> CallFailure {
             _ => CallFailure::Unavailable,
         },
     }
-}
-
-fn said(
-    code: Option<&str>,
-    status: u16,
-    message: Option<&str>,
-    request_id: Option<&str>,
-) -> String {
-    let code = code.map_or_else(|| format!("HTTP {status}"), str::to_owned);
-    let message = message.filter(|message| !message.is_empty());
-    let message = message.map_or_else(String::new, |message| {
-        format!(": {}", elide_end(&without_values(message), MAX_DETAIL / 2))
-    });
-    let request = request_id.map_or_else(String::new, |id| {
-        format!(" (request {})", elide_end(id, MAX_DETAIL / 4))
-    });
-    format!("{code}{message}{request}")
 }
 
 /// Validation messages read `Value '…' at 'name' failed to satisfy constraint: …`, several of

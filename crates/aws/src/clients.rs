@@ -15,7 +15,7 @@ use crate::environment;
 use crate::http::{self, CONNECT_TIMEOUT};
 
 /// Where the clients come from. Making it, and making clients, opens no connection, reads no
-/// file and asks nobody; the first request does.
+/// file and calls no service; the first request does.
 #[derive(Debug, Clone)]
 pub struct Aws {
     config: SdkConfig,

@@ -1,20 +1,20 @@
 //! The process environment: the only place that reads it.
 //!
-//! In a Lambda function everything the AWS SDK must know is in variables, so they are read by
-//! hand. `aws-config` would do it too, but it asks profile files and the instance metadata
-//! service as well and takes longer than the function's work.
+//! In a Lambda function variables hold everything that the AWS SDK needs, so we read them
+//! ourselves. `aws-config` also asks profile files and the instance metadata service, which takes
+//! longer than the function's work.
 
 use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_fn::provide_credentials_fn;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-use lwa_core::config::{AWS_REGION, ConfigError, Lookup};
-use lwa_core::text::quotable;
+use lwa_core::config::{AWS_REGION, ConfigError, Lookup, Variable};
 
 /// The value of one environment variable; none when it is not set or not Unicode.
 #[expect(
@@ -32,41 +32,38 @@ pub const fn lookup() -> Lookup<fn(&str) -> Option<String>> {
 
 /// The PEM file that `AWS_CA_BUNDLE` names.
 pub fn ca_bundle(get: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    Reader(get).get("AWS_CA_BUNDLE").map(PathBuf::from)
+    let name = Lookup::new(get).get(aws("AWS_CA_BUNDLE", None));
+    name.map(PathBuf::from)
 }
 
 /// What AWS's variables say, as every AWS SDK understands them,
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>: region,
-/// credentials, endpoints and retries. Profiles, files and metadata services are not asked.
+/// credentials, endpoints and retries. Profiles, files and metadata services are not read.
 /// Without credentials this succeeds, and the first call says what is missing.
 pub fn sdk_config(get: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, ConfigError> {
-    let region = region(&get)?;
-    let read = Reader(get);
+    let read = Lookup::new(get);
+    let region = match read.aws_region()? {
+        Some(region) => region,
+        None => read.required(AWS_REGION, AWS_REGION.meaning)?,
+    };
+    let flag = |name| read.flag(aws(name, Some("false")));
     let mut config = SdkConfig::builder()
         .region(Region::new(region))
-        .credentials_provider(read.credentials())
-        .retry_config(read.retry()?);
-    config.set_use_fips(read.flag("AWS_USE_FIPS_ENDPOINT")?);
-    config.set_use_dual_stack(read.flag("AWS_USE_DUALSTACK_ENDPOINT")?);
-    if read.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")? != Some(true) {
-        config.set_endpoint_url(read.endpoint("AWS_ENDPOINT_URL")?);
+        .credentials_provider(credentials(&read))
+        .retry_config(retry(&read)?)
+        .use_fips(flag("AWS_USE_FIPS_ENDPOINT")?)
+        .use_dual_stack(flag("AWS_USE_DUALSTACK_ENDPOINT")?);
+    if !flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")? {
+        config.set_endpoint_url(endpoint(&read, "AWS_ENDPOINT_URL")?);
         let mut endpoints = Vec::new();
         for (service_id, variable) in SERVICES {
-            if let Some(url) = read.endpoint(variable)? {
+            if let Some(url) = endpoint(&read, variable)? {
                 endpoints.push((service_id, url));
             }
         }
         config.set_service_config(Some(ServiceEndpoints(endpoints)));
     }
     Ok(config.build())
-}
-
-fn region(get: impl Fn(&str) -> Option<String>) -> Result<String, ConfigError> {
-    let lookup = Lookup::new(get);
-    match lookup.aws_region()? {
-        Some(region) => Ok(region),
-        None => lookup.required(AWS_REGION, AWS_REGION.meaning),
-    }
 }
 
 /// The services that the functions call, by the id that the SDK asks with.
@@ -77,88 +74,79 @@ const SERVICES: [(&str, &str); 4] = [
     ("SSM", "AWS_ENDPOINT_URL_SSM"),
 ];
 
-/// Reads AWS's own variables; an empty one counts as not set.
-struct Reader<F>(F);
-
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    fn get(&self, name: &str) -> Option<String> {
-        (self.0)(name)
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
+/// One of AWS's own variables.
+const fn aws(name: &'static str, default: Option<&'static str>) -> Variable {
+    Variable {
+        name,
+        default,
+        ..AWS_REGION
     }
+}
 
-    fn parsed<T>(
-        &self,
-        name: &'static str,
-        allowed: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, ConfigError> {
-        let Some(text) = self.get(name) else {
-            return Ok(None);
-        };
-        match parse(&text) {
-            Some(value) => Ok(Some(value)),
-            None => Err(ConfigError::Invalid {
-                name,
-                found: quotable(&text),
-                allowed: allowed.to_owned(),
-            }),
+fn credentials<F>(read: &Lookup<F>) -> SharedCredentialsProvider
+where
+    F: Fn(&str) -> Option<String>,
+{
+    let [id, secret, session] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ]
+    .map(|name| read.get(aws(name, None)));
+    // Names the missing variable when credentials are first needed.
+    let missing = |name| {
+        SharedCredentialsProvider::new(provide_credentials_fn(move || async move {
+            let problem = format!("{name} is not set; the platform sets it in a Lambda function");
+            Err(CredentialsError::not_loaded(problem))
+        }))
+    };
+    match (id, secret) {
+        (Some(id), Some(secret)) => {
+            let credentials = Credentials::new(id, secret, session, None, "environment");
+            SharedCredentialsProvider::new(credentials)
         }
+        (None, _) => missing("AWS_ACCESS_KEY_ID"),
+        (_, None) => missing("AWS_SECRET_ACCESS_KEY"),
     }
+}
 
-    fn credentials(&self) -> SharedCredentialsProvider {
-        match (
-            self.get("AWS_ACCESS_KEY_ID"),
-            self.get("AWS_SECRET_ACCESS_KEY"),
-        ) {
-            (Some(id), Some(secret)) => SharedCredentialsProvider::new(Credentials::new(
-                id,
-                secret,
-                self.get("AWS_SESSION_TOKEN"),
-                None,
-                "environment",
-            )),
-            (None, _) => SharedCredentialsProvider::new(NoCredentials("AWS_ACCESS_KEY_ID")),
-            (_, None) => SharedCredentialsProvider::new(NoCredentials("AWS_SECRET_ACCESS_KEY")),
+fn retry<F>(read: &Lookup<F>) -> Result<RetryConfig, ConfigError>
+where
+    F: Fn(&str) -> Option<String>,
+{
+    let mode = aws("AWS_RETRY_MODE", Some("standard"));
+    let retry = read.parsed(mode, "standard or adaptive", |text| {
+        match text.to_ascii_lowercase().as_str() {
+            // The SDK for Rust has no `legacy` mode.
+            "standard" | "legacy" => Some(RetryConfig::standard()),
+            "adaptive" => Some(RetryConfig::adaptive()),
+            _ => None,
         }
-    }
+    })?;
+    let attempts = aws("AWS_MAX_ATTEMPTS", Some("3"));
+    let attempts = read.parsed(attempts, "a whole number from 1", |text| {
+        text.parse().ok().filter(|attempts| *attempts > 0)
+    })?;
+    Ok(retry.with_max_attempts(attempts))
+}
 
-    fn retry(&self) -> Result<RetryConfig, ConfigError> {
-        let mode = self.parsed("AWS_RETRY_MODE", "standard or adaptive", |text| {
-            match text.to_ascii_lowercase().as_str() {
-                // What `legacy` means elsewhere, the SDK for Rust never had.
-                "standard" | "legacy" => Some(RetryConfig::standard()),
-                "adaptive" => Some(RetryConfig::adaptive()),
-                _ => None,
-            }
-        })?;
-        let retry = mode.unwrap_or_else(RetryConfig::standard);
-        let attempts = self.parsed("AWS_MAX_ATTEMPTS", "a whole number from 1", |text| {
-            text.parse().ok().filter(|attempts| *attempts > 0)
-        })?;
-        Ok(match attempts {
-            Some(attempts) => retry.with_max_attempts(attempts),
-            None => retry,
-        })
+/// Unlike our own URLs, an endpoint may be plain HTTP on any host: emulators are.
+fn endpoint<F>(read: &Lookup<F>, name: &'static str) -> Result<Option<String>, ConfigError>
+where
+    F: Fn(&str) -> Option<String>,
+{
+    let variable = aws(name, None);
+    let Some(text) = read.get(variable) else {
+        return Ok(None);
+    };
+    let is_usable = text.parse().is_ok_and(|url: http::Uri| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
+    });
+    if is_usable {
+        return Ok(Some(text));
     }
-
-    fn flag(&self, name: &'static str) -> Result<Option<bool>, ConfigError> {
-        self.parsed(name, "true or false", |text| {
-            match text.to_ascii_lowercase().as_str() {
-                "true" => Some(true),
-                "false" => Some(false),
-                _ => None,
-            }
-        })
-    }
-
-    fn endpoint(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
-        self.parsed(name, "an https:// or http:// URL", |text| {
-            let url: http::Uri = text.parse().ok()?;
-            let usable = matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
-            usable.then(|| text.to_owned())
-        })
-    }
+    let allowed = "an https:// or http:// URL";
+    Err(ConfigError::invalid(variable, &text, allowed))
 }
 
 #[derive(Debug)]
@@ -174,24 +162,9 @@ impl LoadServiceConfig for ServiceEndpoints {
     }
 }
 
-/// Names the variable that is missing, when credentials are first needed.
-#[derive(Debug)]
-struct NoCredentials(&'static str);
-
-impl ProvideCredentials for NoCredentials {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded(format!(
-            "{} is not set; the platform sets it in a Lambda function",
-            self.0
-        ))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::provider::ProvideCredentials;
     use aws_smithy_types::retry::RetryMode;
 
     use super::*;

@@ -43,7 +43,7 @@ use tower_service::Service;
 /// sent, unless an SDK client says otherwise.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A pooling HTTP/1.1 client. Clones share their connections; making one does no work.
+/// A pooling HTTP/1.1 client. Clones share their connections; creating one does no work.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -66,43 +66,22 @@ pub struct Response {
     pub body: Bytes,
 }
 
-/// Why there is no answer. What is displayed names the host but neither path nor query nor
-/// any part of a body.
+/// Why there is no answer. The text names the host but no path, no query and no part of a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// The request was certainly not sent: the name did not resolve, nobody listened, TLS
-    /// failed, or all that took longer than [`CONNECT_TIMEOUT`].
-    #[error("no connection to {host}: {detail}")]
-    Connect {
-        /// Whom it was for.
-        host: String,
-        /// What went wrong.
-        detail: String,
-    },
-    /// No complete answer within the limit; the request may have had its effect.
-    #[error("no answer from {host} within {} ms", timeout.as_millis())]
-    TimedOut {
-        /// Whom it was for.
-        host: String,
-        /// The limit.
-        timeout: Duration,
-    },
-    /// The answer is longer than accepted.
-    #[error("the answer from {host} is longer than {limit} bytes")]
-    BodyTooLarge {
-        /// Who answered.
-        host: String,
-        /// The limit.
-        limit: usize,
-    },
-    /// The connection broke or the answer was no HTTP; the request may have had its effect.
-    #[error("the exchange with {host} broke off: {detail}")]
-    Broken {
-        /// Whom it was with.
-        host: String,
-        /// What went wrong.
-        detail: String,
-    },
+    /// The request was certainly not sent to this host: the name did not resolve, the connection
+    /// was refused, TLS failed, or all that took longer than [`CONNECT_TIMEOUT`].
+    #[error("no connection to {0}: {1}")]
+    Connect(String, String),
+    /// No complete answer from this host within the limit; the request may have had its effect.
+    #[error("no answer from {0} within {ms} ms", ms = .1.as_millis())]
+    TimedOut(String, Duration),
+    /// The answer from this host is longer than accepted.
+    #[error("the answer from {0} is longer than {1} bytes")]
+    BodyTooLarge(String, usize),
+    /// The connection broke or the answer was not HTTP; the request may have had its effect.
+    #[error("the exchange with {0} broke off: {1}")]
+    Broken(String, String),
 }
 
 impl Client {
@@ -115,8 +94,7 @@ impl Client {
         }))
     }
 
-    /// Sends a request with an absolute URL and reads the whole answer, whatever its status.
-    /// Redirects are not followed and nothing is retried, except on a pooled connection that
+    /// Sends a request with an absolute URL and reads the whole answer, of any status. Redirects are not followed and nothing is retried, except on a pooled connection that
     /// turns out to be closed before anything was written to it.
     pub async fn send(
         &self,
@@ -124,13 +102,9 @@ impl Client {
         limits: Limits,
     ) -> Result<Response, HttpError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
-        match tokio::time::timeout(limits.timeout, self.exchange(request, &host, limits)).await {
-            Ok(result) => result,
-            Err(_) => Err(HttpError::TimedOut {
-                host,
-                timeout: limits.timeout,
-            }),
-        }
+        tokio::time::timeout(limits.timeout, self.exchange(request, &host, limits))
+            .await
+            .unwrap_or_else(|_| Err(HttpError::TimedOut(host, limits.timeout)))
     }
 
     async fn exchange(
@@ -139,18 +113,13 @@ impl Client {
         host: &str,
         limits: Limits,
     ) -> Result<Response, HttpError> {
-        let connect = |detail| HttpError::Connect {
-            host: host.to_owned(),
-            detail,
-        };
-        let broken = |error: &(dyn StdError + 'static)| HttpError::Broken {
-            host: host.to_owned(),
-            detail: causes(error),
-        };
-        let pool = self
+        let connect = |detail| HttpError::Connect(host.to_owned(), detail);
+        let broken =
+            |error: &(dyn StdError + 'static)| HttpError::Broken(host.to_owned(), causes(error));
+        let too_large = || HttpError::BodyTooLarge(host.to_owned(), limits.max_body_bytes);
+        let answer = self
             .pool(Some(CONNECT_TIMEOUT))
-            .map_err(|error| connect(error.to_string()))?;
-        let answer = pool
+            .map_err(connect)?
             .request(request.map(SdkBody::from))
             .await
             .map_err(|error| {
@@ -161,10 +130,6 @@ impl Client {
                 }
             })?;
         let (head, mut incoming) = answer.into_parts();
-        let too_large = || HttpError::BodyTooLarge {
-            host: host.to_owned(),
-            limit: limits.max_body_bytes,
-        };
         if incoming.size_hint().lower() > limits.max_body_bytes as u64 {
             return Err(too_large());
         }
@@ -185,9 +150,8 @@ impl Client {
         })
     }
 
-    /// The connections that are opened within a limit. All users have the same limit, or
-    /// nearly so, hence the list.
-    fn pool(&self, connect_timeout: Option<Duration>) -> Result<Pool, TrustError> {
+    /// The connections that are opened within a limit. There are very few limits, hence the list.
+    fn pool(&self, connect_timeout: Option<Duration>) -> Result<Pool, String> {
         let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pool)) = pools.iter().find(|(limit, _)| *limit == connect_timeout) {
             return Ok(pool.clone());
@@ -255,25 +219,22 @@ type Pool = legacy::Client<Connector, SdkBody>;
 
 struct Inner {
     ca_bundle: Option<PathBuf>,
-    tls: OnceLock<Result<ClientConfig, TrustError>>,
+    /// The certificates to trust, or why nothing can be sent.
+    tls: OnceLock<Result<ClientConfig, String>>,
     pools: Mutex<Vec<(Option<Duration>, Pool)>>,
 }
 
-/// The certificates to trust could not be had; nothing can be sent.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-struct TrustError(String);
-
-fn tls_config(ca_bundle: Option<&Path>) -> Result<ClientConfig, TrustError> {
+fn tls_config(ca_bundle: Option<&Path>) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| TrustError(error.to_string()))?;
+        .map_err(|error| error.to_string())?;
     let builder = match ca_bundle {
         None => builder.with_webpki_roots(),
-        Some(path) => builder.with_root_certificates(read_bundle(path).map_err(|problem| {
-            TrustError(format!("AWS_CA_BUNDLE `{}`: {problem}", path.display()))
-        })?),
+        Some(path) => builder.with_root_certificates(
+            read_bundle(path)
+                .map_err(|problem| format!("AWS_CA_BUNDLE `{}`: {problem}", path.display()))?,
+        ),
     };
     Ok(builder.with_no_client_auth())
 }
@@ -314,25 +275,16 @@ impl Service<Uri> for Connector {
             return connecting;
         };
         Box::pin(async move {
-            match tokio::time::timeout(limit, connecting).await {
-                Ok(result) => result,
-                Err(_) => Err(LimitReached {
-                    what: "connecting",
-                    limit,
-                }
-                .into()),
-            }
+            tokio::time::timeout(limit, connecting)
+                .await
+                .unwrap_or_else(|_| Err(LimitReached("connecting", limit).into()))
         })
     }
 }
 
-/// Something took longer than it may.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} took longer than {} ms", limit.as_millis())]
-struct LimitReached {
-    what: &'static str,
-    limit: Duration,
-}
+#[error("{0} took longer than {ms} ms", ms = .1.as_millis())]
+struct LimitReached(&'static str, Duration);
 
 #[derive(Debug)]
 struct SdkConnector {
@@ -359,13 +311,7 @@ impl HttpConnector for SdkConnector {
             let answer = match read_timeout {
                 None => exchange.await,
                 Some(limit) => tokio::time::timeout(limit, exchange).await.map_err(|_| {
-                    ConnectorError::timeout(
-                        LimitReached {
-                            what: "waiting for the answer",
-                            limit,
-                        }
-                        .into(),
-                    )
+                    ConnectorError::timeout(LimitReached("waiting for the answer", limit).into())
                 })?,
             };
             let answer: http::Response<Incoming> = answer.map_err(for_sdk)?;
@@ -375,8 +321,8 @@ impl HttpConnector for SdkConnector {
     }
 }
 
-/// Says what kind of failure it was, because the SDK retries timeouts, broken connections and
-/// transient errors, and nothing else.
+/// Tells the SDK the kind of failure: it retries timeouts, broken connections and transient
+/// errors, and nothing else.
 fn for_sdk(error: legacy::Error) -> ConnectorError {
     if find::<LimitReached>(&error).is_some() {
         return ConnectorError::timeout(error.into()).never_connected();
@@ -406,8 +352,8 @@ pub(crate) fn find<'a, E: StdError + 'static>(
         .find_map(|error| error.downcast_ref())
 }
 
-/// The causes below a heading that says nothing, or the error itself where there are none. Those
-/// of hyper, rustls and the system name no URL and no data.
+/// The causes of an error whose own text says nothing, or that text if it has none. Hyper, rustls
+/// and the system name no URL and no data.
 pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
     error.source().map_or_else(|| error.to_string(), chain)
 }
@@ -493,13 +439,7 @@ mod tests {
                 .await;
         for url in [announced, streamed] {
             let error = client.send(get(&url), limits).await.unwrap_err();
-            assert_eq!(
-                error,
-                HttpError::BodyTooLarge {
-                    host: "127.0.0.1".into(),
-                    limit: 4
-                }
-            );
+            assert_eq!(error, HttpError::BodyTooLarge("127.0.0.1".into(), 4));
         }
         let (fits, _) = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd").await;
         assert_eq!(client.send(get(&fits), limits).await.unwrap().body, "abcd");

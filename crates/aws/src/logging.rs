@@ -26,8 +26,8 @@ const OURS: [&str; 6] = [
 /// nothing.
 const REQUEST_SPAN: &str = "lambda_runtime::layers::trace";
 
-/// The variables that set the level, the first one that is set wins. Lambda's logging
-/// configuration sets the first.
+/// The variables that set the level. The first that is set wins, and Lambda's logging
+/// configuration sets that one.
 const VARIABLES: [&str; 3] = ["AWS_LAMBDA_LOG_LEVEL", "LOG_LEVEL", "RUST_LOG"];
 
 /// How lines look.
@@ -40,8 +40,8 @@ pub enum Format {
 }
 
 /// Sends the log of this process to a sink: standard output in a Lambda function, standard
-/// error at a terminal. The level is looked up with `get`; a value that is no level is said in
-/// the log, and `INFO` holds. A second call changes nothing.
+/// error at a terminal. The level is looked up with `get`; after an invalid value there is a
+/// warning, and the level is `INFO`. A second call changes nothing.
 pub fn init<W>(get: impl Fn(&str) -> Option<String>, format: Format, sink: W)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -91,21 +91,22 @@ fn level(get: impl Fn(&str) -> Option<String>) -> (LevelFilter, Option<String>) 
     let Some((name, value)) = set else {
         return (LevelFilter::INFO, None);
     };
-    match value.to_ascii_lowercase().as_str() {
-        "trace" => (LevelFilter::TRACE, None),
-        "debug" => (LevelFilter::DEBUG, None),
-        "info" => (LevelFilter::INFO, None),
-        "warn" => (LevelFilter::WARN, None),
+    let level = match value.to_ascii_lowercase().as_str() {
+        "trace" => LevelFilter::TRACE,
+        "debug" => LevelFilter::DEBUG,
+        "info" => LevelFilter::INFO,
+        "warn" => LevelFilter::WARN,
         // Lambda knows a level above errors; we have none.
-        "error" | "fatal" => (LevelFilter::ERROR, None),
-        _ => (
-            LevelFilter::INFO,
-            Some(format!(
-                "{name} is `{}`; allowed: trace, debug, info, warn, error; info holds",
+        "error" | "fatal" => LevelFilter::ERROR,
+        _ => {
+            let complaint = format!(
+                "{name} is `{}`; allowed: trace, debug, info, warn, error; the level is info",
                 quotable(&value)
-            )),
-        ),
-    }
+            );
+            return (LevelFilter::INFO, Some(complaint));
+        }
+    };
+    (level, None)
 }
 
 #[cfg(test)]
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!(level, LevelFilter::INFO);
         assert_eq!(
             complaint.unwrap(),
-            "RUST_LOG is `hyper=trace`; allowed: trace, debug, info, warn, error; info holds"
+            "RUST_LOG is `hyper=trace`; allowed: trace, debug, info, warn, error; the level is info"
         );
     }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::http::{Client, HttpError, Limits, Response};
 
-/// How long one exchange may take unless there is less time: LWA answers within a second.
+/// Longest exchange: LWA answers within a second.
 pub const LWA_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest answer that is read, in bytes. Access and refresh token have at most 2048 each,
@@ -69,8 +69,8 @@ impl TokenEndpoint for LwaClient {
     }
 }
 
-/// What an answer to a request means. A function by itself because whatever answers in LWA's
-/// place may say anything.
+/// What an answer to a request means. A function of its own, so that fuzzing can pass it any
+/// answer.
 pub fn answer(response: &Response, request: &TokenRequest) -> Result<AccessToken, LwaError> {
     if response.status.is_success() {
         token(response)
@@ -82,17 +82,14 @@ pub fn answer(response: &Response, request: &TokenRequest) -> Result<AccessToken
 /// The fields that OAuth 2.0 asks for; refresh tokens contain `|`, which must be encoded.
 fn form(request: &TokenRequest) -> String {
     let (grant_type, name, value) = match &request.grant {
-        Grant::RefreshToken(token) => (
-            "refresh_token",
-            "refresh_token",
-            encode(token.expose_secret()),
-        ),
-        Grant::ClientCredentials(scope) => ("client_credentials", "scope", encode(scope.as_str())),
+        Grant::RefreshToken(token) => ("refresh_token", "refresh_token", token.expose_secret()),
+        Grant::ClientCredentials(scope) => ("client_credentials", "scope", scope.as_str()),
     };
     format!(
-        "grant_type={grant_type}&client_id={}&client_secret={}&{name}={value}",
+        "grant_type={grant_type}&client_id={}&client_secret={}&{name}={}",
         encode(&request.client_id),
         encode(request.client_secret.expose_secret()),
+        encode(value),
     )
 }
 
@@ -109,8 +106,8 @@ fn no_answer(error: &HttpError) -> LwaError {
     LwaError::without_answer(failure, error.to_string())
 }
 
-/// Reads the token out of a success. Nothing of a body that is not understood is shown: it may
-/// hold a token all the same.
+/// Reads the token from a success. No part of an invalid body is shown, because it may hold a
+/// token.
 fn token(response: &Response) -> Result<AccessToken, LwaError> {
     let unintelligible = |problem: &str| LwaError {
         status: Some(response.status.as_u16()),
@@ -153,8 +150,8 @@ fn refusal(response: &Response, request: &TokenRequest) -> LwaError {
     }
 }
 
-/// LWA is not known to repeat what it was sent, but whatever answers in its place might: the
-/// values, or the form as it came.
+/// LWA is not known to repeat the request, but a proxy that answers in its place might: the
+/// values, or the encoded form.
 fn without_what_was_sent(text: &str, request: &TokenRequest) -> String {
     let token = match &request.grant {
         Grant::RefreshToken(token) => token.expose_secret(),
@@ -163,9 +160,8 @@ fn without_what_was_sent(text: &str, request: &TokenRequest) -> String {
     let mut text = text.to_owned();
     for secret in [request.client_secret.expose_secret(), token] {
         if !secret.is_empty() {
-            text = text
-                .replace(secret, "[redacted]")
-                .replace(&encode(secret), "[redacted]");
+            text = text.replace(secret, "[redacted]");
+            text = text.replace(&encode(secret), "[redacted]");
         }
     }
     text
@@ -185,12 +181,6 @@ fn shape(response: &Response) -> &'static str {
 
 /// How long the service asks to wait; only the form in seconds is understood.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    seconds.parse().ok().map(Duration::from_secs)
 }

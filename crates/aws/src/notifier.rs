@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_sns::error::BuildError;
 use aws_sdk_sns::types::MessageAttributeValue;
 use lwa_core::message::Message;
 use lwa_core::ports::{CallError, CallFailure, Notifier};
@@ -15,7 +16,7 @@ use crate::clients::{Aws, Lazy, lazy};
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
 const MAX_BYTES: usize = 262_144;
 
-/// Longest value of an attribute that we send, in characters. Nobody filters by more.
+/// Longest value of an attribute that we send, in characters; a filter needs no more.
 const MAX_ATTRIBUTE: usize = 256;
 
 /// Publishes to one topic.
@@ -54,27 +55,25 @@ impl Notifier for SnsTopic {
                 .iter()
                 .map(|(name, value)| name.len() + value.len() + DATA_TYPE.len())
                 .sum::<usize>();
-        let mut request = self
+        let values = attributes.into_iter().map(|(name, text)| {
+            let value = MessageAttributeValue::builder().data_type(DATA_TYPE);
+            Ok((name.to_owned(), value.string_value(text).build()?))
+        });
+        let values = values
+            .collect::<Result<HashMap<_, _>, BuildError>>()
+            .map_err(|error| CallError {
+                operation,
+                failure: CallFailure::Refused,
+                detail: error.to_string(),
+            })?;
+        let request = self
             .client
             .publish()
             .topic_arn(&self.arn)
             .set_subject(Some(message.subject.clone()).filter(|subject| !subject.is_empty()))
             .message_structure("json")
-            .message(body(message, MAX_BYTES - others));
-        let mut values = HashMap::new();
-        for (name, value) in attributes {
-            let value = MessageAttributeValue::builder()
-                .data_type(DATA_TYPE)
-                .string_value(value)
-                .build()
-                .map_err(|error| CallError {
-                    operation,
-                    failure: CallFailure::Refused,
-                    detail: error.to_string(),
-                })?;
-            values.insert(name.to_owned(), value);
-        }
-        request = request.set_message_attributes(Some(values));
+            .message(body(message, MAX_BYTES - others))
+            .set_message_attributes(Some(values));
         // Boxed: the SDK's futures inside a handler's are too deep for the compiler.
         let answer = Box::pin(request.send())
             .await
@@ -85,18 +84,15 @@ impl Notifier for SnsTopic {
 
 const DATA_TYPE: &str = "String";
 
-/// What subscribers filter by, and that text messages are worth their price. SNS refuses empty
-/// values, so they are left out.
+/// What subscribers filter by, and the delivery class of text messages. SNS refuses empty values,
+/// so they are left out.
 fn attributes(message: &Message) -> Vec<(&'static str, String)> {
-    let application = message
-        .attributes
-        .application
-        .as_deref()
-        .unwrap_or_default();
+    let attributes = &message.attributes;
+    let application = attributes.application.as_deref().unwrap_or_default();
     let pairs = [
-        ("severity", message.attributes.severity.as_str()),
+        ("severity", attributes.severity.as_str()),
         ("application", application),
-        ("kind", message.attributes.kind),
+        ("kind", attributes.kind),
         ("AWS.SNS.SMS.SMSType", "Transactional"),
     ];
     pairs

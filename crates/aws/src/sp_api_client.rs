@@ -101,8 +101,7 @@ impl<C: Clock> SpApiClient<C> {
         }
     }
 
-    /// A call whose answer is an object with a payload. Anything else did not come from SP-API,
-    /// whatever its status.
+    /// A call whose answer is an object with a payload. Anything else did not come from SP-API.
     async fn read(
         &self,
         operation: &'static str,
@@ -145,13 +144,8 @@ impl<C: Clock> SellingPartnerApi for SpApiClient<C> {
         token: &AccessToken,
         timeout: Duration,
     ) -> Result<(), SpApiError> {
-        self.read(
-            "getDestinations",
-            "/notifications/v1/destinations",
-            token,
-            timeout,
-        )
-        .await
+        let path = "/notifications/v1/destinations";
+        self.read("getDestinations", path, token, timeout).await
     }
 
     async fn rotate_client_secret(
@@ -160,15 +154,10 @@ impl<C: Clock> SellingPartnerApi for SpApiClient<C> {
         timeout: Duration,
     ) -> Result<(), SpApiError> {
         let path = "/applications/2023-11-30/clientSecret";
-        self.call(
-            "rotateApplicationClientSecret",
-            Method::POST,
-            path,
-            token,
-            timeout,
-        )
-        .await
-        .map(drop)
+        let operation = "rotateApplicationClientSecret";
+        self.call(operation, Method::POST, path, token, timeout)
+            .await
+            .map(drop)
     }
 }
 
@@ -202,7 +191,7 @@ pub fn failure(operation: &'static str, response: &Response, token: &AccessToken
     }
 }
 
-/// SP-API is not known to repeat the token, but whatever answers in its place might.
+/// SP-API is not known to repeat the token, but a proxy that answers in its place might.
 fn said(text: &str, token: &AccessToken) -> Option<String> {
     let text = safe_words(&text.replace(token.value.expose_secret(), "[redacted]"));
     Some(text).filter(|text| !text.is_empty())
@@ -220,25 +209,15 @@ fn amz_date(now: Timestamp) -> String {
         .to_string()
 }
 
-/// `AppName/Version (Language=…; Platform=…)`, with a backslash before whatever has a meaning
-/// of its own, same source as for the limit.
+/// `AppName/Version (Language=…; Platform=…)`, with a backslash before every character that has a
+/// meaning of its own, same source as for the limit.
 fn user_agent(name: &str, version: &str) -> String {
-    let escape = |text: &str| {
-        let mut escaped = String::new();
-        for c in text.chars() {
-            if "/(=);\\".contains(c) {
-                escaped.push('\\');
-            }
-            escaped.push(c);
-        }
-        escaped
+    let escape = |text: &str| -> String {
+        let escaped = |c| "/(=);\\".contains(c).then_some('\\').into_iter().chain([c]);
+        text.chars().flat_map(escaped).collect()
     };
-    let agent = format!(
-        "{}/{} (Language=Rust; Platform={})",
-        escape(name),
-        escape(version),
-        escape(std::env::consts::OS)
-    );
+    let [name, version, platform] = [name, version, std::env::consts::OS].map(escape);
+    let agent = format!("{name}/{version} (Language=Rust; Platform={platform})");
     agent.chars().take(MAX_USER_AGENT).collect()
 }
 

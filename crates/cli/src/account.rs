@@ -17,7 +17,7 @@ use lwa_core::ports::Metrics;
 use lwa_core::vault::Vault;
 use token_exchanger::{Ports, Settings, TokenExchanger};
 
-use crate::settings;
+use crate::settings::{AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, unless_given};
 
 /// The options that every AWS tool has.
 #[derive(Debug, Clone, Default, Args)]
@@ -36,7 +36,7 @@ pub(crate) struct AwsOptions {
     pub(crate) endpoint_url: Option<String>,
 }
 
-/// As long as a person likes to wait for one call.
+/// How long a person is willing to wait for one call.
 pub(crate) const PROMPT: Timeouts = Timeouts {
     attempt: Duration::from_secs(5),
     operation: Duration::from_secs(15),
@@ -47,10 +47,14 @@ pub(crate) const PROMPT: Timeouts = Timeouts {
 pub(crate) async fn connect(options: &AwsOptions, timeouts: Timeouts) -> anyhow::Result<Aws> {
     let client = http::Client::new(environment::ca_bundle(environment::variable));
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(client.clone());
-    if let Some(profile) = options.profile.clone().or_else(settings::profile) {
+    let or_else = |option: &Option<String>, variables| {
+        let option = option.clone();
+        option.or_else(|| unless_given(variables))
+    };
+    if let Some(profile) = or_else(&options.profile, &[AWS_PROFILE]) {
         loader = loader.profile_name(profile);
     }
-    if let Some(region) = options.region.clone().or_else(settings::region) {
+    if let Some(region) = or_else(&options.region, &[AWS_REGION, "AWS_DEFAULT_REGION"]) {
         loader = loader.region(Region::new(region));
     }
     if let Some(url) = &options.endpoint_url {
@@ -58,7 +62,7 @@ pub(crate) async fn connect(options: &AwsOptions, timeouts: Timeouts) -> anyhow:
     }
     let mut config = loader.load().await;
     if options.endpoint_url.is_none()
-        && let Some(url) = settings::endpoint_url()
+        && let Some(url) = unless_given(&[AWS_ENDPOINT_URL])
     {
         // In the loader it would override the variables of single services.
         config = config.into_builder().endpoint_url(url).build();
@@ -98,7 +102,7 @@ pub(crate) fn token_exchanger<M: Metrics>(
     Ok(TokenExchanger::new(settings, ports))
 }
 
-/// LWA at a URL out of the configuration.
+/// LWA at the configured URL.
 pub(crate) fn lwa_client(aws: &Aws, token_url: &str) -> Result<LwaClient, ConfigError> {
     LwaClient::new(aws.http().clone(), token_url, LWA_TIMEOUT)
 }

@@ -65,8 +65,8 @@ pub(crate) enum Command {
     Man(ManOptions),
 }
 
-/// Parses a command line into a subcommand and what clap knows of it, which words its usage
-/// errors. What went wrong is already shown.
+/// Parses a command line into a subcommand, with clap's definition of it for usage errors. A
+/// wrong command line is already reported.
 pub(crate) fn parse(words: &[OsString]) -> Result<(Command, clap::Command), ExitCode> {
     let mut lwa = Arguments::command();
     lwa.build();

@@ -194,7 +194,7 @@ fn format(options: &AuditOptions) -> ReportFormat {
     format.unwrap_or(ReportFormat::Table)
 }
 
-/// Finds out before a long audit what would spoil its end.
+/// Finds out before a long audit whether its result can be written.
 fn check_writable(file: &Path) -> Result<(), Failure> {
     let folder = file
         .parent()
@@ -246,7 +246,7 @@ fn table(report: &Report<'_>, into_file: bool) -> String {
     text
 }
 
-/// Says on standard error what the report may hide, and judges.
+/// Judges the audit, and says on standard error what the report may hide.
 fn is_good(fail_on: Threshold, report: &Report<'_>) -> bool {
     let tally = report.tally;
     if let Some(first) = tally.not_seen.items().first() {

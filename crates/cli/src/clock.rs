@@ -13,7 +13,7 @@ pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
         .map_err(|_| "write an instant like 2026-06-24T08:00:00Z".to_owned())
 }
 
-/// The system's clock, put forward or back.
+/// The system's clock, set forward or back.
 pub(crate) struct ShiftedClock(SignedDuration);
 
 impl ShiftedClock {

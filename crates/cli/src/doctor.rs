@@ -63,7 +63,7 @@ Examples:
 
 Exit code: 0 nothing is broken, 1 something is, 2 wrong usage.")]
 pub(crate) struct DoctorOptions {
-    /// The name of the deployed stack, with which the names of its parts begin
+    /// The name of the deployed stack; the names of its parts begin with it
     #[arg(long, value_name = "NAME", default_value = "lwa", value_parser = stack_name)]
     stack: String,
 
@@ -276,10 +276,8 @@ impl Doctor<'_> {
             }
         }
         for names in names.chunks(NAMES_LIMIT) {
-            let found = self
-                .report
-                .over("the keys", parameter_store::find_parameters(vaults, names))
-                .await;
+            let call = parameter_store::find_parameters(vaults, names);
+            let found = self.report.over("the keys", call).await;
             let found = found.unwrap_or_default().into_iter();
             keys.extend(found.filter_map(|parameter| parameter.key_id));
         }

@@ -33,15 +33,15 @@ pub use run::{Environment, Options, replay};
 use crate::account::AwsOptions;
 use crate::clock::instant;
 use crate::failure::Failure;
-use crate::runtime::block_on;
+use crate::runtime::{block_on, boxed};
 use crate::settings::{self, SettingsOptions};
 use crate::terminal::{PATIENCE, Progress};
 
 /// Run events through the functions and show what people would receive
 ///
 /// Works in memory, without an account or a network, unless --live is given. Shows which rule
-/// would hand over each event, the messages exactly as e-mail and SMS show them, and how the
-/// function answers.
+/// matches each event, the messages exactly as e-mail and SMS show them, and the function's
+/// response.
 #[derive(Debug, Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -93,7 +93,7 @@ pub(crate) struct ReplayOptions {
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 
-    /// Look things up in the real account, read only; nothing is published
+    /// Look things up in the real account; read only, and nothing is published
     #[arg(long)]
     live: bool,
 
@@ -188,7 +188,7 @@ async fn replay_all(
         if !is_followed && SystemClock.now().duration_since(start).unsigned_abs() > PATIENCE {
             progress.show(&format!("Replaying {number} of {}", inputs.len()));
         }
-        let replayed = replay(input, replay_options, settings::variable);
+        let replayed = boxed(replay(input, replay_options, settings::variable));
         let waiting = format!("Waiting for {}", input.name);
         let outcome = progress.over(&waiting, replayed).await;
         if options.json {

@@ -17,11 +17,11 @@ use lwa_aws::logging::{self, Format};
 use lwa_aws::lwa_client::LwaClient;
 use lwa_aws::notifier::SnsTopic;
 use lwa_aws::sp_api_client::SpApiClient;
+use lwa_core::Timestamp;
 use lwa_core::config::{AWS_REGION, TOPIC_ARN};
 use lwa_core::ports::Clock;
 use lwa_core::rotation::request::Decision;
 use lwa_core::vault::Vault;
-use lwa_core::{ApplicationName, Timestamp};
 use rotation_requester::{
     ApplicationReport, Outcome, Plan, Ports, Progress as Stage, RotationRequester, Settings,
 };
@@ -136,7 +136,6 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
                 topic,
                 notifier,
             },
-            application: &application,
         };
         rotation.run().await
     })
@@ -172,7 +171,6 @@ struct Rotation<'a> {
     options: &'a RotateOptions,
     requester: Requester,
     screen: Screen<'a>,
-    application: &'a ApplicationName,
 }
 
 /// How it ended.
@@ -185,7 +183,7 @@ struct Ending {
 
 impl Rotation<'_> {
     async fn run(&self) -> Result<bool, Failure> {
-        let name = self.application;
+        let name = self.screen.application;
         let planning = boxed(self.requester.plan(name));
         let waiting = format!("Looking at {name}");
         let plan = Progress::new().over(&waiting, planning).await;
@@ -247,7 +245,7 @@ impl Rotation<'_> {
     }
 
     fn is_confirmed(&self) -> Result<bool, Failure> {
-        let name = self.application.as_str();
+        let name = self.screen.application.as_str();
         let answer = terminal::ask(&format!(
             "{BOLD}This cannot be undone.{BOLD:#} Type {BOLD}{name}{BOLD:#} to ask Amazon for a \
              new secret: "
@@ -255,7 +253,7 @@ impl Rotation<'_> {
         Ok(answer == name)
     }
 
-    /// Looks at the vault again and again until the new secret is stored.
+    /// Polls the vault until the new secret is stored.
     async fn wait(&self, plan: &Plan) -> Result<Stage, Failure> {
         let minutes = i64::from(self.options.timeout);
         let began = SystemClock.now();

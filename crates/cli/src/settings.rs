@@ -36,9 +36,9 @@ pub(crate) struct SettingsOptions {
 const LWA_CONFIG: &str = "LWA_CONFIG";
 
 /// AWS's own variables that may stand in the file.
-const AWS_PROFILE: &str = "AWS_PROFILE";
-const AWS_REGION: &str = "AWS_REGION";
-const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+pub(crate) const AWS_PROFILE: &str = "AWS_PROFILE";
+pub(crate) const AWS_REGION: &str = "AWS_REGION";
+pub(crate) const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 
 /// The process's settings file; empty where it has none. Like the environment, it belongs to the
 /// process.
@@ -88,23 +88,8 @@ pub(crate) const fn lookup() -> Lookup<fn(&str) -> Option<String>> {
     Lookup::new(variable)
 }
 
-/// The profile of the file, unless the environment has one.
-pub(crate) fn profile() -> Option<String> {
-    unless_given(&[AWS_PROFILE])
-}
-
-/// The region of the file, unless the environment has one.
-pub(crate) fn region() -> Option<String> {
-    unless_given(&[AWS_REGION, "AWS_DEFAULT_REGION"])
-}
-
-/// The endpoint of the file, unless the environment has one for all services.
-pub(crate) fn endpoint_url() -> Option<String> {
-    unless_given(&[AWS_ENDPOINT_URL])
-}
-
-/// What the file has for the first of these variables, unless the environment has one of them.
-fn unless_given(variables: &[&str]) -> Option<String> {
+/// What the file has for the first of AWS's own variables, unless the environment has one of them.
+pub(crate) fn unless_given(variables: &[&str]) -> Option<String> {
     if variables.iter().any(|name| given(name).is_some()) {
         return None;
     }

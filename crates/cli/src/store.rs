@@ -110,7 +110,7 @@ async fn run(
     let mut number = 0;
     let outcomes = carry_out(account, &plan, |step, outcome| {
         number += 1;
-        // Writing goes on when the reader of our output is gone.
+        // Writing continues even if the reader of our output is gone.
         let told = report.outcome(number, step, outcome);
         if printed.is_ok() {
             printed = told;

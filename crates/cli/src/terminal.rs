@@ -152,7 +152,7 @@ impl Progress {
         self.watch(|| waiting.to_owned(), work).await
     }
 
-    /// Waits, and says again and again how far the work is once it takes long.
+    /// Waits, and keeps showing how far the work is once it takes long.
     pub(crate) async fn watch<T>(
         &mut self,
         waiting: impl Fn() -> String,

@@ -66,7 +66,7 @@ pub(crate) struct TokenOptions {
     #[arg(long, value_name = "SCOPE")]
     scope: Option<String>,
 
-    /// Ask for a token that was not handed out before, as a caller of the function can
+    /// Request a fresh token instead of a cached one, as a caller of the function can
     #[arg(long)]
     force_refresh: bool,
 

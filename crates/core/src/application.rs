@@ -4,26 +4,57 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::quotable;
+use crate::text::{after, quotable};
 
-/// The name of an application: its root path without the leading slash, for example `my-erp`
-/// or `my-erp/eu`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ApplicationName(String);
+/// A text that is checked once, when it is parsed.
+macro_rules! checked {
+    ($(#[doc = $doc:literal])+ $name:ident) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text, without a leading slash.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                Self::parse(&text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+checked! {
+    /// The name of an application: its root path without the leading slash, for example `my-erp`
+    /// or `my-erp/eu`.
+    ApplicationName
+}
+
+checked! {
+    /// The id of a selling partner, as one segment of a parameter name.
+    SellerId
+}
 
 impl ApplicationName {
     /// Accepts letters, digits and `_.-`, in one or more segments joined by single slashes.
     /// One leading slash is dropped, so that a root path may be given as well.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let name = text.strip_prefix('/').unwrap_or(text);
-        check_path(name).map_err(|problem| InvalidName::new("application name", text, problem))?;
+        InvalidName::check("application name", text, path_problem(name))?;
         Ok(Self(name.to_owned()))
-    }
-
-    /// The name, without a leading slash.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// The path under which the application's parameters live, with a leading slash.
@@ -32,52 +63,12 @@ impl ApplicationName {
     }
 }
 
-impl TryFrom<String> for ApplicationName {
-    type Error = InvalidName;
-
-    fn try_from(text: String) -> Result<Self, InvalidName> {
-        Self::parse(&text)
-    }
-}
-
-impl fmt::Display for ApplicationName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-/// The id of a selling partner, as one segment of a parameter name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct SellerId(String);
-
 impl SellerId {
     /// Accepts letters, digits and `_.-`.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
-        if text.contains('/') {
-            return Err(InvalidName::new("seller id", text, "it contains a slash"));
-        }
-        check_path(text).map_err(|problem| InvalidName::new("seller id", text, problem))?;
+        let slash = text.contains('/').then_some("it contains a slash");
+        InvalidName::check("seller id", text, slash.or_else(|| path_problem(text)))?;
         Ok(Self(text.to_owned()))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for SellerId {
-    type Error = InvalidName;
-
-    fn try_from(text: String) -> Result<Self, InvalidName> {
-        Self::parse(&text)
-    }
-}
-
-impl fmt::Display for SellerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
     }
 }
 
@@ -94,12 +85,15 @@ pub struct InvalidName {
 }
 
 impl InvalidName {
-    fn new(what: &'static str, found: &str, problem: &'static str) -> Self {
-        Self {
-            what,
-            found: quotable(found),
-            problem,
-        }
+    fn check(what: &'static str, text: &str, problem: Option<&'static str>) -> Result<(), Self> {
+        let found = quotable(text);
+        problem.map_or(Ok(()), |problem| {
+            Err(Self {
+                what,
+                found,
+                problem,
+            })
+        })
     }
 }
 
@@ -110,26 +104,19 @@ const MAX_NAME: usize = 1011;
 /// The deepest hierarchy that Parameter Store takes, same source.
 const MAX_LEVELS: usize = 15;
 
-fn check_path(path: &str) -> Result<(), &'static str> {
-    if path.is_empty() {
-        return Err("it is empty");
-    }
-    if path.len() > MAX_NAME {
-        return Err("it is longer than 1011 characters");
-    }
-    if path.split('/').count() > MAX_LEVELS {
-        return Err("it has more than 15 levels");
-    }
-    if path.split('/').any(str::is_empty) {
-        return Err("it has an empty segment");
-    }
-    if !path
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"_.-/".contains(&b))
-    {
-        return Err("it has a character that Parameter Store refuses");
-    }
-    Ok(())
+fn path_problem(path: &str) -> Option<&'static str> {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-/".contains(&b);
+    let (levels, is_segment_empty) = (path.split('/').count(), path.split('/').any(str::is_empty));
+    let refused = "it has a character that Parameter Store refuses";
+    let problems = [
+        (path.is_empty(), "it is empty"),
+        (path.len() > MAX_NAME, "it is longer than 1011 characters"),
+        (levels > MAX_LEVELS, "it has more than 15 levels"),
+        (is_segment_empty, "it has an empty segment"),
+        (!path.bytes().all(is_allowed), refused),
+    ];
+    let found = problems.into_iter().find(|(holds, _)| *holds);
+    found.map(|(_, problem)| problem)
 }
 
 /// What one stored credential is for.
@@ -156,18 +143,19 @@ impl Role {
             Self::RefreshToken { .. } => "refresh token",
         }
     }
+
+    const fn seller(&self) -> Option<&SellerId> {
+        match self {
+            Self::RefreshToken { seller } => seller.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())?;
-        if let Self::RefreshToken {
-            seller: Some(seller),
-        } = self
-        {
-            write!(f, " of seller {seller}")?;
-        }
-        Ok(())
+        let seller = after(" of seller ", self.seller());
+        write!(f, "{}{seller}", self.as_str())
     }
 }
 
@@ -207,56 +195,35 @@ impl Layout {
     /// Which application and role a parameter has, or none when it follows no configured
     /// pattern. A missing leading slash is tolerated.
     pub fn locate(&self, parameter_name: &str) -> Option<Place> {
-        if !self.contains(parameter_name) {
-            return None;
-        }
         let root_before = |leaf: &str| {
             let root = parameter_name.strip_suffix(leaf)?.strip_suffix('/')?;
-            if self.contains(root) {
-                Some(root)
-            } else {
-                None
-            }
+            self.contains(root).then_some(root)
         };
-        let place = |root: &str, role| {
-            ApplicationName::parse(root)
-                .ok()
-                .map(|application| Place { application, role })
+        let (root, role) = if let Some(root) = root_before(&self.client_secret_leaf) {
+            (root, Role::ClientSecret)
+        } else if let Some(root) = root_before(&self.client_id_leaf) {
+            (root, Role::ClientId)
+        } else {
+            let root = root_before(&self.refresh_token_leaf)?;
+            let split = root.rsplit_once("/sellers/");
+            let split = split.filter(|(above, _)| self.contains(above));
+            let found = split.and_then(|(above, id)| Some((above, SellerId::parse(id).ok()?)));
+            let (root, seller) = found.map_or((root, None), |(above, id)| (above, Some(id)));
+            (root, Role::RefreshToken { seller })
         };
-        if let Some(root) = root_before(&self.client_secret_leaf) {
-            return place(root, Role::ClientSecret);
-        }
-        if let Some(root) = root_before(&self.client_id_leaf) {
-            return place(root, Role::ClientId);
-        }
-        let root = root_before(&self.refresh_token_leaf)?;
-        if let Some((application_root, seller)) = root.rsplit_once("/sellers/")
-            && let Ok(seller) = SellerId::parse(seller)
-            && self.contains(application_root)
-        {
-            return place(
-                application_root,
-                Role::RefreshToken {
-                    seller: Some(seller),
-                },
-            );
-        }
-        place(root, Role::RefreshToken { seller: None })
+        let application = ApplicationName::parse(root).ok()?;
+        Some(Place { application, role })
     }
 
     /// The full parameter name of one credential.
     pub fn parameter(&self, application: &ApplicationName, role: &Role) -> String {
-        let root = application.root();
-        match role {
-            Role::ClientId => format!("{root}/{}", self.client_id_leaf),
-            Role::ClientSecret => format!("{root}/{}", self.client_secret_leaf),
-            Role::RefreshToken { seller: None } => format!("{root}/{}", self.refresh_token_leaf),
-            Role::RefreshToken {
-                seller: Some(seller),
-            } => {
-                format!("{root}/sellers/{seller}/{}", self.refresh_token_leaf)
-            }
-        }
+        let leaf = match role {
+            Role::ClientId => &self.client_id_leaf,
+            Role::ClientSecret => &self.client_secret_leaf,
+            Role::RefreshToken { .. } => &self.refresh_token_leaf,
+        };
+        let seller = after("/sellers/", role.seller());
+        format!("/{application}{seller}/{leaf}")
     }
 }
 

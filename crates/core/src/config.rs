@@ -17,7 +17,7 @@ pub struct Variable {
     pub name: &'static str,
     /// Which functions use it, as the README says it.
     pub used_by: &'static str,
-    /// What holds when it is not set; none when it must be set.
+    /// The default; none if it must be set.
     pub default: Option<&'static str>,
     /// What it means and which values it takes.
     pub meaning: &'static str,
@@ -92,7 +92,7 @@ const AWS_DEFAULT_REGION: Variable = Variable {
     ..AWS_REGION
 };
 
-/// What every function of a deployment is told.
+/// The settings that all functions of a deployment share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
     /// How parameters are named, and which applications there are.
@@ -108,7 +108,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Reads what is common to all functions.
+    /// Reads the shared settings.
     pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
     where
         F: Fn(&str) -> Option<String>,
@@ -123,8 +123,8 @@ impl Deployment {
     }
 }
 
-/// A variable that is missing or holds what cannot be used. The message names the variable,
-/// what was found and what is allowed.
+/// A missing or invalid variable. The message names the variable, its value and the allowed
+/// values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A variable without a default is not set.
@@ -135,7 +135,7 @@ pub enum ConfigError {
         /// What it may hold.
         allowed: String,
     },
-    /// The value is none of what is allowed.
+    /// The value is not allowed.
     #[error("{name} is `{found}`; allowed: {allowed}")]
     Invalid {
         /// The variable.
@@ -164,8 +164,8 @@ impl ConfigError {
     }
 }
 
-/// Looks variables up by name. An empty value counts as not set, because templates and shells
-/// cannot always leave a variable out.
+/// Looks variables up by name. An empty value counts as not set, because not all templates and
+/// shells can leave a variable out.
 pub struct Lookup<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Lookup<F> {
@@ -181,7 +181,7 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             .filter(|v| !v.is_empty())
     }
 
-    /// The same variables, but with `value` for one of them unless that is none.
+    /// The same variables, with one of them set to `value` if there is one.
     pub fn with(
         &self,
         variable: Variable,
@@ -234,44 +234,34 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
     /// `true` or `false`.
     pub fn flag(&self, variable: Variable) -> Result<bool, ConfigError> {
         self.parsed(variable, "true or false", |text| {
-            match text.to_ascii_lowercase().as_str() {
-                "true" => Some(true),
-                "false" => Some(false),
-                _ => None,
-            }
+            text.to_ascii_lowercase().parse().ok()
         })
     }
 
     /// An absolute `https://` URL; `http://` only for a host on this machine, where tests and
     /// emulators listen.
     pub fn url(&self, variable: Variable) -> Result<Option<String>, ConfigError> {
-        let Some(text) = self.get(variable) else {
-            return Ok(None);
-        };
-        if is_acceptable_url(&text) {
-            Ok(Some(text))
-        } else {
-            Err(ConfigError::invalid(
-                variable,
-                &text,
-                "an https:// URL, or an http:// one on localhost or 127.0.0.1",
-            ))
+        let allowed = "an https:// URL, or an http:// one on localhost or 127.0.0.1";
+        match self.get(variable) {
+            Some(text) if !is_acceptable_url(&text) => {
+                Err(ConfigError::invalid(variable, &text, allowed))
+            }
+            url => Ok(url),
         }
     }
 
     /// The prefixes and leaves.
     pub fn layout(&self) -> Result<Layout, ConfigError> {
         let text = self.get_or_default(LWA_PARAMETER_PREFIX);
+        let name = |variable, text: &str| {
+            ApplicationName::parse(text)
+                .map_err(|error| ConfigError::invalid(variable, text, error))
+        };
         let mut prefixes = Vec::new();
-        for prefix in text
-            .split(',')
-            .map(str::trim)
-            .filter(|prefix| !prefix.is_empty())
-        {
-            let name = ApplicationName::parse(prefix.trim_end_matches('/'))
-                .map_err(|error| ConfigError::invalid(LWA_PARAMETER_PREFIX, prefix, error))?;
-            if !prefixes.contains(&name.root()) {
-                prefixes.push(name.root());
+        for prefix in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            let root = name(LWA_PARAMETER_PREFIX, prefix.trim_end_matches('/'))?.root();
+            if !prefixes.contains(&root) {
+                prefixes.push(root);
             }
         }
         if prefixes.is_empty() {
@@ -282,10 +272,8 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             ));
         }
         let leaf = |variable| {
-            let text = self.get_or_default(variable);
-            ApplicationName::parse(&text)
-                .map(|name| name.as_str().to_owned())
-                .map_err(|error| ConfigError::invalid(variable, &text, error))
+            let leaf = name(variable, &self.get_or_default(variable))?;
+            Ok(leaf.as_str().to_owned())
         };
         Ok(Layout {
             prefixes,
@@ -328,32 +316,25 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
     pub fn topic_arn(&self) -> Result<String, ConfigError> {
         let allowed = "the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME";
         let text = self.required(TOPIC_ARN, allowed)?;
-        let mut parts = text.split(':');
-        let is_topic = parts.next() == Some("arn")
-            && parts
-                .next()
-                .is_some_and(|partition| partition.starts_with("aws"))
-            && parts.next() == Some("sns")
-            && parts.clone().count() == 3
-            && parts.all(|part| !part.is_empty());
-        if is_topic {
-            Ok(text)
-        } else {
-            Err(ConfigError::invalid(TOPIC_ARN, &text, allowed))
+        let parts: Vec<&str> = text.split(':').collect();
+        match parts[..] {
+            ["arn", partition, "sns", region, account, name]
+                if partition.starts_with("aws") && ![region, account, name].contains(&"") =>
+            {
+                Ok(text)
+            }
+            _ => Err(ConfigError::invalid(TOPIC_ARN, &text, allowed)),
         }
     }
 
     /// The namespace of metrics, 1 to 255 characters,
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>.
     fn metrics_namespace(&self) -> Result<String, ConfigError> {
-        self.parsed(
-            METRICS_NAMESPACE,
-            "1 to 255 characters of A-Z a-z 0-9 . - _ / #",
-            |text| {
-                let legal = |b: u8| b.is_ascii_alphanumeric() || b".-_/#".contains(&b);
-                (text.len() <= 255 && text.bytes().all(legal)).then(|| text.to_owned())
-            },
-        )
+        let allowed = "1 to 255 characters of A-Z a-z 0-9 . - _ / #";
+        self.parsed(METRICS_NAMESPACE, allowed, |text| {
+            let legal = |b: u8| b.is_ascii_alphanumeric() || b".-_/#".contains(&b);
+            (text.len() <= 255 && text.bytes().all(legal)).then(|| text.to_owned())
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! EventBridge events as domain types.
 //!
-//! Parsing cannot fail: what is not understood stays in [`Event::detail`] and the kind becomes
-//! [`EventKind::Other`], because a reminder must go out even when its shape is new.
+//! Parsing cannot fail: an unknown event keeps its content in [`Event::detail`] and gets the kind
+//! [`EventKind::Other`], because a reminder of a new shape must go out, too.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -115,12 +115,10 @@ pub enum ActionStatus {
 
 impl ActionStatus {
     fn parse(text: &str) -> Self {
-        if text.eq_ignore_ascii_case("success") {
-            Self::Success
-        } else if text.eq_ignore_ascii_case("failure") || text.eq_ignore_ascii_case("failed") {
-            Self::Failure
-        } else {
-            Self::Unknown(text.to_owned())
+        match text.to_ascii_lowercase().as_str() {
+            "success" => Self::Success,
+            "failure" | "failed" => Self::Failure,
+            _ => Self::Unknown(text.to_owned()),
         }
     }
 }
@@ -206,13 +204,15 @@ impl Event {
         let detail_type = text(event, "detail-type");
         let kind = match (source.as_deref(), detail_type.as_deref()) {
             (Some("aws.ssm"), Some("Parameter Store Policy Action")) => {
-                policy_action(detail, &resources)
+                policy_action(detail, &resources).map(EventKind::PolicyAction)
             }
             (Some("aws.ssm"), Some("Parameter Store Change")) => {
-                parameter_change(detail, &resources)
+                parameter_change(detail, &resources).map(EventKind::ParameterChange)
             }
-            // The detail-type of these is not documented for certain, so it is not asked for.
-            (Some("aws.secretsmanager"), _) => secret_rotation(detail, &resources),
+            // The documentation of their detail-type is not clear, so any will do.
+            (Some("aws.secretsmanager"), _) => {
+                secret_rotation(detail, &resources).map(EventKind::SecretRotation)
+            }
             _ => None,
         };
         Self {
@@ -229,7 +229,7 @@ impl Event {
     }
 }
 
-fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
+fn policy_action(detail: &Value, resources: &[String]) -> Option<PolicyAction> {
     // The policy comes as an object, or as a string that holds one.
     let content = match &detail["policy-content"] {
         Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
@@ -240,7 +240,7 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
         .into_iter()
         .find_map(|key| number_text(&attributes[key]));
     let policy_type = text(detail, "policy-type").or_else(|| text(&content, "Type"));
-    Some(EventKind::PolicyAction(PolicyAction {
+    Some(PolicyAction {
         parameter_name: text(detail, "parameter-name").or_else(|| name_from_arn(resources))?,
         policy_type: PolicyType::parse(&policy_type.unwrap_or_default()),
         status: ActionStatus::parse(&text(detail, "action-status").unwrap_or_default()),
@@ -250,18 +250,18 @@ fn policy_action(detail: &Value, resources: &[String]) -> Option<EventKind> {
             unit: text(attributes, "Unit").unwrap_or_else(|| "Days".to_owned()),
         }),
         expires_at: text(attributes, "Timestamp").and_then(|at| at.parse().ok()),
-    }))
+    })
 }
 
-fn parameter_change(detail: &Value, resources: &[String]) -> Option<EventKind> {
-    Some(EventKind::ParameterChange(ParameterChange {
+fn parameter_change(detail: &Value, resources: &[String]) -> Option<ParameterChange> {
+    Some(ParameterChange {
         parameter_name: text(detail, "name").or_else(|| name_from_arn(resources))?,
         operation: ChangeOperation::parse(&text(detail, "operation").unwrap_or_default()),
         description: text(detail, "description"),
-    }))
+    })
 }
 
-fn secret_rotation(detail: &Value, resources: &[String]) -> Option<EventKind> {
+fn secret_rotation(detail: &Value, resources: &[String]) -> Option<SecretRotation> {
     let outcome = match text(detail, "eventName")?.as_str() {
         "RotationSucceeded" => RotationOutcome::Succeeded,
         "RotationFailed" => RotationOutcome::Failed,
@@ -272,12 +272,11 @@ fn secret_rotation(detail: &Value, resources: &[String]) -> Option<EventKind> {
     let mut arns = resources.iter();
     let secret_arn = text(additional, "SecretId")
         .or_else(|| arns.find(|arn| arn.contains(":secretsmanager:")).cloned())?;
-    let error = text(detail, "errorMessage").or_else(|| text(additional, "errorMessage"));
-    Some(EventKind::SecretRotation(SecretRotation {
+    Some(SecretRotation {
         secret_arn,
         outcome,
-        error,
-    }))
+        error: text(detail, "errorMessage").or_else(|| text(additional, "errorMessage")),
+    })
 }
 
 /// A string field that is not empty.

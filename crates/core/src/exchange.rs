@@ -1,5 +1,5 @@
-//! Decisions about access tokens: how long one may be kept, which secret to try next, how long
-//! to wait, and what a credential in the wrong place looks like.
+//! Decisions about access tokens: how long to keep one, which secret to try next, how long to
+//! wait, and how to recognise a credential that is stored in the wrong place.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::deadline::{OVERLAP_DAYS, days};
 use crate::lwa::Scope;
 use crate::vault::{Credentials, RefreshTokenOf, StoredSecret};
 
-/// How long before it expires an access token is no longer handed out: whoever gets it still
-/// has to use it.
+/// How long before its expiry an access token is no longer returned, so that the caller has time
+/// to use it.
 pub const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
 
 /// The pause before the second attempt, doubled before each further one.
@@ -30,7 +30,7 @@ pub enum Subject {
     OwnAccount,
     /// One seller, by the seller's refresh token.
     Seller(SellerId),
-    /// Nobody but the application itself, for a scope.
+    /// The application itself, for a scope.
     Grantless(Scope),
 }
 
@@ -50,13 +50,13 @@ impl Subject {
         match self {
             Self::OwnAccount => RefreshTokenOf::Application,
             Self::Seller(seller) => RefreshTokenOf::Seller(seller.clone()),
-            Self::Grantless(_) => RefreshTokenOf::Nobody,
+            Self::Grantless(_) => RefreshTokenOf::None,
         }
     }
 }
 
-/// When a token that was asked for at `requested_at` expires. Counted from the request and not
-/// from the answer, so that the time on the way is never handed out.
+/// When a token that was requested at `requested_at` expires. The lifetime counts from the
+/// request, because the transit time of the answer is not known.
 pub fn expires_at(requested_at: Timestamp, expires_in: Duration) -> Timestamp {
     SignedDuration::try_from(expires_in)
         .ok()
@@ -64,21 +64,21 @@ pub fn expires_at(requested_at: Timestamp, expires_in: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-/// Whether a kept token may still be handed out.
+/// Whether a kept token may still be returned.
 pub fn is_fresh(expires_at: Timestamp, now: Timestamp) -> bool {
     left(expires_at, now) > EXPIRY_MARGIN
 }
 
-/// The time from `now` until `end`, and none once it has passed.
+/// The time from `now` until `end`; zero if that has passed.
 pub fn left(end: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(end.duration_since(now)).unwrap_or(Duration::ZERO)
 }
 
-/// How long to pause before trying again, or none when too little time would be left.
+/// How long to pause before another attempt; none if too little time would be left.
 ///
-/// `attempts` counts those made so far, from 1. `jitter`, from 0 to 1, spreads the upper half of
-/// the pause, so that callers who failed together do not come back together. `asked` is what
-/// the service asked for; it only ever lengthens the pause.
+/// `attempts` counts the attempts so far, from 1. `jitter`, from 0 to 1, spreads the upper half of
+/// the pause, so that callers that failed together do not retry together. `asked` is the pause
+/// that the service asked for; it can only lengthen the pause.
 pub fn pause(
     attempts: u32,
     jitter: f64,
@@ -98,12 +98,12 @@ pub fn pause(
 /// Which client secret to try after LWA has refused one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
-    /// The one that the vault holds now: it is another one than was refused.
+    /// The one that the vault holds now: it differs from the refused ones.
     UseCurrent,
-    /// The one before it: the current one is so young that LWA may not know it yet, and the
-    /// one before it is in its overlap.
+    /// The previous one: LWA may not know the current one yet, and the previous one is in its
+    /// overlap.
     UsePrevious,
-    /// None: whoever keeps the credentials must act.
+    /// None: the stored credentials must be replaced.
     GiveUp,
 }
 
@@ -119,21 +119,19 @@ pub struct Refused {
 /// Decides what to try after LWA has refused everything in `refused`, when the vault holds
 /// `current`.
 ///
-/// A secret is known by its value and not by its version, because rewriting the same value
-/// makes a new version and renews nothing. Such a rewrite also makes a secret look younger
-/// than it is; then the previous one is tried in vain, which costs one exchange.
+/// Secrets are compared by value and not by version, because storing the same value again makes a
+/// new version. That also makes a secret look younger than it is; then the previous one is tried
+/// in vain, which costs one exchange.
 pub fn after_refusal(refused: &[Refused], current: &Credentials, now: Timestamp) -> Recovery {
+    let secret = &current.client_secret;
+    let overlap = days(i64::from(OVERLAP_DAYS));
+    let is_in_overlap = |written_at| now.duration_since(written_at) < overlap;
     if !refused
         .iter()
-        .any(|refused| refused.is(&current.client_id, &current.client_secret))
+        .any(|refused| refused.is(&current.client_id, secret))
     {
-        return Recovery::UseCurrent;
-    }
-    let in_overlap = current
-        .client_secret
-        .written_at
-        .is_none_or(|written_at| now.duration_since(written_at) < days(i64::from(OVERLAP_DAYS)));
-    if in_overlap {
+        Recovery::UseCurrent
+    } else if secret.written_at.is_none_or(is_in_overlap) {
         Recovery::UsePrevious
     } else {
         Recovery::GiveUp
@@ -141,7 +139,7 @@ pub fn after_refusal(refused: &[Refused], current: &Credentials, now: Timestamp)
 }
 
 impl Refused {
-    /// Whether it is this client id and this secret, whatever the version.
+    /// Whether it has this client id and the value of this secret.
     pub fn is(&self, client_id: &str, secret: &StoredSecret) -> bool {
         self.client_id == client_id && self.secret.has_same_value(secret)
     }
@@ -149,8 +147,8 @@ impl Refused {
 
 /// What a text is, by the prefix that Amazon gives it.
 ///
-/// Prefixes are good for a hint and for no more: older client secrets have none, and Amazon's
-/// own documents misspell some.
+/// Prefixes are only good for hints: older client secrets have none, and Amazon's own documents
+/// misspell some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `amzn1.application-oa2-client.`
@@ -166,7 +164,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The shape of a text; none when no prefix tells.
+    /// The shape of a text; none without a known prefix.
     pub fn of(text: &str) -> Option<Self> {
         const PREFIXES: [(&str, Shape); 10] = [
             ("amzn1.application-oa2-client.", Shape::ClientId),
@@ -198,8 +196,8 @@ impl Shape {
     }
 }
 
-/// What to look at when a stored credential has the prefix of another kind; none when nothing
-/// is odd about it. `place` is where it is stored.
+/// A hint for a credential stored at `place` that has the prefix of another kind; none if it has
+/// not.
 pub fn misplaced(place: &str, role: &Role, shape: Option<Shape>) -> Option<String> {
     let shape = shape?;
     let expected = match role {

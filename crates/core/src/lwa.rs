@@ -1,4 +1,4 @@
-//! Login with Amazon (LWA): what is asked of its token endpoint, and what it answers.
+//! Login with Amazon (LWA): requests to its token endpoint, and its answers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -57,6 +57,11 @@ impl Scope {
         Ok(Self(Cow::Owned(words.join(" "))))
     }
 
+    /// Every documented scope in one list, for messages.
+    pub fn documented() -> String {
+        Self::KNOWN.map(|scope| format!("`{scope}`")).join(", ")
+    }
+
     /// The scope as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -78,19 +83,19 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{found}` is no scope: {problem}; Amazon documents {}",
-    Scope::KNOWN.map(|scope| format!("`{scope}`")).join(", ")
+    Scope::documented()
 )]
 pub struct InvalidScope {
     found: String,
     problem: &'static str,
 }
 
-/// On whose behalf an access token is asked for.
+/// What an access token is requested with.
 #[derive(Debug, Clone)]
 pub enum Grant {
-    /// A seller's, by the refresh token that stands for the seller's consent.
+    /// A seller's consent, by its refresh token.
     RefreshToken(SecretString),
-    /// The application's own, limited to a scope.
+    /// The application's own rights, limited to a scope.
     ClientCredentials(Scope),
 }
 
@@ -144,33 +149,41 @@ pub struct LwaError {
 }
 
 /// Why an exchange failed, by who must act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum LwaFailure {
-    /// The client id and secret do not match or no longer work (`invalid_client`): whoever keeps
-    /// the credentials must act, unless a rotation is just spreading.
+    /// `invalid_client`: the client id and secret do not match or no longer work. The credentials
+    /// must be replaced, unless a rotation is still propagating.
+    #[error("refused the client id and secret")]
     ClientRefused,
-    /// The refresh token is no longer, or never was, worth anything (`invalid_grant`): the
-    /// seller must authorise the application again.
+    /// `invalid_grant`: the refresh token is not valid. The seller must authorise the application
+    /// again.
+    #[error("refused the refresh token")]
     GrantRefused,
-    /// The application may not have what it asks for (`unauthorized_client`, `access_denied`):
-    /// whoever manages the application in the developer console must act.
+    /// `unauthorized_client`, `access_denied`: the application lacks a role in the developer
+    /// console.
+    #[error("denied the application what it asked for")]
     AccessDenied,
-    /// The request itself is wrong (`invalid_request`, `invalid_scope`,
-    /// `unsupported_grant_type`): the caller must ask for something else.
+    /// `invalid_request`, `invalid_scope`, `unsupported_grant_type`: the caller must ask for
+    /// something else.
+    #[error("refused the request")]
     RequestRefused,
-    /// A refusal without an OAuth code: whatever answered is probably not LWA, so whoever set
-    /// the URL or runs the proxy must act.
+    /// A refusal without an OAuth code, probably not from LWA: the URL or a proxy is wrong.
+    #[error("gave an answer that is not LWA's")]
     NotLwa,
-    /// Too many exchanges: waiting helps.
+    /// Too many exchanges.
+    #[error("throttled the exchange")]
     Throttled,
-    /// LWA is broken (5xx, `server_error`, `temporarily_unavailable`): waiting may help.
+    /// LWA is broken (5xx, `server_error`, `temporarily_unavailable`).
+    #[error("failed")]
     Unavailable,
-    /// No complete answer in time: trying again may help.
+    /// No complete answer in time.
+    #[error("did not answer in time")]
     TimedOut,
-    /// No connection, or one that broke: trying again may help.
+    /// No connection, or one that broke.
+    #[error("could not be reached")]
     Unreachable,
-    /// A success whose body is not a token response, or is larger than one could be: trying
-    /// again may help.
+    /// A success whose body is not a token response, or is longer than one can be.
+    #[error("answered with something other than a token")]
     Unintelligible,
 }
 
@@ -222,35 +235,24 @@ impl LwaError {
         self.failure.is_transient()
     }
 
-    /// What was said, in brackets, for messages.
+    /// The answer, in brackets, for messages.
     fn said(&self) -> String {
         let status = self.status.map(|status| format!("HTTP {status}"));
-        let said: Vec<String> = [status, self.code.clone(), self.description.clone()]
-            .into_iter()
-            .flatten()
-            .collect();
-        if said.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", said.join(", "))
-        }
+        in_brackets([status, self.code.clone(), self.description.clone()])
     }
 }
 
-impl fmt::Display for LwaFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ClientRefused => "refused the client id and secret",
-            Self::GrantRefused => "refused the refresh token",
-            Self::AccessDenied => "denied the application what it asked for",
-            Self::RequestRefused => "refused the request",
-            Self::NotLwa => "gave an answer that is not LWA's",
-            Self::Throttled => "throttled the exchange",
-            Self::Unavailable => "failed",
-            Self::TimedOut => "did not answer in time",
-            Self::Unreachable => "could not be reached",
-            Self::Unintelligible => "answered with something other than a token",
-        })
+/// The parts that are there, in brackets after a space; nothing if there are none.
+pub(crate) fn in_brackets<const N: usize>(parts: [Option<String>; N]) -> String {
+    let parts: Vec<String> = parts
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
     }
 }
 
@@ -265,11 +267,11 @@ pub trait TokenEndpoint: Send + Sync {
     ) -> impl Future<Output = Result<AccessToken, LwaError>> + Send;
 }
 
-/// Somebody else's words about a failure, made fit for logs and error messages: one short line
-/// in which everything that looks like a credential is blotted out.
+/// A service's explanation of a failure as one short line for logs and error messages, with
+/// everything redacted that looks like a credential.
 ///
-/// No LWA or SP-API answer is known to repeat a credential, but nothing says that none ever
-/// will.
+/// No LWA or SP-API answer is known to repeat a credential, but the documentation does not rule
+/// it out.
 pub fn safe_words(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.|+/=~%".contains(c);
     let mut safe = String::with_capacity(text.len().min(1_000));
@@ -393,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_credential_is_blotted_out_of_somebody_elses_words() {
+    fn what_looks_like_a_credential_is_redacted_in_a_services_explanation() {
         let check = |text: &str, expected: &str| assert_eq!(safe_words(text), expected);
         let ordinary = "The request has an invalid grant parameter : refresh_token. User may have \
                         revoked or didn't grant the permission.";

@@ -114,7 +114,7 @@ impl Notice {
             for (number, step) in (1..).zip(&self.steps) {
                 hanging(&mut out, &format!("  {number}. "), &step.text);
                 if let Some(link) = &step.link {
-                    out.push_str(&format!("     {}\n", printable(link)));
+                    out.extend(["     ", &printable(link), "\n"]);
                 }
             }
         }

@@ -44,7 +44,7 @@ pub struct CallError {
     pub detail: String,
 }
 
-/// Why a call failed, as far as anybody would act differently.
+/// Why a call failed, as far as a caller acts differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CallFailure {
     /// The role lacks the permission.

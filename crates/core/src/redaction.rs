@@ -1,4 +1,4 @@
-//! Hiding credentials in JSON that nobody expected.
+//! Hiding credentials in unexpected JSON.
 //!
 //! A message about an event that is not understood shows the event's fields. Should a
 //! notification with a new client secret be wired to the wrong function, that must not send the

@@ -140,7 +140,7 @@ impl SecretRecord {
     }
 
     /// When the stored secret stops working if a request that seems to have failed did make
-    /// another one, whose message was lost or has not arrived: whatever date is stored was true
+    /// another one, whose message was lost or has not arrived: the stored date was true
     /// only before that request.
     fn end_if_replaced(&self, now: Timestamp) -> Option<Timestamp> {
         let requested_at = self.tags.rotation_requested_at?;

@@ -1,9 +1,9 @@
-//! Amazon's Selling Partner API (SP-API): the few calls that are made, and what it answers.
+//! Amazon's Selling Partner API (SP-API): the calls that are made, and its answers.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::lwa::AccessToken;
+use crate::lwa::{AccessToken, in_brackets};
 
 /// Where an SP-API call goes,
 /// <https://developer-docs.amazon.com/sp-api/docs/sp-api-endpoints>.
@@ -65,7 +65,7 @@ impl Region {
         }
     }
 
-    /// Whether it is a sandbox, which knows no rotation of secrets.
+    /// Whether it is a sandbox. Sandboxes cannot rotate secrets.
     pub const fn is_sandbox(self) -> bool {
         matches!(self, Self::SandboxNa | Self::SandboxEu | Self::SandboxFe)
     }
@@ -98,18 +98,23 @@ pub struct SpApiError {
     pub request_id: Option<String>,
 }
 
-/// Why an SP-API call failed, as far as anybody would act differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why an SP-API call failed, and whether it may have had its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SpApiFailure {
-    /// The service understood the request and refused it (4xx but 429): nothing was done.
+    /// SP-API understood the request and refused it (4xx except 429): nothing was done.
+    #[error("refused")]
     Refused,
     /// Too many calls (429): nothing was done.
+    #[error("throttled")]
     Throttled,
     /// No connection was made: nothing was done.
+    #[error("could not be reached for")]
     Unreachable,
     /// No complete answer in time, or the connection broke: it may have been done.
+    #[error("did not answer in time to")]
     TimedOut,
-    /// The service is broken (5xx), or the answer is none of SP-API's: it may have been done.
+    /// SP-API is broken (5xx), or the answer is not SP-API's: it may have been done.
+    #[error("failed at")]
     Unavailable,
 }
 
@@ -121,18 +126,6 @@ impl SpApiFailure {
             400..=499 => Self::Refused,
             _ => Self::Unavailable,
         }
-    }
-}
-
-impl fmt::Display for SpApiFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "refused",
-            Self::Throttled => "throttled",
-            Self::Unreachable => "could not be reached for",
-            Self::TimedOut => "did not answer in time to",
-            Self::Unavailable => "failed at",
-        })
     }
 }
 
@@ -187,7 +180,7 @@ impl SpApiError {
     /// What a refusal means; none when it was none.
     ///
     /// There is no code for an expired secret, and reports disagree on the status (403 and
-    /// 401), so the words decide, whatever their case:
+    /// 401), so the words decide, in upper or lower case:
     /// <https://github.com/amzn/selling-partner-api-models/issues/4489>.
     pub fn refusal(&self) -> Option<Refusal> {
         if self.failure != SpApiFailure::Refused {
@@ -200,41 +193,26 @@ impl SpApiError {
             .collect::<Vec<_>>()
             .join("\n");
         let expired = words.contains("expired");
-        Some(
-            if expired && (words.contains("lwa secret") || words.contains("client secret")) {
-                Refusal::SecretExpired
-            } else if expired && words.contains("access token") {
-                Refusal::TokenExpired
-            } else if words.contains("access token is missing") {
-                Refusal::TokenMissing
-            } else if matches!(self.status, Some(401 | 403)) {
-                Refusal::AccessDenied
-            } else {
-                Refusal::Other
-            },
-        )
+        let of_secret = words.contains("lwa secret") || words.contains("client secret");
+        Some(match self.status {
+            _ if expired && of_secret => Refusal::SecretExpired,
+            _ if expired && words.contains("access token") => Refusal::TokenExpired,
+            _ if words.contains("access token is missing") => Refusal::TokenMissing,
+            Some(401 | 403) => Refusal::AccessDenied,
+            _ => Refusal::Other,
+        })
     }
 
-    /// What was said, in brackets, for messages.
+    /// The answer, in brackets, for messages.
     fn said(&self) -> String {
-        let said: Vec<String> = [
+        let request_id = self.request_id.as_ref();
+        in_brackets([
             self.status.map(|status| format!("HTTP {status}")),
             self.code.clone(),
             self.message.clone(),
             self.details.clone(),
-            self.request_id
-                .as_ref()
-                .map(|id| format!("request id {id}")),
-        ]
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.is_empty())
-        .collect();
-        if said.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", said.join(", "))
-        }
+            request_id.map(|id| format!("request id {id}")),
+        ])
     }
 }
 

@@ -229,7 +229,7 @@ pub struct NewSecretPending {
     pub notified_at: Timestamp,
     /// The id of Amazon's notification, shortened to a word.
     notification: String,
-    /// Somebody has stored another value meanwhile, and neither is known to be the older one: the
+    /// Another value was stored meanwhile, and neither is known to be the older one: the
     /// instant at which the older of the two stops working.
     pub older_ends: Option<Timestamp>,
 }

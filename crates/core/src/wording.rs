@@ -25,7 +25,7 @@ pub fn days(number: i64) -> String {
 }
 
 /// A number of things: `1 finding`, `2 findings`.
-pub fn count<N: Display + PartialEq + From<bool>>(number: N, noun: &str) -> String {
+pub fn count<N: Copy + Display + PartialEq + From<bool>>(number: N, noun: &str) -> String {
     let plural = if number == N::from(true) { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }

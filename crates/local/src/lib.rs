@@ -5,6 +5,9 @@
 //! every published message.
 
 mod account;
+mod amazon;
+mod fault;
+mod json;
 pub mod listing;
 pub mod log;
 pub mod lwa;
@@ -15,6 +18,7 @@ pub mod sp_api;
 pub mod world;
 pub mod world_file;
 
+pub use fault::{Fault, FaultInjector, ScriptedFault};
 pub use parameter_store::{Parameter, ParameterVersion};
 pub use secrets_manager::{Secret, SecretVersion};
-pub use world::{Fault, FaultInjector, ScriptedFault, World};
+pub use world::World;

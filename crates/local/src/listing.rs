@@ -1,9 +1,9 @@
 //! How listings come: in pages, and as incomplete and late as AWS documents them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
-use lwa_core::vault::ports::Page;
+use jiff::{SignedDuration, Timestamp};
+use lwa_core::vault::ports::{Page, SecretMetadata};
 
 /// What a listing of the account leaves out, and how it is cut into pages.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub struct Listing {
     pub secrets_lag: SignedDuration,
     /// Whether an empty page with a token comes before every other page, which both may do.
     pub has_empty_pages: bool,
+    /// What each secret looked like until when, oldest first; none before it existed.
+    past_secrets: BTreeMap<String, Vec<(Timestamp, Option<SecretMetadata>)>>,
 }
 
 /// Marks the token that an empty page gives.
@@ -24,12 +26,13 @@ const AFTER_EMPTY: char = '!';
 impl Listing {
     /// The page that a token asks for, of entries in the order of their names. The token is the
     /// last name of the page before, so that a page does not shift when an entry before it goes.
-    pub(crate) fn page<T>(
+    pub(crate) fn page<'a, T, U>(
         &self,
-        entries: impl Iterator<Item = (String, T)>,
+        entries: impl Iterator<Item = (&'a String, T)>,
         token: Option<&str>,
         size: usize,
-    ) -> Page<T> {
+        show: impl Fn(&str, T) -> U,
+    ) -> Page<U> {
         let token = token.unwrap_or_default();
         let begin = match token.strip_prefix(AFTER_EMPTY) {
             Some(begin) => begin,
@@ -42,19 +45,47 @@ impl Listing {
             None => token,
         };
         let mut entries = entries
-            .filter(|(name, _)| name.as_str() > begin && !self.hidden.contains(name))
+            .filter(|(name, _)| name.as_str() > begin && !self.hidden.contains(*name))
             .peekable();
         let mut last = None;
-        let mut items = Vec::new();
-        while items.len() < size
-            && let Some((name, item)) = entries.next()
-        {
-            items.push(item);
+        let page = entries.by_ref().take(size).map(|(name, entry)| {
             last = Some(name);
+            show(name, entry)
+        });
+        let items = page.collect();
+        let next = last.filter(|_| entries.peek().is_some()).cloned();
+        Page { items, next }
+    }
+
+    /// Keeps what a secret looks like before a change, for `ListSecrets` to show until it
+    /// catches up.
+    pub(crate) fn remember(
+        &mut self,
+        name: &str,
+        now: Timestamp,
+        look: impl FnOnce() -> Option<SecretMetadata>,
+    ) {
+        let lag = self.secrets_lag;
+        if !lag.is_zero() {
+            let past = self.past_secrets.entry(name.to_owned()).or_default();
+            past.retain(|(until, _)| now.duration_since(*until) <= lag);
+            past.push((now, look()));
         }
-        Page {
-            items,
-            next: last.filter(|_| entries.peek().is_some()),
+    }
+
+    /// What `ListSecrets` shows of a secret; none before it existed.
+    pub(crate) fn look(
+        &self,
+        name: &str,
+        now: Timestamp,
+        present: impl FnOnce() -> SecretMetadata,
+    ) -> Option<SecretMetadata> {
+        let at = now.saturating_sub(self.secrets_lag);
+        let at = at.unwrap_or(Timestamp::MIN);
+        let mut past = self.past_secrets.get(name).into_iter().flatten();
+        match past.find(|(until, _)| at < *until) {
+            Some((_, look)) => look.clone(),
+            None => Some(present()),
         }
     }
 }

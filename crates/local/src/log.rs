@@ -37,7 +37,7 @@ impl io::Write for Log {
 /// where a subscriber of the process is set.
 ///
 /// While there is only one subscriber, `tracing` asks the thread that comes by a line first
-/// whether anybody listens, and keeps the answer for all threads. A second subscriber, which
+/// whether there is a listener, and keeps the answer for all threads. A second subscriber, which
 /// hears nothing, makes it ask all of them:
 /// <https://docs.rs/tracing-core/0.1/src/tracing_core/callsite.rs.html>.
 pub fn prepare() {

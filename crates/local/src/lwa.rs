@@ -6,53 +6,63 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::deadline::OVERLAP_DAYS;
-use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, Scope, TokenEndpoint, TokenRequest};
-use lwa_core::ports::{CallError, CallFailure, Clock};
+use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, Scope, TokenRequest};
+use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::{ExposeSecret, SecretString};
+use serde::Deserialize;
 
-use crate::world::{State, World};
-
-/// The operation that faults name, and that calls are recorded as.
-pub const EXCHANGE: &str = "ExchangeToken";
+use crate::json;
 
 /// What LWA knows.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Lwa {
     /// The applications, by client id. While there is none, every client id, secret and refresh
     /// token is accepted.
     pub applications: BTreeMap<String, OAuthClient>,
     /// How long a token lives.
+    #[serde(deserialize_with = "json::seconds")]
     pub expires_in: Duration,
     /// Answers that are given before anything is looked at, each once.
+    #[serde(deserialize_with = "json::each::<_, AnswerFile, _, _>")]
     pub answers: VecDeque<LwaError>,
+    #[serde(skip)]
     tokens: BTreeMap<String, IssuedToken>,
+    #[serde(skip)]
     issued: u64,
 }
 
 /// One application, as LWA knows it.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OAuthClient {
     /// Its secrets, oldest first.
     pub secrets: Vec<ClientSecret>,
     /// Whether consent stands, by refresh token.
+    #[serde(default)]
     pub refresh_tokens: BTreeMap<String, Consent>,
 }
 
 /// One client secret.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ClientSecret {
     /// The secret.
+    #[serde(deserialize_with = "json::secret")]
     pub value: SecretString,
-    /// From when LWA knows it; a new one takes time to spread.
+    /// From when LWA knows it; a new one takes time to spread. A scenario may leave it out.
+    #[serde(default = "always")]
     pub works_from: Timestamp,
     /// From when it has expired.
     pub works_until: Option<Timestamp>,
     /// Whether LWA goes on issuing tokens after that, for SP-API to refuse.
+    #[serde(default)]
     pub lwa_looks_away: bool,
 }
 
 /// Whether a seller's consent stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Consent {
     /// It does.
     Given,
@@ -71,6 +81,31 @@ pub(crate) struct IssuedToken {
     pub(crate) consent: Option<Consent>,
     pub(crate) scope: Option<Scope>,
     pub(crate) expires_at: Timestamp,
+}
+
+/// One refusal of a scenario.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnswerFile {
+    status: u16,
+    error: Option<String>,
+    error_description: Option<String>,
+    /// In seconds.
+    retry_after: Option<u64>,
+}
+
+impl From<AnswerFile> for LwaError {
+    fn from(file: AnswerFile) -> Self {
+        Self {
+            retry_after: file.retry_after.map(Duration::from_secs),
+            description: file.error_description,
+            ..answer(file.status, file.error.as_deref(), "")
+        }
+    }
+}
+
+const fn always() -> Timestamp {
+    Timestamp::MIN
 }
 
 impl Default for Lwa {
@@ -131,51 +166,38 @@ impl Lwa {
         self.tokens.retain(|_, token| token.expires_at > now);
     }
 
-    fn issue(&mut self, request: &TokenRequest, now: Timestamp) -> Result<AccessToken, LwaError> {
+    /// Whether the client secret that a token was issued for has expired since.
+    pub(crate) fn has_secret_expired(&self, issued: &IssuedToken, now: Timestamp) -> bool {
+        let client = self.applications.get(&issued.client_id);
+        let secret = client.and_then(|client| client.secrets.get(issued.secret?));
+        secret.is_some_and(|secret| secret.has_expired(now))
+    }
+
+    /// One exchange.
+    pub(crate) fn issue(
+        &mut self,
+        request: &TokenRequest,
+        now: Timestamp,
+    ) -> Result<AccessToken, LwaError> {
         if let Some(answer) = self.answers.pop_front() {
             return Err(answer);
         }
-        let mut issued = IssuedToken {
+        let (secret, consent) = self.admit(request, now)?;
+        let (kind, scope) = match &request.grant {
+            Grant::RefreshToken(_) => ("Atza", None),
+            Grant::ClientCredentials(scope) => ("Atc", Some(scope.clone())),
+        };
+        let issued = IssuedToken {
             client_id: request.client_id.clone(),
-            secret: None,
-            consent: None,
-            scope: None,
+            secret,
+            consent,
+            scope,
             expires_at: now
                 .saturating_add(self.expires_in)
                 .unwrap_or(Timestamp::MAX),
         };
-        if !self.applications.is_empty() {
-            let client = self
-                .applications
-                .get(&request.client_id)
-                .ok_or_else(invalid_client)?;
-            let given = request.client_secret.expose_secret();
-            let secret = client
-                .secrets
-                .iter()
-                .rposition(|secret| secret.value.expose_secret() == given)
-                .filter(|&index| {
-                    let secret = &client.secrets[index];
-                    now >= secret.works_from && (!secret.has_expired(now) || secret.lwa_looks_away)
-                })
-                .ok_or_else(invalid_client)?;
-            issued.secret = Some(secret);
-            if let Grant::RefreshToken(token) = &request.grant {
-                match client.refresh_tokens.get(token.expose_secret()) {
-                    None | Some(Consent::Revoked) => return Err(invalid_grant()),
-                    Some(&consent) => issued.consent = Some(consent),
-                }
-            }
-        }
         self.issued += 1;
-        let number = self.issued;
-        let value = match &request.grant {
-            Grant::RefreshToken(_) => format!("Atza|local-{number:08}"),
-            Grant::ClientCredentials(scope) => {
-                issued.scope = Some(scope.clone());
-                format!("Atc|local-{number:08}")
-            }
-        };
+        let value = format!("{kind}|local-{:08}", self.issued);
         self.tokens.insert(value.clone(), issued);
         Ok(AccessToken {
             value: value.into(),
@@ -183,74 +205,64 @@ impl Lwa {
             expires_in: self.expires_in,
         })
     }
-}
 
-impl TokenEndpoint for World {
-    async fn exchange(
+    /// The secret and the consent that a request is granted for; none where all are accepted.
+    fn admit(
         &self,
         request: &TokenRequest,
-        timeout: Duration,
-    ) -> Result<AccessToken, LwaError> {
-        let purpose = match &request.grant {
-            Grant::RefreshToken(_) => "refresh_token".to_owned(),
-            Grant::ClientCredentials(scope) => format!("client_credentials {scope}"),
-        };
-        let issue = |state: &mut State| {
-            let now = state.now;
-            Ok(state.lwa.issue(request, now))
-        };
-        tokio::select! {
-            biased;
-            answer = self.call(EXCHANGE, &purpose, issue) => {
-                answer.map_err(|error| fault(&error)).flatten()
-            }
-            () = self.sleep(timeout) => {
-                Err(LwaError::without_answer(LwaFailure::TimedOut, "no answer (scripted)"))
-            }
+        now: Timestamp,
+    ) -> Result<(Option<usize>, Option<Consent>), LwaError> {
+        if self.applications.is_empty() {
+            return Ok((None, None));
         }
+        let invalid_client = || {
+            let said = "Client authentication failed";
+            answer(401, Some("invalid_client"), said)
+        };
+        let client = self.applications.get(&request.client_id);
+        let client = client.ok_or_else(invalid_client)?;
+        let given = request.client_secret.expose_secret();
+        let secret = client
+            .secrets
+            .iter()
+            .rposition(|secret| secret.value.expose_secret() == given)
+            .filter(|&index| {
+                let secret = &client.secrets[index];
+                now >= secret.works_from && (!secret.has_expired(now) || secret.lwa_looks_away)
+            })
+            .ok_or_else(invalid_client)?;
+        let consent = match &request.grant {
+            Grant::ClientCredentials(_) => None,
+            Grant::RefreshToken(token) => match client.refresh_tokens.get(token.expose_secret()) {
+                None | Some(Consent::Revoked) => {
+                    let said = "The request has an invalid grant parameter : refresh_token. User \
+                                may have revoked or didn't grant the permission.";
+                    return Err(answer(400, Some("invalid_grant"), said));
+                }
+                consent => consent.copied(),
+            },
+        };
+        Ok((Some(secret), consent))
     }
 }
 
-fn fault(error: &CallError) -> LwaError {
-    let answer = |status, code: Option<&str>| LwaError {
-        failure: LwaFailure::of_answer(status, code),
+fn answer(status: u16, code: Option<&str>, said: &str) -> LwaError {
+    LwaError {
         status: Some(status),
         code: code.map(str::to_owned),
-        description: Some(error.detail.clone()),
-        retry_after: None,
-    };
+        ..LwaError::without_answer(LwaFailure::of_answer(status, code), said)
+    }
+}
+
+/// What a failed call is as an answer of LWA.
+pub(crate) fn fault(error: &CallError) -> LwaError {
+    let said = &*error.detail;
     match error.failure {
-        CallFailure::Denied => answer(401, Some("invalid_client")),
-        CallFailure::Throttled => answer(429, None),
-        CallFailure::TimedOut => {
-            LwaError::without_answer(LwaFailure::TimedOut, error.detail.clone())
-        }
-        CallFailure::NotFound => answer(404, None),
-        CallFailure::Refused => answer(400, Some("invalid_request")),
-        CallFailure::Unavailable => answer(503, Some("temporarily_unavailable")),
-    }
-}
-
-fn invalid_client() -> LwaError {
-    LwaError {
-        failure: LwaFailure::ClientRefused,
-        status: Some(401),
-        code: Some("invalid_client".into()),
-        description: Some("Client authentication failed".into()),
-        retry_after: None,
-    }
-}
-
-fn invalid_grant() -> LwaError {
-    LwaError {
-        failure: LwaFailure::GrantRefused,
-        status: Some(400),
-        code: Some("invalid_grant".into()),
-        description: Some(
-            "The request has an invalid grant parameter : refresh_token. User may have revoked \
-             or didn't grant the permission."
-                .into(),
-        ),
-        retry_after: None,
+        CallFailure::Denied => answer(401, Some("invalid_client"), said),
+        CallFailure::Throttled => answer(429, None, said),
+        CallFailure::TimedOut => LwaError::without_answer(LwaFailure::TimedOut, said),
+        CallFailure::NotFound => answer(404, None, said),
+        CallFailure::Refused => answer(400, Some("invalid_request"), said),
+        CallFailure::Unavailable => answer(503, Some("temporarily_unavailable"), said),
     }
 }

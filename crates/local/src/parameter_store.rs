@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lwa_core::ports::CallFailure;
 use lwa_core::vault::ports::{
-    GET_PARAMETERS_LIMIT, InlinePolicy, NAMES_LIMIT, NewTag, Page, ParameterFilter,
-    ParameterMetadata, ParameterValue, ParameterWrite, Tags, Tier,
+    InlinePolicy, NewTag, ParameterMetadata, ParameterValue, ParameterWrite, Tags, Tier,
 };
 use lwa_core::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::refusal::{NOT_FOUND, Refusal, VALIDATION, refused};
-use crate::world::{State, WRITER};
+use crate::json;
+use crate::refusal::{Refusal, VALIDATION, refused};
 
-/// Parameters in one page of `DescribeParameters`.
-const PAGE: usize = 50;
+/// The principal that calls unless [`World::acting_as`](crate::World::acting_as) names another.
+pub const WRITER: &str = "arn:aws:iam::111122223333:user/alice";
 
 /// Versions that are kept; the next write drops the oldest.
 const MAX_VERSIONS: usize = 100;
@@ -30,53 +30,100 @@ const MAX_TAG_VALUE: usize = 256;
 /// The key of a `SecureString` that is written without one.
 const AWS_MANAGED_KEY: &str = "alias/aws/ssm";
 
-/// One parameter.
-#[derive(Clone)]
+/// One parameter; what a scenario does not give is as in a well-kept estate.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default = "Parameter::well_kept")]
 pub struct Parameter {
     /// `SecureString`, `String` or `StringList`.
+    #[serde(rename = "type")]
     pub parameter_type: String,
-    /// The key of a `SecureString`.
+    /// The key of a `SecureString`; of no meaning for another type.
     pub key_id: Option<String>,
     /// `Standard`, `Advanced` or `Intelligent-Tiering`.
     pub tier: String,
     /// Its policies.
+    #[serde(deserialize_with = "json::each::<_, PolicyFile, _, _>")]
     pub policies: Vec<InlinePolicy>,
     /// Its tags.
     pub tags: Tags,
     /// Its versions, oldest first; the last is the current one.
+    #[serde(deserialize_with = "numbered")]
     pub versions: Vec<ParameterVersion>,
 }
 
 /// One version of a parameter.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ParameterVersion {
-    /// Its number; the oldest kept need not be 1.
+    /// Its number; the oldest kept need not be 1. A scenario may leave it out.
+    #[serde(default)]
     pub version: i64,
     /// Its value.
+    #[serde(default, deserialize_with = "json::secret")]
     pub value: SecretString,
     /// When it was written.
     pub written_at: Timestamp,
     /// The ARN of the principal that wrote it.
+    #[serde(default = "writer")]
     pub written_by: String,
+}
+
+/// One policy of a scenario.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    policy: Value,
+    #[serde(default = "pending")]
+    status: String,
+}
+
+impl From<PolicyFile> for InlinePolicy {
+    fn from(file: PolicyFile) -> Self {
+        Self {
+            policy_type: file.policy["Type"].as_str().unwrap_or_default().to_owned(),
+            text: file.policy.to_string(),
+            status: file.status,
+        }
+    }
+}
+
+/// The versions of a scenario, with the numbers that it leaves out.
+fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ParameterVersion>, D::Error> {
+    let mut versions = Vec::<ParameterVersion>::deserialize(from)?;
+    let mut next = 1;
+    for version in &mut versions {
+        if version.version == 0 {
+            version.version = next;
+        }
+        next = version.version + 1;
+    }
+    Ok(versions)
+}
+
+fn writer() -> String {
+    WRITER.to_owned()
+}
+
+fn pending() -> String {
+    "Pending".to_owned()
 }
 
 impl Parameter {
     /// A `SecureString` under a customer key, Advanced, with the four reminders, and no version
     /// yet.
     pub fn well_kept() -> Self {
-        let policy = |days: u32| InlinePolicy {
+        let reminder = |days: u32| InlinePolicy {
             text: format!(
-                "{{\"Type\":\"NoChangeNotification\",\"Version\":\"1.0\",\
-                 \"Attributes\":{{\"After\":\"{days}\",\"Unit\":\"Days\"}}}}"
+                r#"{{"Type":"NoChangeNotification","Version":"1.0","Attributes":{{"After":"{days}","Unit":"Days"}}}}"#
             ),
             policy_type: "NoChangeNotification".into(),
-            status: "Pending".into(),
+            status: pending(),
         };
         Self {
             parameter_type: "SecureString".into(),
             key_id: Some("alias/lwa-credentials".into()),
             tier: "Advanced".into(),
-            policies: [90, 150, 165, 173].map(policy).to_vec(),
+            policies: [90, 150, 165, 173].map(reminder).to_vec(),
             tags: BTreeMap::new(),
             versions: Vec::new(),
         }
@@ -97,12 +144,15 @@ impl Parameter {
         version
     }
 
-    fn metadata(&self, name: &str) -> ParameterMetadata {
+    pub(crate) fn metadata(&self, name: &str) -> ParameterMetadata {
         let current = self.versions.last();
         ParameterMetadata {
             name: name.to_owned(),
             parameter_type: self.parameter_type.clone(),
-            key_id: self.key_id.clone(),
+            key_id: self
+                .key_id
+                .clone()
+                .filter(|_| self.parameter_type == "SecureString"),
             last_modified: current.map(|version| version.written_at),
             last_modified_user: current.map(|version| version.written_by.clone()),
             version: current.map(|version| version.version),
@@ -110,77 +160,21 @@ impl Parameter {
             policies: self.policies.clone(),
         }
     }
-}
 
-pub(crate) fn describe(
-    state: &State,
-    filter: ParameterFilter<'_>,
-    token: Option<&str>,
-) -> Result<Page<ParameterMetadata>, Refusal> {
-    let below = match filter {
-        ParameterFilter::Below(path) => format!("{path}/"),
-        _ => String::new(),
-    };
-    if matches!(filter, ParameterFilter::Named(names) if names.len() > NAMES_LIMIT) {
-        return Err(VALIDATION);
-    }
-    let matches = |name: &str| match filter {
-        ParameterFilter::Below(_) => name.starts_with(&below),
-        ParameterFilter::Named(names) => names.iter().any(|wanted| wanted == name),
-        ParameterFilter::NameContains(part) => name.contains(part),
-        ParameterFilter::NameBeginsWith(start) => name.starts_with(start),
-    };
-    let found = state
-        .parameters
-        .iter()
-        .filter(|(name, _)| matches(name))
-        .map(|(name, parameter)| (name.clone(), (name, parameter)));
-    let page = state.listing.page(found, token, PAGE);
-    Ok(Page {
-        items: page
-            .items
-            .into_iter()
-            .map(|(name, parameter)| parameter.metadata(name))
-            .collect(),
-        next: page.next,
-    })
-}
-
-pub(crate) fn get(state: &State, names: &[String]) -> Result<Vec<ParameterValue>, Refusal> {
-    if names.is_empty() || names.len() > GET_PARAMETERS_LIMIT {
-        return Err(VALIDATION);
-    }
-    let mut found = BTreeMap::new();
-    for wanted in names {
-        let (name, selected) = match wanted.split_once(':') {
-            Some((name, version)) => (name, Some(version)),
-            None => (wanted.as_str(), None),
-        };
-        let versions = state.parameters.get(name).map(|found| &found.versions);
-        let version = versions.and_then(|versions| match selected {
+    /// The version of a number, or else the current one.
+    pub(crate) fn value(&self, name: &str, number: Option<&str>) -> Option<ParameterValue> {
+        let mut versions = self.versions.iter();
+        let version = match number {
             None => versions.last(),
-            Some(number) => versions
-                .iter()
-                .find(|version| version.version.to_string() == number),
-        });
-        if let Some(version) = version {
-            let value = ParameterValue {
-                name: name.to_owned(),
-                value: version.value.clone(),
-                version: version.version,
-                written_at: Some(version.written_at),
-            };
-            found.insert((name, version.version), value);
-        }
+            Some(number) => versions.find(|version| version.version.to_string() == number),
+        }?;
+        Some(ParameterValue {
+            name: name.to_owned(),
+            value: version.value.clone(),
+            version: version.version,
+            written_at: Some(version.written_at),
+        })
     }
-    Ok(found.into_values().collect())
-}
-
-pub(crate) fn tags<'a>(state: &'a mut State, name: &str) -> Result<&'a mut Tags, Refusal> {
-    let parameter = state.parameters.get_mut(name);
-    parameter
-        .map(|parameter| &mut parameter.tags)
-        .ok_or(NOT_FOUND)
 }
 
 /// Adds tags as both services do.
@@ -202,8 +196,13 @@ pub(crate) fn add_tags(stored: &mut Tags, tags: &[NewTag]) -> Result<(), Refusal
     Ok(())
 }
 
-pub(crate) fn put(state: &mut State, write: &ParameterWrite, by: &str) -> Result<i64, Refusal> {
-    let now = state.now;
+/// `PutParameter`.
+pub(crate) fn put(
+    parameters: &mut BTreeMap<String, Parameter>,
+    write: &ParameterWrite,
+    now: Timestamp,
+    by: &str,
+) -> Result<i64, Refusal> {
     let value = write.value.expose_secret();
     if is_reserved(&write.name) {
         return Err((CallFailure::Denied, "AccessDeniedException"));
@@ -215,12 +214,11 @@ pub(crate) fn put(state: &mut State, write: &ParameterWrite, by: &str) -> Result
     {
         return Err(VALIDATION);
     }
-    let policies = match &write.policies {
-        None => None,
-        Some(_) if write.tier == Tier::Standard => return Err(VALIDATION),
-        Some(text) => Some(read_policies(text)?),
-    };
-    match state.parameters.get(&write.name) {
+    if write.policies.is_some() && write.tier == Tier::Standard {
+        return Err(VALIDATION);
+    }
+    let policies = write.policies.as_deref().map(read_policies).transpose()?;
+    match parameters.get(&write.name) {
         Some(_) if !write.overwrite => return Err(refused("ParameterAlreadyExists")),
         Some(_) if !write.tags.is_empty() => return Err(VALIDATION),
         Some(found) if found.tier == "Advanced" && write.tier == Tier::Standard => {
@@ -228,28 +226,26 @@ pub(crate) fn put(state: &mut State, write: &ParameterWrite, by: &str) -> Result
         }
         _ => {}
     }
-    let parameter = state
-        .parameters
-        .entry(write.name.clone())
-        .or_insert_with(|| Parameter {
-            policies: Vec::new(),
-            ..Parameter::well_kept()
-        });
-    parameter.parameter_type.clone_from(&write.parameter_type);
-    parameter.key_id = (write.parameter_type == "SecureString").then(|| {
-        let key = write.key.as_deref();
-        key.unwrap_or(AWS_MANAGED_KEY).to_owned()
+    let mut tags = Tags::new();
+    if !write.tags.is_empty() {
+        add_tags(&mut tags, &write.tags)?;
+    }
+    let parameter = parameters.entry(write.name.clone());
+    let parameter = parameter.or_insert_with(|| Parameter {
+        policies: Vec::new(),
+        tags,
+        ..Parameter::well_kept()
     });
+    parameter.parameter_type.clone_from(&write.parameter_type);
+    let key = write.key.as_deref().unwrap_or(AWS_MANAGED_KEY);
+    parameter.key_id = Some(key.to_owned());
     write.tier.as_str().clone_into(&mut parameter.tier);
     if let Some(policies) = policies {
         parameter.policies = policies;
     }
     // The timers of the policies begin anew with every write.
     for policy in &mut parameter.policies {
-        "Pending".clone_into(&mut policy.status);
-    }
-    if !write.tags.is_empty() {
-        add_tags(&mut parameter.tags, &write.tags)?;
+        policy.status = pending();
     }
     Ok(parameter.push_version(write.value.clone(), now, by))
 }
@@ -286,32 +282,22 @@ fn read_policies(text: &str) -> Result<Vec<InlinePolicy>, Refusal> {
         return Ok(Vec::new());
     }
     let read = policies.into_iter().map(|policy| {
-        let kind = policy
-            .get("Type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        if ![
+        let known = [
             "Expiration",
             "ExpirationNotification",
             "NoChangeNotification",
-        ]
-        .contains(&kind)
-        {
+        ];
+        let attributes = policy["Attributes"].as_object();
+        if !known.iter().any(|kind| policy["Type"] == *kind) {
             return Err(refused("InvalidPolicyTypeException"));
         }
-        let attributes = policy.get("Attributes").and_then(Value::as_object);
-        let is_legal = policy
-            .get("Version")
-            .is_some_and(|version| version == "1.0")
-            && attributes.is_some_and(|attributes| attributes.values().all(Value::is_string));
-        if !is_legal {
+        if policy["Version"] != "1.0"
+            || !attributes.is_some_and(|attributes| attributes.values().all(Value::is_string))
+        {
             return Err(refused("InvalidPolicyAttributeException"));
         }
-        Ok(InlinePolicy {
-            text: policy.to_string(),
-            policy_type: kind.to_owned(),
-            status: "Pending".to_owned(),
-        })
+        let status = pending();
+        Ok(PolicyFile { policy, status }.into())
     });
     let read: Vec<InlinePolicy> = read.collect::<Result<_, _>>()?;
     let expirations = read
@@ -321,16 +307,4 @@ fn read_policies(text: &str) -> Result<Vec<InlinePolicy>, Refusal> {
         return Err(refused("IncompatiblePolicyException"));
     }
     Ok(read)
-}
-
-impl State {
-    /// Puts a current version of a parameter in place, with the `SecureString`, customer key,
-    /// Advanced tier and reminder policies that a well-kept estate has.
-    pub(crate) fn put_well_kept(&mut self, name: &str, value: &str, written_at: Timestamp) {
-        let parameter = self
-            .parameters
-            .entry(name.to_owned())
-            .or_insert_with(Parameter::well_kept);
-        parameter.push_version(value.into(), written_at, WRITER);
-    }
 }

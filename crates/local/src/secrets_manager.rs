@@ -2,22 +2,18 @@
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html> and
 //! its neighbours.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use lwa_core::vault::document::MAX_DOCUMENT;
 use lwa_core::vault::ports::{
-    NewTag, Page, SecretMetadata, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
+    NewTag, SecretMetadata, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
     VersionSelector, has_stage, stage,
 };
 use lwa_core::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::parameter_store::add_tags;
 use crate::refusal::{NOT_FOUND, Refusal, VALIDATION, refused};
-use crate::world::State;
-
-/// Secrets, or versions, in one page.
-const PAGE: usize = 100;
 
 /// Versions that are kept; deprecated ones beyond them are dropped once they are a day old.
 const MAX_VERSIONS: usize = 100;
@@ -29,34 +25,142 @@ const MAX_STAGES: usize = 20;
 const REQUEST_TOKEN: std::ops::RangeInclusive<usize> = 32..=64;
 
 /// One secret.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Secret {
     /// Its ARN.
     pub arn: String,
     /// Its key; none for the AWS-managed one.
     pub key_id: Option<String>,
     /// Its tags.
+    #[serde(default)]
     pub tags: Tags,
     /// Its versions, oldest first.
     pub versions: Vec<SecretVersion>,
     /// When it was marked for deletion, if it is.
+    #[serde(skip)]
     pub deleted_at: Option<Timestamp>,
 }
 
 /// One version of a secret.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SecretVersion {
     /// Its id.
     pub id: String,
-    /// Its value, a JSON document.
+    /// Its value, a JSON document. A scenario gives it as JSON, or as text.
+    #[serde(deserialize_with = "document")]
     pub value: SecretString,
     /// When it was created.
     pub created_at: Timestamp,
     /// Its staging labels; none once it is deprecated.
+    #[serde(default)]
     pub stages: Vec<String>,
 }
 
+impl SecretVersion {
+    pub(crate) fn entry(&self) -> SecretVersionEntry {
+        SecretVersionEntry {
+            id: self.id.clone(),
+            created_at: Some(self.created_at),
+            stages: self.stages.clone(),
+        }
+    }
+}
+
+fn document<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => text.into(),
+        document => document.to_string().into(),
+    })
+}
+
 impl Secret {
+    /// What `CreateSecret` makes.
+    pub(crate) fn create(
+        name: &str,
+        document: &SecretString,
+        key: &str,
+        tags: &[NewTag],
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        check_document(document)?;
+        let mut secret = Self {
+            arn: format!("arn:aws:secretsmanager:eu-west-1:111122223333:secret:{name}-AbCdEf"),
+            key_id: Some(key.to_owned()),
+            ..Self::default()
+        };
+        if !tags.is_empty() {
+            add_tags(&mut secret.tags, tags)?;
+        }
+        secret.push_current("version-1", document, now);
+        Ok(secret)
+    }
+
+    /// Refuses a secret that is marked for deletion, which can be neither read nor changed.
+    pub(crate) fn check_in_use(&self) -> Result<(), Refusal> {
+        match self.deleted_at {
+            Some(_) => Err(refused("InvalidRequestException")),
+            None => Ok(()),
+        }
+    }
+
+    /// `GetSecretValue`.
+    pub(crate) fn value(&self, version: VersionSelector<'_>) -> Result<SecretValue, Refusal> {
+        self.check_in_use()?;
+        let found = match version {
+            VersionSelector::Stage(label) => self.labelled(label),
+            VersionSelector::Id(id) => self.version(id),
+        };
+        let found = found.ok_or(NOT_FOUND)?;
+        Ok(SecretValue {
+            version: found.id.clone(),
+            document: Some(found.value.clone()),
+            created_at: Some(found.created_at),
+        })
+    }
+
+    /// `PutSecretValue`.
+    pub(crate) fn put(&mut self, write: &SecretValueWrite, now: Timestamp) -> Result<(), Refusal> {
+        check_document(&write.document)?;
+        let id = match &write.request_token {
+            Some(token) if !REQUEST_TOKEN.contains(&token.len()) => {
+                return Err(refused("InvalidParameterException"));
+            }
+            Some(token) => token.clone(),
+            None => format!("version-{}", self.versions.len() + 1),
+        };
+        match self.version(&id) {
+            Some(known) if known.value.expose_secret() != write.document.expose_secret() => {
+                return Err(refused("ResourceExistsException"));
+            }
+            // The same again: nothing happens.
+            Some(_) => return Ok(()),
+            None => self.push(&id, &write.document, now),
+        }
+        match write.stage {
+            None => self.make_current(&id),
+            Some(label) => self.move_label(label, &id),
+        }
+        Ok(())
+    }
+
+    /// `UpdateSecretVersionStage`.
+    pub(crate) fn move_from(&mut self, label: &str, from: &str, to: &str) -> Result<(), Refusal> {
+        if self.version(to).ok_or(NOT_FOUND)?.stages.len() >= MAX_STAGES {
+            return Err(refused("LimitExceededException"));
+        }
+        if self.labelled(label).is_none_or(|found| found.id != from) {
+            return Err(refused("InvalidParameterException"));
+        }
+        if label == stage::CURRENT {
+            self.make_current(to);
+        } else {
+            self.move_label(label, to);
+        }
+        Ok(())
+    }
+
     /// The version with a staging label.
     pub fn labelled(&self, label: &str) -> Option<&SecretVersion> {
         self.versions
@@ -64,13 +168,17 @@ impl Secret {
             .find(|version| has_stage(&version.stages, label))
     }
 
-    /// Adds a version, which is the current one from now on.
-    pub fn push_current(&mut self, id: String, document: &SecretString, now: Timestamp) {
-        self.push(id.clone(), document, now);
-        self.make_current(&id);
+    fn version(&self, id: &str) -> Option<&SecretVersion> {
+        self.versions.iter().find(|version| version.id == id)
     }
 
-    fn push(&mut self, id: String, document: &SecretString, now: Timestamp) {
+    /// Adds a version, which is the current one from now on.
+    pub fn push_current(&mut self, id: &str, document: &SecretString, now: Timestamp) {
+        self.push(id, document, now);
+        self.make_current(id);
+    }
+
+    fn push(&mut self, id: &str, document: &SecretString, now: Timestamp) {
         let is_old = |version: &SecretVersion| {
             version.stages.is_empty() && now.duration_since(version.created_at).as_hours() >= 24
         };
@@ -80,7 +188,7 @@ impl Secret {
             self.versions.remove(oldest);
         }
         self.versions.push(SecretVersion {
-            id,
+            id: id.to_owned(),
             value: document.clone(),
             created_at: now,
             stages: Vec::new(),
@@ -104,7 +212,7 @@ impl Secret {
         }
     }
 
-    fn metadata(&self, name: &str) -> SecretMetadata {
+    pub(crate) fn metadata(&self, name: &str) -> SecretMetadata {
         let labelled = self
             .versions
             .iter()
@@ -119,175 +227,6 @@ impl Secret {
             deleted_at: self.deleted_at,
         }
     }
-}
-
-pub(crate) fn list(state: &State, name_prefix: &str, token: Option<&str>) -> Page<SecretMetadata> {
-    let at = state.now.saturating_sub(state.listing.secrets_lag);
-    let at = at.unwrap_or(Timestamp::MIN);
-    let found = state.secrets.iter().filter_map(|(name, secret)| {
-        let is_wanted = name.starts_with(name_prefix);
-        let past = state.past_secrets.get(name);
-        let past = past.and_then(|past| past.iter().find(|(until, _)| at < *until));
-        let shown = match past {
-            Some((_, shown)) => shown.clone()?,
-            None => secret.metadata(name),
-        };
-        (is_wanted && shown.deleted_at.is_none()).then(|| (name.clone(), shown))
-    });
-    state.listing.page(found, token, PAGE)
-}
-
-pub(crate) fn describe(state: &State, name: &str) -> Result<SecretMetadata, Refusal> {
-    let secret = state.secrets.get(name).ok_or(NOT_FOUND)?;
-    Ok(secret.metadata(name))
-}
-
-pub(crate) fn version_ids(
-    state: &State,
-    name: &str,
-    include_deprecated: bool,
-    token: Option<&str>,
-) -> Result<Page<SecretVersionEntry>, Refusal> {
-    let secret = state.secrets.get(name).ok_or(NOT_FOUND)?;
-    let versions: BTreeMap<String, SecretVersionEntry> = secret
-        .versions
-        .iter()
-        .filter(|version| include_deprecated || !version.stages.is_empty())
-        .map(|version| {
-            let entry = SecretVersionEntry {
-                id: version.id.clone(),
-                created_at: Some(version.created_at),
-                stages: version.stages.clone(),
-            };
-            (version.id.clone(), entry)
-        })
-        .collect();
-    Ok(state.listing.page(versions.into_iter(), token, PAGE))
-}
-
-pub(crate) fn value(
-    state: &State,
-    name: &str,
-    version: VersionSelector<'_>,
-) -> Result<SecretValue, Refusal> {
-    let secret = state.secrets.get(name).ok_or(NOT_FOUND)?;
-    if secret.deleted_at.is_some() {
-        return Err(refused("InvalidRequestException"));
-    }
-    let found = match version {
-        VersionSelector::Stage(label) => secret.labelled(label),
-        VersionSelector::Id(id) => secret.versions.iter().find(|version| version.id == id),
-    };
-    let found = found.ok_or(NOT_FOUND)?;
-    Ok(SecretValue {
-        version: found.id.clone(),
-        document: Some(found.value.clone()),
-        created_at: Some(found.created_at),
-    })
-}
-
-pub(crate) fn create(
-    state: &mut State,
-    name: &str,
-    document: &SecretString,
-    key: &str,
-    tags: &[NewTag],
-) -> Result<(), Refusal> {
-    check_document(document)?;
-    let now = state.now;
-    if state.secrets.contains_key(name) {
-        return Err(refused("ResourceExistsException"));
-    }
-    let mut secret = Secret {
-        arn: format!("arn:aws:secretsmanager:eu-west-1:111122223333:secret:{name}-AbCdEf"),
-        key_id: Some(key.to_owned()),
-        ..Secret::default()
-    };
-    if !tags.is_empty() {
-        add_tags(&mut secret.tags, tags)?;
-    }
-    secret.push_current("version-1".to_owned(), document, now);
-    state.secrets.insert(name.to_owned(), secret);
-    remember(state, name, None);
-    Ok(())
-}
-
-/// Changes a secret that exists and is not marked for deletion.
-pub(crate) fn change<T>(
-    state: &mut State,
-    name: &str,
-    change: impl FnOnce(&mut Secret) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
-    let secret = state.secrets.get(name).ok_or(NOT_FOUND)?;
-    if secret.deleted_at.is_some() {
-        return Err(refused("InvalidRequestException"));
-    }
-    if !state.listing.secrets_lag.is_zero() {
-        let shown = secret.metadata(name);
-        remember(state, name, Some(shown));
-    }
-    let secret = state.secrets.get_mut(name).ok_or(NOT_FOUND)?;
-    change(secret)
-}
-
-/// Keeps what `ListSecrets` shows until it catches up.
-fn remember(state: &mut State, name: &str, shown: Option<SecretMetadata>) {
-    let (now, lag) = (state.now, state.listing.secrets_lag);
-    if lag.is_zero() {
-        return;
-    }
-    let past = state.past_secrets.entry(name.to_owned()).or_default();
-    past.retain(|(until, _)| now.duration_since(*until) <= lag);
-    past.push((now, shown));
-}
-
-pub(crate) fn put(state: &mut State, write: &SecretValueWrite) -> Result<(), Refusal> {
-    check_document(&write.document)?;
-    let now = state.now;
-    change(state, &write.name, |secret| {
-        let id = match &write.request_token {
-            Some(token) if !REQUEST_TOKEN.contains(&token.len()) => {
-                return Err(refused("InvalidParameterException"));
-            }
-            Some(token) => token.clone(),
-            None => format!("version-{}", secret.versions.len() + 1),
-        };
-        let known = secret.versions.iter().find(|version| version.id == id);
-        match known {
-            Some(known) if known.value.expose_secret() != write.document.expose_secret() => {
-                return Err(refused("ResourceExistsException"));
-            }
-            // The same again: nothing happens.
-            Some(_) => return Ok(()),
-            None => secret.push(id.clone(), &write.document, now),
-        }
-        match write.stage {
-            None => secret.make_current(&id),
-            Some(label) => secret.move_label(label, &id),
-        }
-        Ok(())
-    })
-}
-
-pub(crate) fn move_from(
-    secret: &mut Secret,
-    label: &str,
-    from: &str,
-    to: &str,
-) -> Result<(), Refusal> {
-    let target = secret.versions.iter().find(|version| version.id == to);
-    if target.ok_or(NOT_FOUND)?.stages.len() >= MAX_STAGES {
-        return Err(refused("LimitExceededException"));
-    }
-    if secret.labelled(label).is_none_or(|found| found.id != from) {
-        return Err(refused("InvalidParameterException"));
-    }
-    if label == stage::CURRENT {
-        secret.make_current(to);
-    } else {
-        secret.move_label(label, to);
-    }
-    Ok(())
 }
 
 fn check_document(document: &SecretString) -> Result<(), Refusal> {

@@ -3,168 +3,149 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use lwa_core::SecretString;
 use lwa_core::lwa::{AccessToken, Scope};
-use lwa_core::ports::{CallError, CallFailure, Clock};
-use lwa_core::sp_api::{SellingPartnerApi, SpApiError, SpApiFailure};
+use lwa_core::ports::{CallError, CallFailure};
+use lwa_core::sp_api::{SpApiError, SpApiFailure};
+use serde::Deserialize;
 
-use crate::lwa::Consent;
-use crate::world::{State, World};
+use crate::json;
+use crate::lwa::{Consent, Lwa};
 
 /// What SP-API does apart from looking at tokens.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct SpApi {
     /// Answers that are given before the token is looked at, each once; one for another
     /// operation waits for that operation.
+    #[serde(deserialize_with = "json::each::<_, AnswerFile, _, _>")]
     pub answers: VecDeque<SpApiError>,
     /// How long a new secret takes to be known to LWA.
+    #[serde(rename = "propagation_seconds", deserialize_with = "json::seconds")]
     pub propagation: Duration,
     /// The new client secrets so far, as `client id` and `secret`: what Amazon puts into the
     /// queue.
-    pub rotated: Vec<(String, lwa_core::SecretString)>,
+    #[serde(skip)]
+    pub rotated: Vec<(String, SecretString)>,
 }
 
-impl SellingPartnerApi for World {
-    async fn marketplace_participations(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        self.operation(
-            "getMarketplaceParticipations",
-            None,
-            token,
-            timeout,
-            |_, _| {},
-        )
-        .await
-    }
-
-    async fn notification_destinations(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        let scope = Some(Scope::NOTIFICATIONS);
-        self.operation("getDestinations", scope, token, timeout, |_, _| {})
-            .await
-    }
-
-    async fn rotate_client_secret(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        let scope = Some(Scope::CLIENT_SECRET_ROTATION);
-        let operation = "rotateApplicationClientSecret";
-        self.operation(operation, scope, token, timeout, |state, client_id| {
-            let new = format!("amzn1.oa2-cs.v1.local{:08}", state.sp_api.rotated.len() + 1);
-            let now = state.now;
-            let spread_at = now.saturating_add(state.sp_api.propagation).unwrap_or(now);
-            if let Some(client) = state.lwa.applications.get_mut(client_id) {
-                client.rotate(&new, now, spread_at);
-            }
-            state
-                .sp_api
-                .rotated
-                .push((client_id.to_owned(), new.into()));
-        })
-        .await
-    }
+/// The operations that are called.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Operation {
+    GetMarketplaceParticipations,
+    GetDestinations,
+    RotateApplicationClientSecret,
 }
 
-impl World {
-    async fn operation(
-        &self,
-        operation: &'static str,
-        scope: Option<Scope>,
-        token: &AccessToken,
-        timeout: Duration,
-        effect: impl FnOnce(&mut State, &str) + Send,
-    ) -> Result<(), SpApiError> {
-        let apply = |state: &mut State| Ok(state.admit(operation, scope.as_ref(), token, effect));
-        tokio::select! {
-            biased;
-            answer = self.call(operation, "", apply) => {
-                answer.map_err(|error| fault(operation, &error)).flatten()
-            }
-            () = self.sleep(timeout) => {
-                let failure = SpApiFailure::TimedOut;
-                Err(SpApiError::without_answer(operation, failure, "no answer (scripted)"))
-            }
+impl Operation {
+    /// Its name, and the scope of a grantless operation; the others need a seller's consent.
+    pub(crate) const fn name_and_scope(self) -> (&'static str, Option<Scope>) {
+        match self {
+            Self::GetMarketplaceParticipations => ("getMarketplaceParticipations", None),
+            Self::GetDestinations => ("getDestinations", Some(Scope::NOTIFICATIONS)),
+            Self::RotateApplicationClientSecret => (
+                "rotateApplicationClientSecret",
+                Some(Scope::CLIENT_SECRET_ROTATION),
+            ),
         }
     }
 }
 
-impl State {
-    fn admit(
+/// One refusal of a scenario.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnswerFile {
+    operation: Operation,
+    status: u16,
+    code: Option<String>,
+    message: Option<String>,
+    details: Option<String>,
+}
+
+impl From<AnswerFile> for SpApiError {
+    fn from(file: AnswerFile) -> Self {
+        Self {
+            operation: file.operation.name_and_scope().0,
+            failure: SpApiFailure::of_status(file.status),
+            status: Some(file.status),
+            code: file.code,
+            message: file.message,
+            details: file.details,
+            request_id: Some("local".into()),
+        }
+    }
+}
+
+impl SpApi {
+    /// The client id that a token lets an operation act for.
+    pub(crate) fn admit(
         &mut self,
-        operation: &'static str,
-        scope: Option<&Scope>,
+        lwa: &Lwa,
+        operation: Operation,
         token: &AccessToken,
-        effect: impl FnOnce(&mut Self, &str),
-    ) -> Result<(), SpApiError> {
-        let answers = &mut self.sp_api.answers;
-        if let Some(index) = answers
-            .iter()
-            .position(|answer| answer.operation == operation)
-            && let Some(answer) = answers.remove(index)
-        {
+        now: Timestamp,
+    ) -> Result<String, SpApiError> {
+        let (name, scope) = operation.name_and_scope();
+        let scripted = self.answers.iter().position(|a| a.operation == name);
+        if let Some(answer) = scripted.and_then(|index| self.answers.remove(index)) {
             return Err(answer);
         }
-        let denied = |details: &str| refused(operation, details);
-        let Some(issued) = self.lwa.issued(token) else {
-            return Err(denied("The access token you provided is not valid."));
+        let details = match lwa.issued(token) {
+            None => "The access token you provided is not valid.",
+            Some(issued) if now >= issued.expires_at => {
+                "The access token you provided has expired."
+            }
+            Some(issued) if lwa.has_secret_expired(issued, now) => {
+                "The LWA secret token you provided has expired."
+            }
+            Some(issued) => {
+                let is_in_scope = match (&scope, &issued.scope) {
+                    (None, None) => true,
+                    (Some(needed), Some(given)) => given.includes(needed),
+                    _ => false,
+                };
+                if is_in_scope && issued.consent != Some(Consent::RevokedAtSpApi) {
+                    return Ok(issued.client_id.clone());
+                }
+                ""
+            }
         };
-        if self.now >= issued.expires_at {
-            return Err(denied("The access token you provided has expired."));
+        let message = "Access to requested resource is denied.";
+        Err(SpApiError {
+            status: Some(403),
+            code: Some("Unauthorized".into()),
+            details: Some(details.into()),
+            request_id: Some("local".into()),
+            ..SpApiError::without_answer(name, SpApiFailure::Refused, message)
+        })
+    }
+
+    /// Gives an application a new client secret, which LWA knows after the propagation.
+    pub(crate) fn rotate(&mut self, lwa: &mut Lwa, client_id: String, now: Timestamp) {
+        let new = format!("amzn1.oa2-cs.v1.local{:08}", self.rotated.len() + 1);
+        let spread_at = now.saturating_add(self.propagation).unwrap_or(now);
+        if let Some(client) = lwa.applications.get_mut(&client_id) {
+            client.rotate(&new, now, spread_at);
         }
-        let secret = issued.secret.and_then(|index| {
-            self.lwa
-                .applications
-                .get(&issued.client_id)?
-                .secrets
-                .get(index)
-        });
-        if secret.is_some_and(|secret| secret.has_expired(self.now)) {
-            return Err(denied("The LWA secret token you provided has expired."));
-        }
-        let in_scope = match (scope, &issued.scope) {
-            (None, None) => true,
-            (Some(needed), Some(given)) => given.includes(needed),
-            _ => false,
-        };
-        if !in_scope || issued.consent == Some(Consent::RevokedAtSpApi) {
-            return Err(denied(""));
-        }
-        let client_id = issued.client_id.clone();
-        effect(self, &client_id);
-        Ok(())
+        self.rotated.push((client_id, new.into()));
     }
 }
 
-fn refused(operation: &'static str, details: &str) -> SpApiError {
-    SpApiError {
-        operation,
-        failure: SpApiFailure::Refused,
-        status: Some(403),
-        code: Some("Unauthorized".into()),
-        message: Some("Access to requested resource is denied.".into()),
-        details: Some(details.into()),
-        request_id: Some("local".into()),
-    }
-}
-
-fn fault(operation: &'static str, error: &CallError) -> SpApiError {
-    let (failure, status) = match error.failure {
-        CallFailure::Denied => (SpApiFailure::Refused, Some(403)),
-        CallFailure::Throttled => (SpApiFailure::Throttled, Some(429)),
-        CallFailure::TimedOut => (SpApiFailure::TimedOut, None),
-        CallFailure::NotFound => (SpApiFailure::Refused, Some(404)),
-        CallFailure::Refused => (SpApiFailure::Refused, Some(400)),
-        CallFailure::Unavailable => (SpApiFailure::Unavailable, Some(503)),
+/// What a failed call is as an answer of SP-API.
+pub(crate) fn fault(operation: &'static str, error: CallError) -> SpApiError {
+    let status = match error.failure {
+        CallFailure::Denied => Some(403),
+        CallFailure::Throttled => Some(429),
+        CallFailure::TimedOut => None,
+        CallFailure::NotFound => Some(404),
+        CallFailure::Refused => Some(400),
+        CallFailure::Unavailable => Some(503),
     };
+    let failure = status.map_or(SpApiFailure::TimedOut, SpApiFailure::of_status);
     SpApiError {
         status,
-        ..SpApiError::without_answer(operation, failure, error.detail.clone())
+        ..SpApiError::without_answer(operation, failure, error.detail)
     }
 }

@@ -4,21 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lwa_core::message::Message;
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
-use lwa_core::vault::ports::SecretMetadata;
 
+use crate::fault::{Fault, FaultInjector, ScriptedFault};
 use crate::listing::Listing;
 use crate::lwa::Lwa;
-use crate::parameter_store::Parameter;
+use crate::parameter_store::{Parameter, WRITER};
 use crate::refusal::Refusal;
 use crate::secrets_manager::Secret;
 use crate::sp_api::SpApi;
-
-/// The principal that calls unless [`World::acting_as`] names another.
-pub const WRITER: &str = "arn:aws:iam::111122223333:user/alice";
 
 /// The principal that stores new secrets.
 pub const RECEIVER: &str = "arn:aws:sts::111122223333:assumed-role/lwa-secret-receiver/receiver";
@@ -27,10 +24,12 @@ pub const RECEIVER: &str = "arn:aws:sts::111122223333:assumed-role/lwa-secret-re
 #[derive(Clone)]
 pub struct World {
     state: Arc<Mutex<State>>,
-    principal: &'static str,
+    /// The ARN of the principal that calls.
+    pub(crate) principal: &'static str,
 }
 
 /// Everything that a [`World`] holds.
+#[derive(Default)]
 pub struct State {
     /// The present instant.
     pub now: Timestamp,
@@ -44,8 +43,6 @@ pub struct State {
     pub sp_api: SpApi,
     /// What listings leave out, and how they come.
     pub listing: Listing,
-    /// What `ListSecrets` showed of a secret until when, oldest first; none before it existed.
-    pub(crate) past_secrets: BTreeMap<String, Vec<(Timestamp, Option<SecretMetadata>)>>,
     /// What goes wrong, in the order in which it is looked up.
     pub faults: Vec<ScriptedFault>,
     /// Decides about calls that no scripted fault is for.
@@ -58,57 +55,12 @@ pub struct State {
     pub calls: Vec<String>,
 }
 
-/// A fault that is known beforehand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptedFault {
-    /// The operation, as its service names it.
-    pub operation: String,
-    /// Only calls whose target contains this; every call when empty.
-    pub target: String,
-    /// How the call goes wrong.
-    pub fault: Fault,
-    /// How many calls go wrong; none for every one.
-    pub times: Option<u32>,
-}
-
-/// Decides about every call as it is made, for a harness that does not know them beforehand.
-pub trait FaultInjector: Send {
-    /// How a call goes wrong, if it does. It may move the time, which is how long the call takes.
-    fn inject(&mut self, now: &mut Timestamp, operation: &str, target: &str) -> Option<Fault>;
-}
-
-/// How a call goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It fails and nothing has happened.
-    Before(CallFailure),
-    /// It fails although it had its effect.
-    After(CallFailure),
-    /// It never answers.
-    Hang,
-    /// Its caller dies before it: nothing has happened, and no answer ever comes. The harness
-    /// that drives the caller has to drop it.
-    DieBefore,
-    /// Its caller dies after it: it had its effect, and no answer ever comes.
-    DieAfter,
-}
-
 impl World {
     /// An empty account at an instant.
     pub fn new(now: Timestamp) -> Self {
         let state = State {
             now,
-            parameters: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            lwa: Lwa::default(),
-            sp_api: SpApi::default(),
-            listing: Listing::default(),
-            past_secrets: BTreeMap::new(),
-            faults: Vec::new(),
-            fault_injector: None,
-            published: Vec::new(),
-            metrics: Vec::new(),
-            calls: Vec::new(),
+            ..State::default()
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -120,14 +72,9 @@ impl World {
     #[must_use]
     pub fn acting_as(&self, principal: &'static str) -> Self {
         Self {
-            state: Arc::clone(&self.state),
             principal,
+            ..self.clone()
         }
-    }
-
-    /// The ARN of the principal that calls.
-    pub(crate) const fn principal(&self) -> &'static str {
-        self.principal
     }
 
     /// The state, for setting up and for looking at.
@@ -143,62 +90,50 @@ impl World {
     /// Puts a current version of a parameter in place, with the SecureString, customer key,
     /// Advanced tier and reminder policies that a well-kept estate has.
     pub fn seed_parameter(&self, name: &str, value: &str, written_at: Timestamp) {
-        self.state().put_well_kept(name, value, written_at);
+        let parameters = &mut self.state().parameters;
+        let parameter = parameters.entry(name.to_owned());
+        let parameter = parameter.or_insert_with(Parameter::well_kept);
+        parameter.push_version(value.into(), written_at, WRITER);
     }
 
-    /// Performs one call: records it, injects a fault, and applies the effect.
+    /// Performs one call: records it, injects a fault, and applies the effect, which the service
+    /// may refuse.
     ///
     /// Every call to this account is made through here, so that a harness can fail each one
     /// before or after its effect.
-    pub async fn call<T>(
-        &self,
-        operation: &'static str,
-        target: &str,
-        effect: impl FnOnce(&mut State) -> Result<T, CallError> + Send,
-    ) -> Result<T, CallError> {
-        let fault = {
-            let mut state = self.state();
-            state
-                .calls
-                .push(format!("{operation} {target}").trim_end().to_owned());
-            state.fault(operation, target)
-        };
-        let failed = |failure| CallError {
-            operation,
-            failure,
-            detail: format!("{} (scripted)", words(failure)),
-        };
-        match fault {
-            None => effect(&mut self.state()),
-            Some(Fault::Before(failure)) => Err(failed(failure)),
-            Some(Fault::After(failure)) => {
-                effect(&mut self.state())?;
-                Err(failed(failure))
-            }
-            Some(Fault::Hang | Fault::DieBefore) => std::future::pending().await,
-            Some(Fault::DieAfter) => {
-                // Whether it was refused does not matter: no caller hears of it.
-                drop(effect(&mut self.state()));
-                std::future::pending().await
-            }
-        }
-    }
-
-    /// A call to a service that may refuse it.
-    pub(crate) async fn service_call<T>(
+    pub(crate) async fn call<T>(
         &self,
         operation: &'static str,
         target: &str,
         effect: impl FnOnce(&mut State) -> Result<T, Refusal> + Send,
     ) -> Result<T, CallError> {
-        self.call(operation, target, |state| {
-            effect(state).map_err(|(failure, code)| CallError {
-                operation,
-                failure,
-                detail: code.to_owned(),
-            })
-        })
-        .await
+        let fault = {
+            let mut state = self.state();
+            let call = format!("{operation} {target}");
+            state.calls.push(call.trim_end().to_owned());
+            state.fault(operation, target)
+        };
+        let error = |failure, detail| CallError {
+            operation,
+            failure,
+            detail,
+        };
+        let scripted = |failure| error(failure, format!("{} (scripted)", words(failure)));
+        let apply = || {
+            let refused = |(failure, code): Refusal| error(failure, code.to_owned());
+            effect(&mut self.state()).map_err(refused)
+        };
+        match fault {
+            None => apply(),
+            Some(Fault::Before(failure)) => Err(scripted(failure)),
+            Some(Fault::After(failure)) => apply().and(Err(scripted(failure))),
+            Some(Fault::Hang | Fault::DieBefore) => std::future::pending().await,
+            Some(Fault::DieAfter) => {
+                // Whether it was refused does not matter: no caller hears of it.
+                drop(apply());
+                std::future::pending().await
+            }
+        }
     }
 
     /// The calls made so far, oldest first.
@@ -248,11 +183,7 @@ impl Clock for World {
     async fn sleep(&self, duration: Duration) {
         tokio::task::yield_now().await;
         let mut state = self.state();
-        if let Ok(later) = SignedDuration::try_from(duration).map(|d| state.now.saturating_add(d))
-            && let Ok(later) = later
-        {
-            state.now = later;
-        }
+        state.now = state.now.saturating_add(duration).unwrap_or(state.now);
     }
 }
 

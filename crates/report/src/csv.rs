@@ -86,7 +86,7 @@ fn text(value: Option<impl ToString>) -> String {
 }
 
 /// The text, kept from being a formula where a spreadsheet opens it,
-/// <https://owasp.org/www-community/attacks/CSV_Injection>. A number is none.
+/// <https://owasp.org/www-community/attacks/CSV_Injection>. Numbers are safe.
 fn harmless(text: &str) -> String {
     let text = printable(text);
     if text.starts_with(['=', '+', '-', '@']) && text.parse::<i64>().is_err() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
-use lwa_core::audit::findings::{EXPLANATIONS, Explanation, Finding};
+use lwa_core::audit::findings::{EXPLANATIONS, Explanation};
 use lwa_core::text::{elide_middle, printable};
 use lwa_core::{Severity, wording};
 
@@ -112,20 +112,18 @@ fn verdict(report: &Report<'_>) -> (&'static str, String) {
 
 fn cards(report: &Report<'_>) -> [(&'static str, u64, &'static str); 6] {
     let tally = report.tally;
-    let shown = |class, severity| match tally.count(severity) {
-        0 => ("none", 0),
-        count => (class, count),
-    };
-    let (critical_class, critical) = shown("critical", Severity::Critical);
-    let (warning_class, warning) = shown("warning", Severity::Warning);
-    [
+    let cards = [
         ("plain", tally.applications, "applications"),
         ("plain", tally.credentials, "credentials"),
-        (critical_class, critical, "critical"),
-        (warning_class, warning, "warnings"),
+        ("critical", tally.count(Severity::Critical), "critical"),
+        ("warning", tally.count(Severity::Warning), "warnings"),
         ("plain", tally.count(Severity::Info), "info"),
         ("plain", tally.exempt.total(), "exempt"),
-    ]
+    ];
+    cards.map(|(class, value, label)| match (class, value) {
+        ("critical" | "warning", 0) => ("none", 0, label),
+        _ => (class, value, label),
+    })
 }
 
 fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
@@ -233,13 +231,6 @@ impl Row<'_> {
         let exemption = self.exemption?;
         let (until, reason) = (exemption.until, printable(&exemption.reason));
         Some(format!("exempt until {until}: {reason}"))
-    }
-}
-
-fn finding_class(finding: &Finding) -> &'static str {
-    match finding.exemption {
-        Some(_) => "exempt",
-        None => finding.severity.as_str(),
     }
 }
 

@@ -117,7 +117,7 @@ impl<'a> Report<'a> {
     pub fn summary(&self) -> String {
         let mut parts = vec![
             format!("{} critical", self.tally.count(Severity::Critical)),
-            count(self.tally.count(Severity::Warning), "warning"),
+            wording::count(self.tally.count(Severity::Warning), "warning"),
             format!("{} info", self.tally.count(Severity::Info)),
         ];
         if self.tally.exempt.total() > 0 {
@@ -125,8 +125,8 @@ impl<'a> Report<'a> {
         }
         format!(
             "{}, {}: {}",
-            count(self.tally.applications, "application"),
-            count(self.tally.credentials, "credential"),
+            wording::count(self.tally.applications, "application"),
+            wording::count(self.tally.credentials, "credential"),
             parts.join(", ")
         )
     }
@@ -139,6 +139,14 @@ impl<'a> Report<'a> {
         missed
             .chain(notes.map(|note| format!("Note: {note}")))
             .collect()
+    }
+}
+
+/// The severity of a finding in a word, also where it is muted.
+fn verdict(finding: &Finding) -> &'static str {
+    match finding.exemption {
+        Some(_) => "exempt",
+        None => finding.severity.as_str(),
     }
 }
 
@@ -157,14 +165,5 @@ const fn empty<'a>(
         days_left: None,
         exemption: None,
         findings: Vec::new(),
-    }
-}
-
-/// `1 application`, `2 applications`.
-fn count(number: u64, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
     }
 }

@@ -7,7 +7,7 @@ use lwa_core::Severity;
 use lwa_core::text::{elide_end, elide_middle, printable};
 use textwrap::core::display_width;
 
-use crate::{Report, Row};
+use crate::{Report, Row, verdict};
 
 /// The narrowest table that still says something.
 const NARROWEST: usize = 60;
@@ -143,20 +143,19 @@ fn code_list(row: &Row<'_>, width: usize) -> String {
 fn findings(out: &mut String, report: &Report<'_>, width: usize) {
     let live = report.tally.findings.items().iter();
     for finding in live.chain(report.tally.exempt.items()) {
-        let (severity, word, text) = match &finding.exemption {
-            None => {
-                let severity = finding.severity;
-                (Some(severity), severity.as_str(), finding.detail.clone())
-            }
-            Some(exemption) => {
-                let (detail, until) = (&finding.detail, exemption.until);
-                let text = format!("{detail} Exempt until {until}: {}", exemption.reason);
-                (None, "exempt", text)
-            }
-        };
-        let head = paint(severity, &pad(word, SEVERITY));
+        let severity = finding.severity;
+        let severity = finding.exemption.is_none().then_some(severity);
+        let head = paint(severity, &pad(verdict(finding), SEVERITY));
         let credential = printable(&finding.credential);
         let _ = writeln!(out, "\n{head}  {}  {credential}", finding.code);
+        let mut text = finding.detail.clone();
+        if let Some(exemption) = &finding.exemption {
+            let _ = write!(
+                text,
+                " Exempt until {}: {}",
+                exemption.until, exemption.reason
+            );
+        }
         wrapped(out, &text, width, "          ", "          ");
     }
 }
@@ -181,13 +180,10 @@ fn pad(text: &str, width: usize) -> String {
 
 /// The text, cut to a width on the screen.
 fn fit(text: &str, width: usize) -> String {
-    let mut characters = text.chars().count();
-    let mut cut = text.to_owned();
-    while display_width(&cut) > width && characters > 0 {
-        characters -= 1;
-        cut = elide_end(text, characters);
-    }
-    cut
+    let cut = |characters| elide_end(text, characters);
+    let mut cuts = (0..=text.chars().count()).rev().map(cut);
+    cuts.find(|cut| display_width(cut) <= width)
+        .unwrap_or_default()
 }
 
 fn paint(severity: Option<Severity>, text: &str) -> String {

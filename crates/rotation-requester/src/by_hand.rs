@@ -1,4 +1,4 @@
-//! A rotation that a person asks for, whatever the deadline.
+//! A rotation that a person asks for, at any date.
 
 use jiff::Timestamp;
 use lwa_core::application::{ApplicationName, Role};
@@ -50,7 +50,7 @@ where
     C: Clock,
     M: Metrics,
 {
-    /// What a rotation of an application would do, whatever its deadline.
+    /// What a rotation of an application would do, at any date.
     pub async fn plan(&self, application: &ApplicationName) -> Result<Plan, RequesterError> {
         let mut stored = self.shared.vault.applications().await?;
         let Some(found) = stored.iter().find(|found| found.name == *application) else {

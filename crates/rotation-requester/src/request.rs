@@ -103,12 +103,12 @@ impl Acted {
     }
 }
 
-/// Why there is no token to ask with.
-enum NoToken {
+/// Why nothing was requested.
+pub(crate) enum Hindrance {
     /// An operator has to act.
     Obstacle(Obstacle),
-    /// It may pass.
-    Later(String),
+    /// It may pass: people hear of it after this many tries.
+    Passing(String, u32),
 }
 
 impl<A, T, S, N, C, M> RotationRequester<A, T, S, N, C, M>
@@ -190,14 +190,7 @@ where
     ) -> Acted {
         let token = match self.token(&records[0].application).await {
             Ok(token) => token,
-            Err(NoToken::Obstacle(obstacle)) => {
-                return self.refused(records, deadline, asker, &obstacle).await;
-            }
-            Err(NoToken::Later(cause)) => {
-                return self
-                    .postponed(records, deadline, asker, cause, SILENT_TRIES)
-                    .await;
-            }
+            Err(hindrance) => return self.hindered(records, deadline, asker, hindrance).await,
         };
         // Another invocation may have asked while the token was fetched.
         let records = match self.shared.refreshed(records).await {
@@ -234,16 +227,16 @@ where
             }
             Answer::Refused(cause) => {
                 self.withdraw(&records).await;
-                let obstacle = Obstacle::SpApi(cause, said);
-                self.refused(&records, deadline, asker, &obstacle).await
+                let hindrance = Hindrance::Obstacle(Obstacle::SpApi(cause, said));
+                self.hindered(&records, deadline, asker, hindrance).await
             }
             Answer::NotDone => {
                 self.withdraw(&records).await;
                 let is_throttled = answer.is_err_and(|error| error.status.is_some());
                 // One call a minute is allowed, so another try at once would be no use.
                 let silent_tries = if is_throttled { 0 } else { SILENT_TRIES };
-                self.postponed(&records, deadline, asker, said, silent_tries)
-                    .await
+                let hindrance = Hindrance::Passing(said, silent_tries);
+                self.hindered(&records, deadline, asker, hindrance).await
             }
             Answer::Unclear => {
                 let notice = notices::rotation_unclear(context, &names, known, &said);
@@ -253,61 +246,57 @@ where
         }
     }
 
-    pub(crate) async fn refused(
+    /// Notifies people that nothing was requested, or gives a notice back without a notification.
+    pub(crate) async fn hindered(
         &self,
         records: &[SecretRecord],
         deadline: Option<Deadline>,
         asker: Asker,
-        obstacle: &Obstacle,
+        hindrance: Hindrance,
     ) -> Acted {
-        let (context, names) = (self.context(asker), names(records));
-        let notice = notices::rotation_refused(context, &names, deadline.as_ref(), obstacle);
-        let said = match obstacle {
-            Obstacle::SpApi(_, said) | Obstacle::Vault(said) => said.clone(),
-            Obstacle::Lwa(error) => error.to_string(),
+        let (context, names, known) = (self.context(asker), names(records), deadline.as_ref());
+        let (notice, acted) = match hindrance {
+            Hindrance::Obstacle(obstacle) => {
+                let notice = notices::rotation_refused(context, &names, known, &obstacle);
+                let said = match obstacle {
+                    Obstacle::SpApi(_, said) | Obstacle::Vault(said) => said,
+                    Obstacle::Lwa(error) => error.to_string(),
+                };
+                (notice, Acted::because(Outcome::Refused, said))
+            }
+            Hindrance::Passing(cause, silent_tries) => {
+                if let Asker::Notice { receive_count, .. } = asker
+                    && receive_count <= silent_tries
+                {
+                    return Acted::again(Outcome::Postponed, cause);
+                }
+                let notice = notices::rotation_postponed(context, &names, known, &cause);
+                (notice, Acted::because(Outcome::Postponed, cause))
+            }
         };
-        let acted = Acted::because(Outcome::Refused, said);
-        self.publish(&notice, acted).await
-    }
-
-    async fn postponed(
-        &self,
-        records: &[SecretRecord],
-        deadline: Option<Deadline>,
-        asker: Asker,
-        cause: String,
-        silent_tries: u32,
-    ) -> Acted {
-        if let Asker::Notice { receive_count, .. } = asker
-            && receive_count <= silent_tries
-        {
-            return Acted::again(Outcome::Postponed, cause);
-        }
-        let (context, names) = (self.context(asker), names(records));
-        let notice = notices::rotation_postponed(context, &names, deadline.as_ref(), &cause);
-        let acted = Acted::because(Outcome::Postponed, cause);
         self.publish(&notice, acted).await
     }
 
     /// A token to ask with, by the secret that is in use.
-    async fn token(&self, application: &ApplicationName) -> Result<AccessToken, NoToken> {
-        let vault = &self.shared.vault;
-        let read = vault.read(application, &RefreshTokenOf::Nobody).await;
-        let credentials = read.map_err(|error| {
-            if error.is_transient() {
-                NoToken::Later(error.to_string())
+    async fn token(&self, application: &ApplicationName) -> Result<AccessToken, Hindrance> {
+        let hindrance = |is_transient, said, obstacle: Obstacle| {
+            if is_transient {
+                Hindrance::Passing(said, SILENT_TRIES)
             } else {
-                NoToken::Obstacle(Obstacle::Vault(error.to_string()))
+                Hindrance::Obstacle(obstacle)
             }
+        };
+        let vault = &self.shared.vault;
+        let read = vault.read(application, &RefreshTokenOf::None).await;
+        let credentials = read.map_err(|error| {
+            let said = error.to_string();
+            hindrance(error.is_transient(), said.clone(), Obstacle::Vault(said))
         })?;
         let secret = credentials.client_secret.value;
         let request = TokenRequest::for_rotation(credentials.client_id, secret);
         self.exchange(&request).await.map_err(|error| {
-            if error.is_transient() {
-                NoToken::Later(error.to_string())
-            } else {
-                NoToken::Obstacle(Obstacle::Lwa(error))
-            }
+            let said = error.to_string();
+            hindrance(error.is_transient(), said, Obstacle::Lwa(error))
         })
     }
 
@@ -375,7 +364,7 @@ where
         let origin = match asker {
             Asker::Notice { .. } => UPON_A_NOTICE,
             Asker::Schedule => "From rotation-requester's daily schedule.",
-            Asker::Person => "From a rotation that somebody asked for.",
+            Asker::Person => "From a rotation that a person asked for.",
         };
         self.shared.context(origin, self.shared.clock.now())
     }

@@ -11,8 +11,9 @@ use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::vault::StoredApplication;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
 
+use crate::dates::look_whose_dates;
 use crate::report::{ApplicationReport, Outcome, RequesterError, ScheduleReport};
-use crate::request::{Acted, Asker};
+use crate::request::{Acted, Asker, Hindrance};
 use crate::requester::RotationRequester;
 
 /// For how long in one run values are looked at whose dates are not certain. In the first run
@@ -81,13 +82,14 @@ where
                 };
             }
         };
-        let clock = &self.shared.clock;
+        let (vault, clock) = (&self.shared.vault, &self.shared.clock);
+        let lifetime_days = self.policy.secret_lifetime_days;
         for record in &mut records {
             if run.dry_run || run.looks <= SignedDuration::ZERO {
                 break;
             }
             let began = clock.now();
-            if let Err(error) = self.look_whose_dates(record).await {
+            if let Err(error) = look_whose_dates(vault, record, lifetime_days, clock).await {
                 tracing::warn!(
                     application.name = record.application.as_str(),
                     "the deadline may be an estimate, because the stored value could not be \
@@ -106,7 +108,8 @@ where
             (Decision::Request { deadline, .. }, Some(found)) => {
                 let missing = self.place(&found.name, &Role::ClientId);
                 let obstacle = Obstacle::Vault(format!("{missing} is missing"));
-                self.refused(&records, *deadline, Asker::Schedule, &obstacle)
+                let hindrance = Hindrance::Obstacle(obstacle);
+                self.hindered(&records, *deadline, Asker::Schedule, hindrance)
                     .await
             }
             _ => self.act(&records, &decision, Asker::Schedule).await,

@@ -103,7 +103,7 @@ where
     ) -> Result<Destination, Trouble> {
         let vault = &self.shared.vault;
         let tags = SecretTags::from_map(&vault.tags(application).await?);
-        let read = vault.read(application, &RefreshTokenOf::Nobody).await;
+        let read = vault.read(application, &RefreshTokenOf::None).await;
         let current = match read {
             Ok(credentials) => Some(credentials.client_secret),
             // An application without a secret is one that waits for its first.

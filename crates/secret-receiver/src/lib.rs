@@ -18,10 +18,10 @@
 //! LWA may not know a new secret for a while, and any service may be down. Such a message goes
 //! back to the queue: sooner than the queue's visibility timeout at first
 //! ([`retry_after`](lwa_core::rotation::queue::retry_after)), and from then on with it. The
-//! queue's visibility timeout times its `maxReceiveCount` is therefore how long a message is tried, and it holds
-//! even when this function cannot start at all: with 15 minutes and 700 it is a little over
-//! seven days, as long as the old secret lives. When less than a day of that is left the secret
-//! is stored whether LWA knows it or not.
+//! queue's visibility timeout times its `maxReceiveCount` is therefore how long a message is
+//! tried, even when this function cannot start at all: with 15 minutes and 700 it is a little
+//! over seven days, as long as the old secret lives. When less than a day of that is left the
+//! secret is stored whether LWA knows it or not.
 //!
 //! A message that no try can ever handle would go round for a week, too. SQS moves a message to
 //! the dead-letter queue when it has been received `maxReceiveCount` times, however quickly, so

@@ -1,4 +1,4 @@
-//! The tokens that are kept, and the exchanges that are under way.
+//! The kept tokens and the exchanges in progress.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,11 @@ use tokio::sync::watch;
 
 use crate::error::ExchangerError;
 
-/// From how many keys on those without a use are dropped before another one is added. Far more
-/// sellers than that share one function rarely.
+/// The number of keys from which on keys without a fresh token are dropped before another one is
+/// added. Few deployments have that many sellers.
 const CROWDED: usize = 1024;
 
-/// A token with what is to be known about it.
+/// A token and where it came from.
 #[derive(Debug, Clone)]
 pub(crate) struct KeptToken {
     pub(crate) token: AccessToken,
@@ -27,7 +27,7 @@ pub(crate) struct KeptToken {
     pub(crate) vault_version: SecretVersion,
 }
 
-/// How an exchange ended, for everybody who waits for it.
+/// How an exchange ended, for every request that waits for it.
 pub(crate) type Ending = Result<KeptToken, ExchangerError>;
 
 /// Tokens by key. One lock for all of them: nothing waits while it is held.
@@ -37,8 +37,7 @@ pub(crate) struct Cache(Mutex<State>);
 #[derive(Default)]
 struct State {
     slots: HashMap<TokenKey, Slot>,
-    /// The version of the secret that the vault held when it was last read, and when that
-    /// reading began, as a number that grows.
+    /// The version of the secret at the last reading of the vault, and that reading's number.
     versions: HashMap<ApplicationName, (u64, SecretVersion)>,
     readings: u64,
 }
@@ -51,18 +50,18 @@ struct Slot {
     flight: Option<watch::Receiver<Option<Ending>>>,
 }
 
-/// What a caller has to do.
+/// What a request has to do.
 pub(crate) enum Turn<'a> {
     /// Take this token.
     Take(KeptToken),
     /// Wait for another caller's exchange.
     Wait(watch::Receiver<Option<Ending>>),
-    /// Exchange, and tell the others.
+    /// Exchange, and share the result.
     Lead(Flight<'a>),
 }
 
-/// An exchange under way. Dropping it without an ending, because its invocation was given up,
-/// makes one of those who wait lead another.
+/// An exchange in progress. If it is dropped without an ending, because its invocation was
+/// cancelled, one of the waiting requests leads another.
 pub(crate) struct Flight<'a> {
     cache: &'a Cache,
     key: TokenKey,
@@ -71,8 +70,8 @@ pub(crate) struct Flight<'a> {
 }
 
 impl Cache {
-    /// Decides what the next caller for a key does. With `force` a kept token is passed over,
-    /// but not an exchange that is under way: its token is as new as one can be.
+    /// Decides what the next request for a key does. With `force` it does not get a kept token, but
+    /// it may wait for an exchange in progress, because that token is new.
     pub(crate) fn turn(&self, key: &TokenKey, force: bool, now: Timestamp) -> Turn<'_> {
         let mut state = self.lock();
         if state.slots.len() >= CROWDED && !state.slots.contains_key(key) {
@@ -111,14 +110,14 @@ impl Cache {
         })
     }
 
-    /// The number of a reading of the vault that begins.
+    /// Numbers a reading of the vault that begins now.
     pub(crate) fn begin_reading(&self) -> u64 {
         let mut state = self.lock();
         state.readings += 1;
         state.readings
     }
 
-    /// Remembers which version a reading found, unless one that began later was quicker.
+    /// Remembers the version that a reading found, unless a later reading has finished first.
     pub(crate) fn note_version(
         &self,
         application: &ApplicationName,
@@ -163,14 +162,14 @@ impl Cache {
 }
 
 impl Flight<'_> {
-    /// Keeps the token and tells everybody who waits.
+    /// Keeps the token and shares the result with every waiting request.
     pub(crate) fn end(mut self, ending: &Ending) {
         self.has_ended = true;
         self.leave(ending.as_ref().ok());
         self.ending.send_replace(Some(ending.clone()));
     }
 
-    /// Makes room for another exchange, before anybody is woken who might want one.
+    /// Makes room for another exchange, before a waiting request wakes up and leads one.
     fn leave(&self, token: Option<&KeptToken>) {
         let mut state = self.cache.lock();
         if let Some(slot) = state.slots.get_mut(&self.key) {
@@ -178,7 +177,7 @@ impl Flight<'_> {
             if let Some(token) = token {
                 slot.token = Some(token.clone());
             }
-            // A key that never gave a token, of a mistyped seller for example.
+            // A key without any token, for example of a mistyped seller.
             if slot.token.is_none() && slot.credentials.is_none() {
                 state.slots.remove(&self.key);
             }

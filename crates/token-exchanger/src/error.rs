@@ -1,29 +1,28 @@
 //! Why there is no token, and what to do about it.
 
-use std::fmt;
-
 use lwa_core::application::{ApplicationName, Role};
 use lwa_core::error::FunctionError;
-use lwa_core::exchange::{Shape, Subject, TokenKey, misplaced};
+use lwa_core::exchange::{Refused, Shape, Subject, TokenKey, misplaced};
 use lwa_core::lwa::{LwaError, LwaFailure, Scope};
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::sp_api::SpApiError;
-use lwa_core::vault::{Credentials, SecretVersion, VaultError};
+use lwa_core::vault::{Credentials, VaultError};
 use lwa_core::{ExposeSecret, SecretString};
 
-use crate::Settings;
+use crate::settings::Settings;
 
 /// A request that was not fulfilled. The text names the application or parameter and what to
 /// do; it never contains a credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct ExchangerError {
-    /// What callers tell errors apart by.
+    /// Tells callers what kind of error it is.
     pub kind: ErrorKind,
-    /// Whether the same request may succeed later without anybody doing anything.
+    /// Whether the same request may succeed later without any change.
     pub is_transient: bool,
-    /// How the call to the vault failed, where one did.
+    /// How the call to the vault failed, if that was the cause.
     pub vault_failure: Option<CallFailure>,
-    /// Whether it ended only because the invocation's time did.
+    /// Whether it failed only because the invocation ran out of time.
     pub(crate) ran_out_of_time: bool,
     message: String,
 }
@@ -33,7 +32,7 @@ pub struct ExchangerError {
 pub enum ErrorKind {
     /// The caller must ask for something else.
     InvalidRequest,
-    /// Whoever stores the credentials must store what is missing or unusable.
+    /// A credential is missing or unusable and must be stored.
     CredentialMissing,
     /// LWA refuses the client id and secret.
     CredentialRejected,
@@ -41,9 +40,9 @@ pub enum ErrorKind {
     AuthorizationRevoked,
     /// The vault cannot be read.
     VaultUnavailable,
-    /// LWA cannot be reached, is broken or has too much to do.
+    /// LWA cannot be reached, fails or throttles.
     LwaUnavailable,
-    /// SP-API cannot be reached, is broken or has too much to do.
+    /// SP-API cannot be reached, fails or throttles.
     SpApiUnavailable,
 }
 
@@ -62,14 +61,6 @@ impl ErrorKind {
     }
 }
 
-impl fmt::Display for ExchangerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for ExchangerError {}
-
 impl FunctionError for ExchangerError {
     fn error_type(&self) -> &'static str {
         self.kind.as_str()
@@ -77,10 +68,7 @@ impl FunctionError for ExchangerError {
 }
 
 impl ExchangerError {
-    pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
-        Self::lasting(ErrorKind::InvalidRequest, message)
-    }
-
+    /// An error that lasts until its cause is removed.
     pub(crate) fn lasting(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -91,13 +79,10 @@ impl ExchangerError {
         }
     }
 
-    pub(crate) fn transient(kind: ErrorKind, message: impl Into<String>) -> Self {
+    fn transient(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
-            kind,
             is_transient: true,
-            vault_failure: None,
-            ran_out_of_time: false,
-            message: message.into(),
+            ..Self::lasting(kind, message)
         }
     }
 
@@ -119,34 +104,38 @@ impl ExchangerError {
                 ),
             ),
             VaultError::Call(call) => Self {
-                kind: ErrorKind::VaultUnavailable,
                 is_transient: call.failure.is_transient(),
                 vault_failure: Some(call.failure),
-                ran_out_of_time: false,
-                message: format!(
-                    "the credentials of application `{application}` could not be read: {call}{}",
-                    vault_advice(call)
-                ),
+                ..Self::lasting(
+                    ErrorKind::VaultUnavailable,
+                    format!(
+                        "the credentials of application `{application}` could not be read: \
+                         {call}{}",
+                        vault_advice(call)
+                    ),
+                )
             },
         }
     }
 
-    /// LWA gave no token for these credentials. `tried` are the versions of the client secret
-    /// that were refused, in that order.
+    /// LWA gave no token for these credentials. `refused` has the refused client secrets, in the
+    /// order in which they were tried.
     pub(crate) fn of_lwa(
         settings: &Settings,
         key: &TokenKey,
         credentials: &Credentials,
-        tried: &[SecretVersion],
+        refused: &[Refused],
         error: &LwaError,
     ) -> Self {
         let application = &key.application;
-        let layout = &settings.deployment.layout;
-        let place = |role: &Role| settings.vault.place(layout, application, role);
+        let place = |role: &Role| settings.place(key, role);
         let hints = hints(settings, key, credentials);
         let (kind, advice) = match (error.failure, &key.subject) {
             (LwaFailure::ClientRefused, _) => {
-                let versions: Vec<&str> = tried.iter().map(SecretVersion::as_str).collect();
+                let versions: Vec<&str> = refused
+                    .iter()
+                    .map(|refused| refused.secret.version.as_str())
+                    .collect();
                 let advice = format!(
                     "tried version {} of the secret; compare {} and {} with the developer \
                      console, and if the secret is older than {} days rotate it there and \
@@ -183,22 +172,17 @@ impl ExchangerError {
                 ErrorKind::LwaUnavailable,
                 "check LWA_TOKEN_URL, and any proxy on the way".to_owned(),
             ),
-            (
-                LwaFailure::Throttled
-                | LwaFailure::Unavailable
-                | LwaFailure::TimedOut
-                | LwaFailure::Unreachable
-                | LwaFailure::Unintelligible,
-                _,
-            ) => (ErrorKind::LwaUnavailable, "try again later".to_owned()),
+            // All other failures are transient.
+            _ => (ErrorKind::LwaUnavailable, "try again later".to_owned()),
         };
         Self {
-            kind,
             is_transient: error.is_transient(),
-            vault_failure: None,
-            // What is transient is tried again for as long as there is time.
+            // Transient failures are retried until the time runs out.
             ran_out_of_time: error.is_transient(),
-            message: format!("application `{application}`: {error}; {advice}{hints}"),
+            ..Self::lasting(
+                kind,
+                format!("application `{application}`: {error}; {advice}{hints}"),
+            )
         }
     }
 
@@ -210,7 +194,7 @@ impl ExchangerError {
         )
     }
 
-    /// Nothing is left of the invocation's time.
+    /// The invocation has no time left.
     pub(crate) fn out_of_time(kind: ErrorKind, application: &ApplicationName) -> Self {
         Self {
             ran_out_of_time: true,
@@ -241,7 +225,7 @@ fn vault_advice(error: &CallError) -> &'static str {
 }
 
 fn scope_advice(scope: &Scope) -> String {
-    let known = Scope::KNOWN.map(|scope| format!("`{scope}`")).join(", ");
+    let known = Scope::documented();
     // Widely copied with a plural that does not exist.
     if scope.as_str().contains("client_credentials:") {
         format!("`client_credential` is singular in {known}")
@@ -250,8 +234,8 @@ fn scope_advice(scope: &Scope) -> String {
     }
 }
 
-/// What looks as if it were pasted into the wrong place. Only a hint: the stored values were
-/// sent as they are, and LWA had the last word.
+/// Stored values that look like another kind of credential. These are hints only: the values
+/// were sent as they are stored.
 fn hints(settings: &Settings, key: &TokenKey, credentials: &Credentials) -> String {
     let shape = |secret: &SecretString| Shape::of(secret.expose_secret());
     let mut found = vec![
@@ -264,15 +248,8 @@ fn hints(settings: &Settings, key: &TokenKey, credentials: &Credentials) -> Stri
     ) {
         found.push((role, shape(token)));
     }
-    let mut hints = String::new();
-    for (role, shape) in found {
-        let place = settings
-            .vault
-            .place(&settings.deployment.layout, &key.application, &role);
-        if let Some(hint) = misplaced(&place, &role, shape) {
-            hints.push_str(". Hint: ");
-            hints.push_str(&hint);
-        }
-    }
-    hints
+    found
+        .into_iter()
+        .filter_map(|(role, shape)| misplaced(&settings.place(key, &role), &role, shape))
+        .fold(String::new(), |hints, hint| hints + ". Hint: " + &hint)
 }

@@ -1,81 +1,56 @@
 //! token-exchanger: access tokens for stored credentials, across rotations of the client secret.
 //!
-//! The handler is a shell. What to try after a refusal, how long to pause and how long a token
-//! is kept is decided in [`lwa_core::exchange`]; what is read, asked and waited for is here.
+//! The handler reads, calls and waits. [`lwa_core::exchange`] decides what to try after a
+//! refusal, how long to pause and how long a token is kept.
 //!
-//! A token is kept until a minute before it expires. Whoever asks for one that is not kept
-//! leads an exchange, and whoever asks for the same one meanwhile waits for it. Each exchange
-//! reads the vault, so that a stored rotation is noticed with the next one; what was read last
-//! only stands in for a vault that does not answer.
+//! A token is kept until a minute before it expires. The first request for a token that is not
+//! kept leads an exchange, and requests for the same one wait for it. Each exchange reads the
+//! vault, so it sees a stored rotation; remembered credentials are used only while the vault does
+//! not answer.
 
 mod cache;
+mod check;
 mod error;
 mod request;
 mod response;
+mod settings;
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lwa_core::application::{Layout, Role};
-use lwa_core::config::{ConfigError, Deployment, Lookup};
+use lwa_core::application::Layout;
 use lwa_core::exchange::{
     Recovery, Refused, SHORTEST_ATTEMPT, Subject, TokenKey, after_refusal, expires_at, left, pause,
 };
 use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, TokenRequest};
 use lwa_core::metrics::{Metric, MetricSet, Unit};
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics};
-use lwa_core::sp_api::{Refusal, SellingPartnerApi, SpApiError};
+use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues};
-use lwa_core::vault::{Credentials, SecretVersion, StoredSecret, Vault, VaultError, VaultKind};
+use lwa_core::vault::{Credentials, StoredSecret, Vault, VaultError, VaultKind};
 use serde_json::Value;
 
 use crate::cache::{Cache, Ending, KeptToken, Turn};
 use crate::request::{Action, Request};
 
 pub use crate::error::{ErrorKind, ExchangerError};
+pub use crate::request::FIELDS;
 pub use crate::response::{CheckResponse, Response, TokenResponse, Verdict};
+pub use crate::settings::Settings;
 
-/// What is kept back of an invocation's time for answering.
+/// The part of an invocation's time that is reserved for the response.
 const RESERVE: Duration = Duration::from_millis(250);
 
-/// Longest wait for one answer of LWA or SP-API, unless less time is left. The clients have
-/// limits of their own.
+/// Longest wait for one answer of LWA or SP-API. The clients have limits of their own.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(10);
 
-/// What the exchanger is told by its environment.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// What it shares with the other functions.
-    pub deployment: Deployment,
-    /// Where credentials live.
-    pub vault: VaultKind,
-    /// The LWA token endpoint.
-    pub token_url: String,
-    /// The base URL of SP-API.
-    pub sp_api_endpoint: String,
-}
-
-impl Settings {
-    /// Reads the settings.
-    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
-    where
-        F: Fn(&str) -> Option<String>,
-    {
-        Ok(Self {
-            deployment: Deployment::from_lookup(lookup)?,
-            vault: VaultKind::from_lookup(lookup)?,
-            token_url: lookup.token_url()?,
-            sp_api_endpoint: lookup.sp_api_endpoint()?,
-        })
-    }
-}
-
-/// Whether a request makes sense, so that a caller can find out before it connects to anything.
+/// Checks a request without connecting to anything.
 pub fn validate(request: &Value, layout: &Layout) -> Result<(), ExchangerError> {
     Request::parse(request, layout).map(drop)
 }
 
-/// The outside, as far as the exchanger needs it.
+/// The services that the exchanger uses.
 #[derive(Debug, Clone)]
 pub struct Ports<A, L, S, C, M> {
     /// Where credentials are read.
@@ -90,14 +65,15 @@ pub struct Ports<A, L, S, C, M> {
     pub metrics: M,
 }
 
-/// The function over its ports. One of them serves any number of invocations at once.
+/// The function over its ports. One instance serves any number of concurrent invocations.
 pub struct TokenExchanger<A, L, S, C, M> {
     settings: Settings,
     ports: Ports<A, L, S, C, M>,
     cache: Cache,
 }
 
-/// What one invocation has at its disposal, and what it did.
+/// How much time one invocation has, and what it did.
+#[derive(Default)]
 struct Invocation {
     give_up_at: Timestamp,
     exchanges: usize,
@@ -136,11 +112,7 @@ where
             .unwrap_or(SignedDuration::MAX);
         let mut invocation = Invocation {
             give_up_at: now.checked_add(usable).unwrap_or(Timestamp::MAX),
-            exchanges: 0,
-            cache_hits: 0,
-            previous_secret_used: false,
-            retries: 0,
-            lwa_latency: None,
+            ..Invocation::default()
         };
         let key = &request.key;
         let result = match request.action {
@@ -183,7 +155,7 @@ where
         ))
     }
 
-    /// A token for a key, and whether somebody else obtained it.
+    /// A token for a key, and whether another request obtained it.
     async fn obtain(
         &self,
         key: &TokenKey,
@@ -191,8 +163,7 @@ where
         invocation: &mut Invocation,
     ) -> Result<(KeptToken, bool), ExchangerError> {
         loop {
-            let now = self.ports.clock.now();
-            match self.cache.turn(key, force, now) {
+            match self.cache.turn(key, force, self.ports.clock.now()) {
                 Turn::Take(kept) => return Ok((kept, true)),
                 Turn::Lead(flight) => {
                     let ending = self.exchange(key, invocation).await;
@@ -200,7 +171,7 @@ where
                     return ending.map(|kept| (kept, false));
                 }
                 Turn::Wait(mut flight) => {
-                    let time_left = left(invocation.give_up_at, now);
+                    let time_left = invocation.time_left(&self.ports.clock);
                     let ending: Option<Ending> = tokio::select! {
                         biased;
                         ending = flight.wait_for(Option::is_some) => {
@@ -213,13 +184,12 @@ where
                     };
                     match ending {
                         Some(Ok(kept)) => return Ok((kept, true)),
-                        // Its leader had less time than is left here.
+                        // The leader ran out of time, but there is some left here.
                         Some(Err(error))
                             if error.ran_out_of_time
-                                && left(invocation.give_up_at, self.ports.clock.now())
-                                    >= SHORTEST_ATTEMPT => {}
+                                && invocation.time_left(&self.ports.clock) >= SHORTEST_ATTEMPT => {}
                         Some(Err(error)) => return Err(error),
-                        // Its leader was given up.
+                        // The leader was cancelled.
                         None => {}
                     }
                 }
@@ -227,7 +197,7 @@ where
         }
     }
 
-    /// Reads the vault and asks LWA, with another secret where that is worth a try.
+    /// Reads the vault and asks LWA, with another secret if LWA refuses one.
     async fn exchange(&self, key: &TokenKey, invocation: &mut Invocation) -> Ending {
         let application = &key.application;
         let mut credentials = self.read_or_remember(key, invocation).await?;
@@ -241,11 +211,7 @@ where
                 Err(error) => error,
             };
             let rejected = |credentials: &Credentials, refused: &[Refused]| {
-                let tried: Vec<SecretVersion> = refused
-                    .iter()
-                    .map(|refused| refused.secret.version.clone())
-                    .collect();
-                ExchangerError::of_lwa(&self.settings, key, credentials, &tried, &error)
+                ExchangerError::of_lwa(&self.settings, key, credentials, refused, &error)
             };
             if error.failure != LwaFailure::ClientRefused {
                 return Err(rejected(&credentials, &refused));
@@ -253,7 +219,7 @@ where
             tracing::warn!(
                 application = application.as_str(),
                 secret.version = secret.version.as_str(),
-                "LWA refuses version {} of the client secret of application {application}",
+                "LWA refused version {} of the client secret of application {application}",
                 secret.version
             );
             refused.push(Refused {
@@ -270,21 +236,19 @@ where
             } else {
                 after_refusal(&refused, &credentials, self.ports.clock.now())
             };
-            secret = match recovery {
-                Recovery::UseCurrent => credentials.client_secret.clone(),
+            let next = match recovery {
+                Recovery::UseCurrent => Some(credentials.client_secret.clone()),
                 Recovery::UsePrevious => {
                     is_previous = true;
-                    self.previous_secret(key, &credentials, invocation)
-                        .await?
-                        .filter(|previous| {
-                            !refused
-                                .iter()
-                                .any(|one| one.is(&credentials.client_id, previous))
-                        })
-                        .ok_or_else(|| rejected(&credentials, &refused))?
+                    let previous = self.previous_secret(key, &credentials, invocation).await?;
+                    previous.filter(|secret| {
+                        let id = &credentials.client_id;
+                        !refused.iter().any(|refused| refused.is(id, secret))
+                    })
                 }
-                Recovery::GiveUp => return Err(rejected(&credentials, &refused)),
+                Recovery::GiveUp => None,
             };
+            secret = next.ok_or_else(|| rejected(&credentials, &refused))?;
         };
         if is_previous {
             invocation.previous_secret_used = true;
@@ -307,23 +271,22 @@ where
         Ok(kept)
     }
 
-    /// The credentials as the vault holds them, or, when it does not answer, as it last did.
+    /// The credentials in the vault, or the last known ones while it does not answer.
     async fn read_or_remember(
         &self,
         key: &TokenKey,
         invocation: &Invocation,
     ) -> Result<Credentials, ExchangerError> {
-        match self.read(key, invocation).await {
-            Err(error) if error.is_transient => match self.cache.credentials(key) {
-                Some(credentials) => {
-                    let application = key.application.as_str();
-                    tracing::warn!(application, "the last known credentials are used: {error}");
-                    Ok(credentials)
-                }
-                None => Err(error),
-            },
-            result => result,
+        let result = self.read(key, invocation).await;
+        if let Err(error) = &result
+            && error.is_transient
+            && let Some(credentials) = self.cache.credentials(key)
+        {
+            let application = key.application.as_str();
+            tracing::warn!(application, "using the last known credentials: {error}");
+            return Ok(credentials);
         }
+        result
     }
 
     async fn read(
@@ -346,20 +309,17 @@ where
         Ok(credentials)
     }
 
-    /// The secret before the current one. One that cannot be read for good counts as if there
-    /// were none, because it does not change what LWA has said. One that cannot be read for the
-    /// moment may well work: the caller has to try again rather than to look for a new secret.
+    /// The previous secret. A permanent failure to read it counts as if there were none, because
+    /// LWA's answer stands. After a transient failure the caller must try again, because the
+    /// previous secret may work.
     async fn previous_secret(
         &self,
         key: &TokenKey,
         credentials: &Credentials,
         invocation: &Invocation,
     ) -> Result<Option<StoredSecret>, ExchangerError> {
-        let current = &credentials.client_secret;
-        let read = self
-            .ports
-            .vault
-            .read_previous_secret(&key.application, current);
+        let (vault, current) = (&self.ports.vault, &credentials.client_secret);
+        let read = vault.read_previous_secret(&key.application, current);
         match self.in_time(invocation, read).await {
             Ok(previous) => Ok(previous),
             Err(error) if error.is_transient() => {
@@ -381,7 +341,7 @@ where
         invocation: &Invocation,
         answer: impl Future<Output = Result<T, VaultError>>,
     ) -> Result<T, VaultError> {
-        let time_left = left(invocation.give_up_at, self.ports.clock.now());
+        let time_left = invocation.time_left(&self.ports.clock);
         tokio::select! {
             biased;
             answer = answer => answer,
@@ -396,8 +356,8 @@ where
         }
     }
 
-    /// One exchange, tried again while it fails for a passing reason and time is left. Gives
-    /// the token and when it was asked for.
+    /// One exchange, retried after transient failures while time is left. Returns the token and
+    /// when it was requested.
     async fn ask_lwa(
         &self,
         key: &TokenKey,
@@ -409,12 +369,10 @@ where
             (Subject::Grantless(scope), _) => Grant::ClientCredentials(scope.clone()),
             (_, Some(token)) => Grant::RefreshToken(token.clone()),
             (_, None) => {
-                // A vault that was asked for a refresh token gives one or an error.
+                // A vault that was asked for a refresh token returns one or an error.
+                let failure = LwaFailure::RequestRefused;
                 let problem = "the vault gave no refresh token";
-                return Err(LwaError::without_answer(
-                    LwaFailure::RequestRefused,
-                    problem,
-                ));
+                return Err(LwaError::without_answer(failure, problem));
             }
         };
         let request = TokenRequest {
@@ -426,176 +384,53 @@ where
         loop {
             let requested_at = self.ports.clock.now();
             let time_left = left(invocation.give_up_at, requested_at).min(LONGEST_ATTEMPT);
-            let result = self.ports.lwa.exchange(&request, time_left).await;
-            let now = self.ports.clock.now();
             attempts += 1;
-            let error = match result {
+            match self.ports.lwa.exchange(&request, time_left).await {
                 Ok(token) => {
-                    invocation.lwa_latency = Some(now.duration_since(requested_at));
+                    let latency = self.ports.clock.now().duration_since(requested_at);
+                    invocation.lwa_latency = Some(latency);
                     return Ok((token, requested_at));
                 }
-                Err(error) => error,
-            };
-            let time_left = left(invocation.give_up_at, now);
-            let pause = pause(attempts, fastrand::f64(), error.retry_after, time_left)
-                .filter(|_| error.is_transient());
-            let Some(pause) = pause else {
-                return Err(error);
-            };
-            tracing::warn!(
-                application = key.application.as_str(),
-                attempts,
-                pause_ms = pause.as_millis(),
-                "an exchange failed and is tried again: {error}"
-            );
-            invocation.retries += 1;
-            self.ports.clock.sleep(pause).await;
+                Err(error) => {
+                    let retry = (error.is_transient(), error.retry_after);
+                    self.pause_or_fail(key, invocation, attempts, error, retry)
+                        .await?;
+                }
+            }
         }
     }
 
-    /// Tries the credentials on LWA and the token on SP-API, because each may still accept what
-    /// the other already refuses.
-    async fn check(
+    /// Pauses before another attempt, or returns the error if none is worthwhile.
+    async fn pause_or_fail<E: fmt::Display>(
         &self,
         key: &TokenKey,
         invocation: &mut Invocation,
-    ) -> Result<CheckResponse, ExchangerError> {
-        let answer = |lwa, sp_api, detail: String| CheckResponse {
-            application: key.application.clone(),
-            lwa,
-            sp_api,
-            detail,
+        attempts: u32,
+        error: E,
+        (is_transient, asked): (bool, Option<Duration>),
+    ) -> Result<(), E> {
+        let time_left = invocation.time_left(&self.ports.clock);
+        let pause = pause(attempts, fastrand::f64(), asked, time_left).filter(|_| is_transient);
+        let Some(pause) = pause else {
+            return Err(error);
         };
-        let kept = match self.obtain(key, true, invocation).await {
-            Ok((kept, _)) => kept,
-            Err(error) => {
-                let verdict = match error.kind {
-                    ErrorKind::CredentialRejected => Verdict::CredentialRejected,
-                    ErrorKind::AuthorizationRevoked => Verdict::AuthorizationRevoked,
-                    ErrorKind::InvalidRequest => Verdict::Refused,
-                    // What could not be found out is no finding.
-                    ErrorKind::CredentialMissing
-                    | ErrorKind::VaultUnavailable
-                    | ErrorKind::LwaUnavailable
-                    | ErrorKind::SpApiUnavailable => return Err(error),
-                };
-                return Ok(answer(verdict, Verdict::NotChecked, error.to_string()));
-            }
-        };
-        match self.ask_sp_api(key, &kept.token, invocation).await {
-            Ok(()) => {
-                let detail = format!(
-                    "version {} of the client secret works at LWA and SP-API",
-                    kept.secret_version
-                );
-                Ok(answer(Verdict::Ok, Verdict::Ok, detail))
-            }
-            Err(error) => match error.refusal() {
-                None => Err(ExchangerError::of_sp_api(&key.application, &error)),
-                Some(refusal) => {
-                    if refusal == Refusal::SecretExpired {
-                        // Nobody should get this token, or another one for this secret.
-                        self.cache.drop_credentials(key);
-                    }
-                    let (verdict, advice) = self.judge(key, &kept, refusal);
-                    Ok(answer(Verdict::Ok, verdict, format!("{error}; {advice}")))
-                }
-            },
-        }
-    }
-
-    async fn ask_sp_api(
-        &self,
-        key: &TokenKey,
-        token: &AccessToken,
-        invocation: &mut Invocation,
-    ) -> Result<(), SpApiError> {
-        let mut attempts = 0;
-        loop {
-            let now = self.ports.clock.now();
-            let time_left = left(invocation.give_up_at, now).min(LONGEST_ATTEMPT);
-            let result = match key.subject {
-                Subject::Grantless(_) => {
-                    self.ports
-                        .sp_api
-                        .notification_destinations(token, time_left)
-                        .await
-                }
-                Subject::OwnAccount | Subject::Seller(_) => {
-                    self.ports
-                        .sp_api
-                        .marketplace_participations(token, time_left)
-                        .await
-                }
-            };
-            attempts += 1;
-            let Err(error) = result else { return Ok(()) };
-            let time_left = left(invocation.give_up_at, self.ports.clock.now());
-            let pause =
-                pause(attempts, fastrand::f64(), None, time_left).filter(|_| error.is_transient());
-            let Some(pause) = pause else {
-                return Err(error);
-            };
-            tracing::warn!(
-                application = key.application.as_str(),
-                attempts,
-                pause_ms = pause.as_millis(),
-                "a call failed and is tried again: {error}"
-            );
-            invocation.retries += 1;
-            self.ports.clock.sleep(pause).await;
-        }
-    }
-
-    /// What a refusal by SP-API means, and what to do about it.
-    fn judge(&self, key: &TokenKey, kept: &KeptToken, refusal: Refusal) -> (Verdict, String) {
-        let place = |role: &Role| {
-            self.settings
-                .vault
-                .place(&self.settings.deployment.layout, &key.application, role)
-        };
-        match (refusal, key.subject.refresh_token().role()) {
-            (Refusal::SecretExpired, _) => (
-                Verdict::CredentialRejected,
-                format!(
-                    "version {} of the client secret has expired, although LWA still issues \
-                     tokens for it; rotate it in the developer console and store the new one \
-                     in {}. If it was rotated within the last hour, SP-API may not know the new \
-                     one yet. The sellers need not authorise again",
-                    kept.secret_version,
-                    place(&Role::ClientSecret)
-                ),
-            ),
-            (Refusal::AccessDenied, Some(role)) => (
-                Verdict::AuthorizationRevoked,
-                format!(
-                    "the seller has withdrawn the authorisation, or the application lacks the \
-                     role for this call; authorise it again and store the new refresh token \
-                     in {}. The client secret works",
-                    place(&role)
-                ),
-            ),
-            (Refusal::AccessDenied, None) => (
-                Verdict::AccessDenied,
-                "the application may not use notifications; give it the role in the developer \
-                 console"
-                    .to_owned(),
-            ),
-            (Refusal::TokenMissing, _) => (
-                Verdict::Refused,
-                "a proxy on the way drops the header x-amz-access-token".to_owned(),
-            ),
-            (Refusal::TokenExpired | Refusal::Other, _) => (
-                Verdict::Refused,
-                "a token just issued was refused for a reason that is not known here; Amazon's \
-                 support asks for the request id"
-                    .to_owned(),
-            ),
-        }
+        tracing::warn!(
+            application = key.application.as_str(),
+            attempts,
+            pause_ms = pause.as_millis(),
+            "a call failed and will be retried: {error}"
+        );
+        invocation.retries += 1;
+        self.ports.clock.sleep(pause).await;
+        Ok(())
     }
 }
 
 impl Invocation {
+    fn time_left(&self, clock: &impl Clock) -> Duration {
+        left(self.give_up_at, clock.now())
+    }
+
     fn metrics(&self, result: &Result<Response, ExchangerError>) -> Vec<Metric> {
         let mut metrics = vec![
             Metric::count("TokenExchanges", self.exchanges),

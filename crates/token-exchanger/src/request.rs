@@ -3,12 +3,16 @@
 use lwa_core::application::{ApplicationName, Layout, SellerId};
 use lwa_core::exchange::{Shape, Subject, TokenKey};
 use lwa_core::lwa::{Scope, safe_words};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::error::ExchangerError;
+use crate::error::{ErrorKind, ExchangerError};
+
+type Fields = Map<String, Value>;
 
 /// The fields of a request, all of them optional.
-const FIELDS: [&str; 6] = [
+pub const FIELDS: [&str; 6] = [
     "application",
     "seller",
     "grant",
@@ -17,134 +21,119 @@ const FIELDS: [&str; 6] = [
     "action",
 ];
 
-/// A request that makes sense.
+/// A valid request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     /// What the token is for.
     pub(crate) key: TokenKey,
     /// What to do with it.
     pub(crate) action: Action,
-    /// Whether a kept token will not do.
+    /// Whether to obtain a new token even if a kept one is still fresh.
     pub(crate) force_refresh: bool,
 }
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Hand the token out.
+    /// Return the token.
     Token,
-    /// Try it on SP-API and tell what came of it.
+    /// Try it on SP-API and report the result.
     Check,
 }
 
 impl Request {
-    /// Understands an event. A scheduled EventBridge event without an input of its own is a
-    /// check; everything else is a request, and must have nothing in it that is none.
+    /// Parses an event. A scheduled EventBridge event without an input of its own is a check;
+    /// everything else is a request and must not have unknown fields.
     pub(crate) fn parse(event: &Value, layout: &Layout) -> Result<Self, ExchangerError> {
-        let no_fields = Map::new();
-        let fields = match event {
-            Value::Null => &no_fields,
-            Value::Object(fields) => fields,
-            other => {
+        let mut fields: Fields = Option::deserialize(event)
+            .map_err(|error| invalid(format!("the request must be a JSON object: {error}")))?
+            .unwrap_or_default();
+        if is_schedule(&fields)? {
+            fields = Fields::from_iter([("action".to_owned(), Value::from("check"))]);
+        }
+        for (name, value) in &fields {
+            if !FIELDS.contains(&name.as_str()) {
                 return Err(invalid(format!(
-                    "the request must be a JSON object, not {}",
-                    kind(other)
+                    "the request has an unknown field `{}`; allowed are {}",
+                    safe_words(name),
+                    FIELDS.map(|name| format!("`{name}`")).join(", ")
                 )));
             }
-        };
-        let (fields, action) = match envelope(fields)? {
-            Some(action) => (&no_fields, action),
-            None => (fields, action(fields)?),
-        };
-        if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-            return Err(invalid(format!(
-                "the request has an unknown field `{}`; allowed are {}",
-                safe_words(unknown),
-                FIELDS.map(|name| format!("`{name}`")).join(", ")
-            )));
+            // Callers never hold credentials; one that sends a credential must be told, without
+            // the value in the error message.
+            if let Some(shape) = value.as_str().and_then(Shape::of) {
+                return Err(invalid(format!(
+                    "`{name}` looks like {}; credentials are read from the vault and never sent",
+                    shape.as_str()
+                )));
+            }
         }
-        let application = application(fields, layout)?;
-        let subject = subject(fields, action)?;
+        let action = match field::<String>(&fields, "action")?.as_deref() {
+            None | Some("token") => Action::Token,
+            Some("check") => Action::Check,
+            Some(other) => return Err(not_allowed("action", other, "`token` or `check`")),
+        };
         Ok(Self {
             key: TokenKey {
-                application,
-                subject,
+                application: application(&fields, layout)?,
+                subject: subject(&fields, action)?,
             },
             action,
-            force_refresh: flag(fields, "force_refresh")?,
+            force_refresh: field(&fields, "force_refresh")?.unwrap_or_default(),
         })
     }
 }
 
-/// What an EventBridge event asks for; none when it is not one.
-fn envelope(fields: &Map<String, Value>) -> Result<Option<Action>, ExchangerError> {
+/// Whether this is an EventBridge event of a schedule; an error if it is another one's.
+fn is_schedule(fields: &Fields) -> Result<bool, ExchangerError> {
     let (Some(_), Some(source)) = (fields.get("detail-type"), fields.get("source")) else {
-        return Ok(None);
+        return Ok(false);
     };
     match source.as_str() {
-        Some("aws.events" | "aws.scheduler") => Ok(Some(Action::Check)),
+        Some("aws.events" | "aws.scheduler") => Ok(true),
         _ => Err(invalid(
-            "this is an EventBridge event that is no schedule's; give the rule a constant input \
-             such as `{\"action\":\"check\"}`",
+            "this EventBridge event does not come from a schedule; give the rule a constant \
+             input such as `{\"action\":\"check\"}`",
         )),
     }
 }
 
-fn action(fields: &Map<String, Value>) -> Result<Action, ExchangerError> {
-    match text(fields, "action")? {
-        None | Some("token") => Ok(Action::Token),
-        Some("check") => Ok(Action::Check),
-        Some(other) => Err(not_allowed("action", other, "`token` or `check`")),
-    }
-}
-
-fn application(
-    fields: &Map<String, Value>,
-    layout: &Layout,
-) -> Result<ApplicationName, ExchangerError> {
-    let configured = || layout.prefixes.join(", ");
-    let Some(name) = text(fields, "application")? else {
-        return match layout.prefixes.as_slice() {
+fn application(fields: &Fields, layout: &Layout) -> Result<ApplicationName, ExchangerError> {
+    let configured = layout.prefixes.join(", ");
+    match field::<ApplicationName>(fields, "application")? {
+        Some(name) if layout.contains(&name.root()) => Ok(name),
+        Some(name) => Err(invalid(format!(
+            "application `{}` is not at or below a configured prefix; LWA_PARAMETER_PREFIX has \
+             {configured}",
+            safe_words(name.as_str()),
+        ))),
+        None => match layout.prefixes.as_slice() {
             [only] => ApplicationName::parse(only).map_err(|error| invalid(error.to_string())),
             _ => Err(invalid(format!(
                 "several applications are configured, so `application` must name one; \
-                 LWA_PARAMETER_PREFIX has {}",
-                configured()
+                 LWA_PARAMETER_PREFIX has {configured}"
             ))),
-        };
-    };
-    let name =
-        ApplicationName::parse(name).map_err(|error| invalid(safe_words(&error.to_string())))?;
-    if layout.contains(&name.root()) {
-        Ok(name)
-    } else {
-        Err(invalid(format!(
-            "application `{}` is not at or below a configured prefix; LWA_PARAMETER_PREFIX has {}",
-            safe_words(name.as_str()),
-            configured()
-        )))
+        },
     }
 }
 
-fn subject(fields: &Map<String, Value>, action: Action) -> Result<Subject, ExchangerError> {
-    let seller = text(fields, "seller")?
-        .map(SellerId::parse)
+fn subject(fields: &Fields, action: Action) -> Result<Subject, ExchangerError> {
+    let is_check = action == Action::Check;
+    let seller: Option<SellerId> = field(fields, "seller")?;
+    let scope = field::<String>(fields, "scope")?
+        .map(|scope| Scope::parse(&scope))
         .transpose()
         .map_err(|error| invalid(safe_words(&error.to_string())))?;
-    let scope = text(fields, "scope")?
-        .map(Scope::parse)
-        .transpose()
-        .map_err(|error| invalid(safe_words(&error.to_string())))?;
-    let grantless = match text(fields, "grant")? {
+    let grantless = match field::<String>(fields, "grant")?.as_deref() {
         Some("refresh_token") => false,
         Some("client_credentials") => true,
         Some(other) => {
             let allowed = "`refresh_token` or `client_credentials`";
             return Err(not_allowed("grant", other, allowed));
         }
-        // What else is given tells which one is meant; a check of nobody's token is a check of
-        // the client secret alone.
-        None => seller.is_none() && (scope.is_some() || action == Action::Check),
+        // The other fields imply the grant. A check without a seller checks the client secret
+        // alone.
+        None => seller.is_none() && (scope.is_some() || is_check),
     };
     match (grantless, seller, scope) {
         (true, Some(_), _) => Err(invalid(
@@ -155,74 +144,31 @@ fn subject(fields: &Map<String, Value>, action: Action) -> Result<Subject, Excha
             "`scope` and the grant `refresh_token` exclude each other: a seller's token has the \
              scope that the seller consented to",
         )),
-        (true, None, scope) if action == Action::Check => {
-            let scope = scope.unwrap_or(Scope::NOTIFICATIONS);
-            if scope.includes(&Scope::NOTIFICATIONS) {
-                Ok(Subject::Grantless(scope))
-            } else {
-                Err(invalid(format!(
-                    "a grantless check needs the scope `{}`, because that is what it calls \
-                     SP-API with",
-                    Scope::NOTIFICATIONS
-                )))
-            }
+        (true, None, Some(scope)) if is_check && !scope.includes(&Scope::NOTIFICATIONS) => {
+            Err(invalid(format!(
+                "a grantless check needs the scope `{}`, because that is what it calls SP-API with",
+                Scope::NOTIFICATIONS
+            )))
         }
         (true, None, Some(scope)) => Ok(Subject::Grantless(scope)),
+        (true, None, None) if is_check => Ok(Subject::Grantless(Scope::NOTIFICATIONS)),
         (true, None, None) => Err(invalid(format!(
             "the grant `client_credentials` needs a `scope`; Amazon documents {}",
-            Scope::KNOWN.map(|scope| format!("`{scope}`")).join(", ")
+            Scope::documented()
         ))),
         (false, Some(seller), None) => Ok(Subject::Seller(seller)),
         (false, None, None) => Ok(Subject::OwnAccount),
     }
 }
 
-/// A text field; one that is null counts as left out.
-fn text<'a>(
-    fields: &'a Map<String, Value>,
+/// A field; one that is null counts as left out.
+fn field<T: DeserializeOwned>(
+    fields: &Fields,
     name: &'static str,
-) -> Result<Option<&'a str>, ExchangerError> {
-    let text = match fields.get(name) {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => text.as_str(),
-        Some(other) => {
-            return Err(invalid(format!(
-                "`{name}` must be a string, not {}",
-                kind(other)
-            )));
-        }
-    };
-    // Callers never hold credentials; one that sends them should hear of it, and not read them
-    // in an error message.
-    match Shape::of(text) {
-        Some(shape) => Err(invalid(format!(
-            "`{name}` looks like {}; credentials are read from the vault and never sent",
-            shape.as_str()
-        ))),
-        None => Ok(Some(text)),
-    }
-}
-
-fn flag(fields: &Map<String, Value>, name: &'static str) -> Result<bool, ExchangerError> {
-    match fields.get(name) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(other) => Err(invalid(format!(
-            "`{name}` must be `true` or `false`, not {}",
-            kind(other)
-        ))),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
+) -> Result<Option<T>, ExchangerError> {
+    let value = fields.get(name).unwrap_or(&Value::Null);
+    Option::deserialize(value)
+        .map_err(|error| invalid(format!("`{name}`: {}", safe_words(&error.to_string()))))
 }
 
 fn not_allowed(name: &str, found: &str, allowed: &str) -> ExchangerError {
@@ -233,7 +179,7 @@ fn not_allowed(name: &str, found: &str, allowed: &str) -> ExchangerError {
 }
 
 fn invalid(message: impl Into<String>) -> ExchangerError {
-    ExchangerError::invalid_request(message)
+    ExchangerError::lasting(ErrorKind::InvalidRequest, message)
 }
 
 #[cfg(test)]
@@ -322,7 +268,7 @@ mod tests {
         }
         refused(
             &json!({"detail-type": "Parameter Store Change", "source": "aws.ssm", "detail": {}}),
-            "this is an EventBridge event that is no schedule's",
+            "this EventBridge event does not come from a schedule",
         );
     }
 
@@ -341,7 +287,7 @@ mod tests {
         );
         refused(
             &json!({"application": "a b"}),
-            "`a b` is no application name",
+            "`application`: `a b` is no application name",
         );
     }
 
@@ -349,7 +295,7 @@ mod tests {
     fn what_makes_no_sense_is_refused_with_what_is_allowed() {
         refused(
             &json!([]),
-            "the request must be a JSON object, not an array",
+            "the request must be a JSON object: invalid type: sequence",
         );
         refused(
             &json!({"sellr": "A1"}),
@@ -357,9 +303,9 @@ mod tests {
         );
         refused(
             &json!({"seller": 7}),
-            "`seller` must be a string, not a number",
+            "`seller`: invalid type: integer `7`, expected a string",
         );
-        refused(&json!({"seller": "a/b"}), "`a/b` is no seller id");
+        refused(&json!({"seller": "a/b"}), "`seller`: `a/b` is no seller id");
         refused(
             &json!({"grant": "password"}),
             "`grant` is `password`; allowed are `refresh_token`",
@@ -370,7 +316,7 @@ mod tests {
         );
         refused(
             &json!({"force_refresh": "yes"}),
-            "`force_refresh` must be `true` or `false`, not",
+            "`force_refresh`: invalid type: string \"yes\", expected a boolean",
         );
         refused(
             &json!({"grant": "client_credentials"}),

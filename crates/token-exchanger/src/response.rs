@@ -1,4 +1,4 @@
-//! What a caller gets.
+//! The responses.
 
 use std::time::Duration;
 
@@ -20,57 +20,57 @@ pub enum Response {
     Check(CheckResponse),
 }
 
-/// A token and everything about it.
+/// A token with its expiry and origin.
 #[derive(Debug, Clone)]
 pub struct TokenResponse {
     /// The token.
     pub access_token: SecretString,
     /// `bearer`.
     pub token_type: String,
-    /// How much longer it works, in whole seconds.
+    /// How much longer it is valid, in whole seconds.
     pub expires_in: Duration,
-    /// When it stops working, to the second.
+    /// When it expires, to the second.
     pub expires_at: Timestamp,
-    /// Whose it is.
+    /// The application it belongs to.
     pub application: ApplicationName,
     /// The version of the client secret that it was minted with.
     pub secret_version: SecretVersion,
-    /// Whether it was not obtained for this request.
+    /// Whether it was obtained for an earlier request.
     pub cached: bool,
 }
 
-/// What a check found. What could not be asked is an error instead.
+/// The findings of a check. If a service did not answer, there is an error instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckResponse {
     /// What was checked.
     pub application: ApplicationName,
-    /// What LWA said to the credentials.
+    /// Whether LWA accepts the credentials.
     pub lwa: Verdict,
-    /// What SP-API said to the token.
+    /// Whether SP-API accepts the token.
     pub sp_api: Verdict,
     /// What it means and what to do.
     pub detail: String,
 }
 
-/// What a service said.
+/// The answer of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// All is well.
     Ok,
     /// The client id and secret no longer work.
     CredentialRejected,
-    /// The seller's authorisation does not.
+    /// The seller has withdrawn the authorisation.
     AuthorizationRevoked,
-    /// The application may not have what was asked for.
+    /// The application lacks the role for the call.
     AccessDenied,
-    /// It was refused for another reason.
+    /// The service refused for another reason.
     Refused,
-    /// It was not asked.
+    /// The service was not called.
     NotChecked,
 }
 
 impl Verdict {
-    /// The verdict as it is answered; stable.
+    /// The stable name in responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -116,7 +116,7 @@ impl TokenResponse {
 }
 
 impl Response {
-    /// The response of the Lambda function. This exposes the token, and nothing else does.
+    /// The response of the Lambda function. No other code exposes the token.
     pub fn to_json(&self) -> Value {
         match self {
             Self::Token(token) => json!({

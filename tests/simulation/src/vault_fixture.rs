@@ -79,7 +79,7 @@ impl VaultFixture {
                     key_id: Some("alias/lwa-credentials".into()),
                     ..Secret::default()
                 };
-                secret.push_current(by_hand(0), &document.to_string().into(), at);
+                secret.push_current(&by_hand(0), &document.to_string().into(), at);
                 self.world.state().secrets.insert(name, secret);
             }
         }
@@ -105,7 +105,7 @@ impl VaultFixture {
                 let mut document = document(&current.value);
                 document[KEY_CLIENT_SECRET] = value.into();
                 let id = by_hand(secret.versions.len());
-                secret.push_current(id, &document.to_string().into(), now);
+                secret.push_current(&id, &document.to_string().into(), now);
             }
         }
     }

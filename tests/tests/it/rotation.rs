@@ -110,7 +110,7 @@ impl Estate {
     async fn secret(&self) -> String {
         let vault = self.vault();
         let read = vault
-            .read(&self.application(), &RefreshTokenOf::Nobody)
+            .read(&self.application(), &RefreshTokenOf::None)
             .await;
         read.unwrap().client_secret.value.expose_secret().to_owned()
     }
@@ -118,7 +118,7 @@ impl Estate {
     async fn version(&self) -> String {
         let vault = self.vault();
         let read = vault
-            .read(&self.application(), &RefreshTokenOf::Nobody)
+            .read(&self.application(), &RefreshTokenOf::None)
             .await;
         read.unwrap().client_secret.version.to_string()
     }
@@ -209,7 +209,7 @@ fn told(function: &Function) -> Vec<String> {
     let lines = function.json_lines();
     lines
         .iter()
-        .filter(|line| line["message"] == "told people")
+        .filter(|line| line["message"] == "notification published")
         .map(|line| line["message.kind"].as_str().unwrap().to_owned())
         .collect()
 }
@@ -531,7 +531,7 @@ async fn a_hopeless_message_is_moved_by_the_queue_and_can_be_brought_back() {
         );
         let name = format!("{}/forgotten", estate.emulator.prefix);
         let name = ApplicationName::parse(&name).unwrap();
-        let read = vault.read(&name, &RefreshTokenOf::Nobody).await.unwrap();
+        let read = vault.read(&name, &RefreshTokenOf::None).await.unwrap();
         assert_eq!(read.client_secret.value.expose_secret(), NEW);
         leak::assert_none(&function.stop().await, &planted());
     }

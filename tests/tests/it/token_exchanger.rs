@@ -231,7 +231,7 @@ async fn each_vault_gives_what_was_stored_and_names_what_was_not() {
             let (vault, application) = (estate.vault(), estate.application());
             let seller = |id: &str| RefreshTokenOf::Seller(SellerId::parse(id).unwrap());
             for (whose, expected) in [
-                (RefreshTokenOf::Nobody, None),
+                (RefreshTokenOf::None, None),
                 (RefreshTokenOf::Application, Some(OWN)),
                 (seller("A1"), Some(OF_SELLER)),
             ] {
@@ -267,7 +267,7 @@ async fn each_vault_finds_the_secret_before_the_newest_even_behind_a_rewrite() {
             let estate = Estate::stored(emulator.clone(), kind).await;
             let (vault, application) = (estate.vault(), estate.application());
             let current = vault
-                .read(&application, &RefreshTokenOf::Nobody)
+                .read(&application, &RefreshTokenOf::None)
                 .await
                 .unwrap();
             let before = vault
@@ -280,7 +280,7 @@ async fn each_vault_finds_the_secret_before_the_newest_even_behind_a_rewrite() {
             for _ in 0..if forgets { 1 } else { 2 } {
                 estate.store(NEW).await;
                 let read = vault
-                    .read(&application, &RefreshTokenOf::Nobody)
+                    .read(&application, &RefreshTokenOf::None)
                     .await
                     .unwrap();
                 assert_eq!(read.client_secret.value.expose_secret(), NEW, "{story}");

@@ -25,8 +25,8 @@ impl Mark {
     }
 }
 
-/// What is fixed about a fault. In the texts stands `{subject}` for what was checked, and
-/// `{detail}` for what else there is to say.
+/// What is fixed about a fault. In its texts, `{subject}` stands for what was checked, and
+/// `{detail}` for anything else there is to say.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     /// The name that `--json` has for it; stable.

@@ -27,40 +27,14 @@ pub enum Arrival {
     Invocation,
 }
 
-/// What the keys of a token request can be.
-const TOKEN_REQUEST: [&str; 6] = [
-    "application",
-    "seller",
-    "grant",
-    "scope",
-    "force_refresh",
-    "action",
-];
+/// How an event arrives and which function gets it, or what is not understood about it.
+pub(super) type Detected = (Option<Arrival>, Result<Function, &'static str>);
 
-/// The notifications of SP-API that arrive through queues, with the function that takes each,
-/// <https://developer-docs.amazon.com/sp-api/docs/notification-type-values>.
-const NOTIFICATIONS: [(&str, Function); 2] = [
-    (
-        "APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY",
-        Function::RotationRequester,
-    ),
-    (
-        "APPLICATION_OAUTH_CLIENT_NEW_SECRET",
-        Function::SecretReceiver,
-    ),
-];
-
-/// How `event` arrives and which function gets it, or what is not understood about it.
-/// `matching` are the rules that match it.
-pub(super) fn detect(
-    event: &Value,
-    matching: &[&EventRule],
-) -> (Option<Arrival>, Result<Function, &'static str>) {
+/// Tells it from the shape of `event` and from the rules that match it.
+pub(super) fn detect(event: &Value, matching: &[&EventRule]) -> Detected {
     let Value::Object(fields) = event else {
-        return (
-            None,
-            Err("it is not a JSON object, as every event of a function is"),
-        );
+        let problem = "it is not a JSON object, as every event of a function is";
+        return (None, Err(problem));
     };
     if let Some(Value::Array(records)) = fields.get("Records") {
         return queue(records);
@@ -70,34 +44,25 @@ pub(super) fn detect(
     {
         return bus(event, matching);
     }
-    if fields.is_empty() {
-        return (Some(Arrival::Schedule), Ok(Function::Auditor));
-    }
     let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
-    let function = match keys.as_slice() {
-        ["dry_run"] => Some(Function::RotationRequester),
-        ["continuation"] => Some(Function::Auditor),
-        keys if keys.iter().all(|key| TOKEN_REQUEST.contains(key)) => {
-            Some(Function::TokenExchanger)
+    let (arrival, function) = match keys.as_slice() {
+        [] => (Arrival::Schedule, Function::Auditor),
+        ["dry_run"] => (Arrival::Invocation, Function::RotationRequester),
+        ["continuation"] => (Arrival::Invocation, Function::Auditor),
+        keys if keys.iter().all(|key| token_exchanger::FIELDS.contains(key)) => {
+            (Arrival::Invocation, Function::TokenExchanger)
         }
-        _ => None,
+        _ => {
+            let problem = "it has neither the fields of an EventBridge event (`source`, \
+                           `detail-type`, `detail`), nor the `Records` of a queue, nor only those \
+                           of a token request";
+            return (None, Err(problem));
+        }
     };
-    if let Some(function) = function {
-        return (Some(Arrival::Invocation), Ok(function));
-    }
-    (
-        None,
-        Err(
-            "it has neither the fields of an EventBridge event (`source`, `detail-type`, \
-             `detail`), nor the `Records` of a queue, nor only those of a token request",
-        ),
-    )
+    (Some(arrival), Ok(function))
 }
 
-fn bus(
-    event: &Value,
-    matching: &[&EventRule],
-) -> (Option<Arrival>, Result<Function, &'static str>) {
+fn bus(event: &Value, matching: &[&EventRule]) -> Detected {
     let is_schedule = event["source"] == "aws.scheduler"
         || (event["source"] == "aws.events" && event["detail-type"] == "Scheduled Event");
     if is_schedule {
@@ -112,47 +77,49 @@ fn bus(
             Ok(named.unwrap_or(Function::Auditor)),
         );
     }
-    let by_rule = matching
-        .iter()
-        .find_map(|rule| Function::named(&rule.function));
+    let mut rules = matching.iter();
+    let by_rule = rules.find_map(|rule| Function::named(&rule.function));
     // No other function listens to the event bus.
     let function = by_rule.unwrap_or(Function::PolicyFormatter);
     (Some(Arrival::EventBus), Ok(function))
 }
 
-fn queue(records: &[Value]) -> (Option<Arrival>, Result<Function, &'static str>) {
+fn queue(records: &[Value]) -> Detected {
     let is_of_queue = |record: &Value| record["eventSource"] == "aws:sqs";
     if records.is_empty() || !records.iter().all(is_of_queue) {
         return (None, Err("its `Records` do not come from a queue"));
     }
-    let queues: Vec<_> = records
+    let mut queues: Vec<&str> = records
         .iter()
         .filter_map(|record| record["eventSourceARN"].as_str()?.rsplit(':').next())
         .collect();
-    let queue = queues
-        .first()
-        .filter(|first| queues.iter().all(|queue| queue == *first))
-        .map(|queue| (*queue).to_owned());
-    let taken_by: Vec<Function> = records.iter().filter_map(taken_by).collect();
+    queues.dedup();
     let arrival = Arrival::Queue {
-        queue,
+        queue: match queues.as_slice() {
+            [only] => Some((*only).to_owned()),
+            _ => None,
+        },
         messages: records.len(),
     };
+    let mut taken_by: Vec<Function> = records.iter().filter_map(taken_by).collect();
+    taken_by.dedup();
     let function = match taken_by.as_slice() {
         [] => Err("no message in its `Records` is a notification that a function takes"),
-        [first, rest @ ..] if rest.iter().all(|other| other == first) => Ok(*first),
+        [only] => Ok(*only),
         _ => Err("its `Records` mix notifications of two functions"),
     };
     (Some(arrival), function)
 }
 
+/// The function that takes a notification of SP-API,
+/// <https://developer-docs.amazon.com/sp-api/docs/notification-type-values>.
 fn taken_by(record: &Value) -> Option<Function> {
     let body: Value = serde_json::from_str(record["body"].as_str()?).ok()?;
-    let kind = body["notificationType"].as_str()?;
-    NOTIFICATIONS
-        .into_iter()
-        .find(|(known, _)| *known == kind)
-        .map(|(_, function)| function)
+    match body["notificationType"].as_str()? {
+        "APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY" => Some(Function::RotationRequester),
+        "APPLICATION_OAUTH_CLIENT_NEW_SECRET" => Some(Function::SecretReceiver),
+        _ => None,
+    }
 }
 
 /// The region that an event comes from: every function runs where its events are.
@@ -160,12 +127,8 @@ pub(super) fn region_of(event: &Value) -> String {
     let region = event["region"]
         .as_str()
         .or_else(|| event["Records"][0]["awsRegion"].as_str());
-    let is_region = |text: &&str| {
-        !text.is_empty()
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-    };
+    let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_region = |text: &&str| !text.is_empty() && text.bytes().all(is_legal);
     region.filter(is_region).unwrap_or(REGION).to_owned()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lwa_core::vault::ports::stage;
 use lwa_local::World;
 
 /// What matters of a world, for comparing it with itself later. Values are left out: a version
@@ -31,10 +32,7 @@ impl Snapshot {
             (name.clone(), facts(version, &parameter.tags))
         });
         let secrets = state.secrets.iter().map(|(name, secret)| {
-            let current = secret
-                .versions
-                .iter()
-                .find(|version| version.stages.iter().any(|stage| stage == "AWSCURRENT"));
+            let current = secret.labelled(stage::CURRENT);
             let version = current.map(|version| version.id.clone());
             (format!("secret {name}"), facts(version, &secret.tags))
         });
@@ -70,7 +68,7 @@ impl Snapshot {
             if let Some(("ChangeMessageVisibility", target)) = call.split_once(' ')
                 && let Some((message, seconds)) = target.rsplit_once(' ')
             {
-                changes.push(format!("message {message}: comes again in {seconds} s"));
+                changes.push(format!("message {message}: visible again in {seconds} s"));
             }
         }
         changes

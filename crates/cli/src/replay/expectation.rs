@@ -37,11 +37,6 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Val
 }
 
 impl Expectation {
-    /// Reads the text of an `expected.json`.
-    pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(text)
-    }
-
     /// How the outcome differs, one sentence for each difference.
     pub fn differences(&self, outcome: &Outcome) -> Vec<String> {
         let mut found = outcome.to_json();

@@ -1,6 +1,7 @@
 //! Finding events: files, scenario folders, and folders of them.
 
 use std::fs::FileType;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use lwa_core::text::printable;
@@ -18,7 +19,7 @@ const EXPECTED: &str = "expected.json";
 const MEANWHILE: &str = "meanwhile.json";
 
 /// One event to replay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Input {
     /// What to call it: the path as given.
     pub name: String,
@@ -40,33 +41,20 @@ impl Input {
         Self {
             name,
             event,
-            world: None,
-            expected: None,
-            meanwhile: None,
-            earlier: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// The event in the scenario folder `folder`, which may be a step of a story: a folder with
     /// a world and no event, whose folders with events happen to it one after the other.
-    fn scenario(folder: &Path) -> std::io::Result<Self> {
+    fn scenario(folder: &Path) -> io::Result<Self> {
         let full = std::fs::canonicalize(folder)?;
         let story = full.parent().filter(|story| is_story(story));
-        let Some(story) = story else {
-            return Ok(Self {
-                world: present(folder, WORLD),
-                ..Self::step(folder)
-            });
-        };
-        let mut earlier = Vec::new();
-        for step in steps(story)? {
-            if step.file_name() < full.file_name() {
-                earlier.push(Self::step(&step));
-            }
-        }
+        let mut earlier = story.map_or(Ok(Vec::new()), steps)?;
+        earlier.retain(|step| step.file_name() < full.file_name());
         Ok(Self {
-            world: present(story, WORLD),
-            earlier,
+            world: present(story.unwrap_or(folder), WORLD),
+            earlier: earlier.iter().map(|step| Self::step(step)).collect(),
             ..Self::step(folder)
         })
     }
@@ -80,13 +68,12 @@ impl Input {
     }
 
     /// The event in a file.
-    fn file(path: &Path) -> std::io::Result<Self> {
+    fn file(path: &Path) -> io::Result<Self> {
         let name = path.display().to_string();
         if path.file_name().is_some_and(|name| name == EVENT) {
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
+            let folder = path.parent().unwrap_or(path);
+            let is_here = folder.as_os_str().is_empty();
+            let folder = if is_here { Path::new(".") } else { folder };
             return Ok(Self {
                 name,
                 event: Some(path.to_owned()),
@@ -104,51 +91,45 @@ impl Input {
 
 /// A path that leads to no event.
 #[derive(Debug, thiserror::Error)]
-pub enum NotFound {
-    /// It cannot be read.
-    #[error("`{}` cannot be read", printable(path))]
-    Unreadable {
-        /// The path.
-        path: String,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// It is a folder without any JSON file.
-    #[error("`{}` holds no event: no .json file is below it", printable(path))]
-    Empty {
-        /// The path.
-        path: String,
-    },
+#[error("`{}` {problem}", printable(path))]
+pub struct NotFound {
+    path: String,
+    problem: &'static str,
+    source: Option<io::Error>,
 }
 
 /// All events below `paths`, in the order given; within a folder sorted by name.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<Input>, NotFound> {
     let mut inputs = Vec::new();
     for path in paths {
+        let not_found = |problem, source| NotFound {
+            path: path.display().to_string(),
+            problem,
+            source,
+        };
         let before = inputs.len();
-        if path.as_os_str() == "-" {
-            inputs.push(Input::alone("standard input".into(), None));
-        } else {
-            let unreadable = |source| NotFound::Unreadable {
-                path: path.display().to_string(),
-                source,
-            };
-            if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-                search(path, &mut inputs).map_err(unreadable)?;
-            } else {
-                inputs.push(Input::file(path).map_err(unreadable)?);
-            }
-        }
+        let searched = search(path, &mut inputs);
+        searched.map_err(|error| not_found("cannot be read", Some(error)))?;
         if inputs.len() == before {
-            return Err(NotFound::Empty {
-                path: path.display().to_string(),
-            });
+            let problem = "holds no event: no .json file is below it";
+            return Err(not_found(problem, None));
         }
     }
     Ok(inputs)
 }
 
-fn search(folder: &Path, inputs: &mut Vec<Input>) -> std::io::Result<()> {
+fn search(path: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
+    if path.as_os_str() == "-" {
+        inputs.push(Input::alone("standard input".into(), None));
+    } else if std::fs::metadata(path)?.is_dir() {
+        search_folder(path, inputs)?;
+    } else {
+        inputs.push(Input::file(path)?);
+    }
+    Ok(())
+}
+
+fn search_folder(folder: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
     if folder.join(EVENT).is_file() {
         inputs.push(Input::scenario(folder)?);
         return Ok(());
@@ -156,7 +137,7 @@ fn search(folder: &Path, inputs: &mut Vec<Input>) -> std::io::Result<()> {
     for (path, kind) in sorted(folder)? {
         // A link to a folder is not followed: it may lead back here.
         if kind.is_dir() {
-            search(&path, inputs)?;
+            search_folder(&path, inputs)?;
         } else if is_event(&path, folder) {
             inputs.push(Input::file(&path)?);
         }
@@ -178,7 +159,7 @@ fn is_story(folder: &Path) -> bool {
 }
 
 /// The steps of a story, in their order.
-fn steps(story: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn steps(story: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = sorted(story)?.into_iter();
     Ok(entries
         .filter(|(path, kind)| kind.is_dir() && path.join(EVENT).is_file())
@@ -186,7 +167,7 @@ fn steps(story: &Path) -> std::io::Result<Vec<PathBuf>> {
         .collect())
 }
 
-fn sorted(folder: &Path) -> std::io::Result<Vec<(PathBuf, FileType)>> {
+fn sorted(folder: &Path) -> io::Result<Vec<(PathBuf, FileType)>> {
     let mut entries = std::fs::read_dir(folder)?
         .map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))))
         .collect::<Result<Vec<_>, _>>()?;

@@ -61,7 +61,7 @@ fn unreadable(file: &str, error: &io::Error) -> Failed {
     Failed::new("Unreadable", format!("{file} cannot be read: {error}"))
 }
 
-/// Says where the JSON ends being JSON, and shows that line.
+/// Says where the JSON is invalid, and shows that line.
 fn invalid_json(file: &str, bytes: &[u8], error: &serde_json::Error) -> Failed {
     let (line, column) = (error.line(), error.column());
     let problem = match without_position(error) {

@@ -145,16 +145,16 @@ async fn run(
     }
     // The world of a story is at the time of its beginning.
     let of_world = world.now.filter(|_| input.earlier.is_empty());
-    let told = meanwhile.now.or(of_world);
+    let given = meanwhile.now.or(of_world);
     let now = options
         .now
-        .or(told)
+        .or(given)
         .or_else(|| arrival::time_of(&event))
         .unwrap_or_else(|| SystemClock.now());
     outcome.now = Some(now);
     let world = world.build(now);
     for step in &input.earlier {
-        live_through(step, &world, &rules, &lookup).await?;
+        apply_step(step, &world, &rules, &lookup).await?;
     }
     meanwhile.happen(&world);
     world.set_now(now);
@@ -179,9 +179,8 @@ async fn within(
     })
 }
 
-/// Lets an earlier step of a story happen to the world. How it ends is for its own outcome to
-/// tell.
-async fn live_through<F>(
+/// Applies an earlier step of a story to the world. Its own outcome reports how it ended.
+async fn apply_step<F>(
     step: &Input,
     world: &World,
     rules: &RuleSet,
@@ -226,10 +225,7 @@ fn lookup(
             .filter(|_| !is_live)
             .cloned()
             .or_else(|| environment(name).filter(|_| is_process))
-            .or_else(|| match name {
-                _ if name == TOPIC_ARN.name => Some(TOPIC.to_owned()),
-                _ if name == AWS_REGION.name => Some(region.clone()),
-                _ => None,
-            })
+            .or_else(|| (name == TOPIC_ARN.name).then(|| TOPIC.to_owned()))
+            .or_else(|| (name == AWS_REGION.name).then(|| region.clone()))
     })
 }

@@ -137,15 +137,15 @@ impl StoreOptions {
 
     /// The key that was asked for, if it can be used.
     pub(super) fn key(&self) -> Result<Option<String>, Failure> {
-        match self.key.as_deref() {
-        Some(key) if !is_key(key) => Err(Failure::Usage(
+        if self.key.as_deref().is_none_or(is_key) {
+            return Ok(self.key.clone());
+        }
+        Err(Failure::Usage(
             "the value of `--key` names no customer key\n\n  tip: a KMS key's id or ARN, or an \
-             alias such as alias/lwa/credentials; AWS-managed keys (alias/aws/…) let everybody \
+             alias such as alias/lwa/credentials; AWS-managed keys (alias/aws/…) let everyone \
              decrypt who may read"
                 .to_owned(),
-        )),
-        key => Ok(key.map(str::to_owned)),
-    }
+        ))
     }
 }
 

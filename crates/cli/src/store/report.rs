@@ -80,7 +80,7 @@ impl Report<'_> {
         };
         writeln!(
             out,
-            "{BOLD}CredentialValues of {} in {vault}, {}{BOLD:#}",
+            "{BOLD}Credentials of {} in {vault}, {}{BOLD:#}",
             order.application, self.region
         )?;
         let id = self.client_id.as_deref();
@@ -88,10 +88,8 @@ impl Report<'_> {
         let mut facts = vec![("client id", id.to_owned())];
         if let Some(deadline) = &plan.deadline {
             let left = wording::remaining(deadline, SystemClock.now());
-            let basis = match deadline.basis {
-                Basis::Reported => "",
-                Basis::Estimated | Basis::Doubtful => ", an estimate",
-            };
+            let is_estimate = deadline.basis.is_estimate();
+            let basis = if is_estimate { ", an estimate" } else { "" };
             let date = wording::date(deadline.at);
             facts.push(("deadline", format!("{date}, {left}{basis}")));
         }
@@ -190,7 +188,7 @@ impl Report<'_> {
         Ok(false)
     }
 
-    /// The command that goes on, with the same deadline whenever it is run.
+    /// The command that continues, with the same deadline whenever it is run.
     fn resume(&self) -> String {
         let options = self.options;
         let only = options.only.and_then(|only| only.to_possible_value());

@@ -4,16 +4,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::application::ApplicationName;
 use crate::audit::Rules;
 use crate::audit::assessment::Assessment;
 use crate::audit::findings::{Code, Exemption, Finding};
 use crate::severity::Severity;
 use crate::text::elide_end;
-use crate::vault::VaultKind;
 
 pub use crate::audit::assessment::ApplicationDeadline;
 pub use crate::audit::top::{Ranked, Top};
@@ -192,9 +189,7 @@ impl Tally {
 
 /// By severity, then by what is due first; the rest makes the order independent of the pages'.
 impl Ranked for Finding {
-    type Key<'a> = (Reverse<Severity>, bool, i64, Code, &'a str, VaultKind);
-
-    fn key(&self) -> Self::Key<'_> {
+    fn key(&self) -> impl Ord {
         (
             Reverse(self.severity),
             !self.code.follows_reminder_days(),
@@ -208,26 +203,20 @@ impl Ranked for Finding {
 
 /// By deadline, unknown ones last.
 impl Ranked for ApplicationDeadline {
-    type Key<'a> = (bool, Option<Timestamp>, &'a ApplicationName, VaultKind);
-
-    fn key(&self) -> Self::Key<'_> {
+    fn key(&self) -> impl Ord {
         let at = self.deadline.map(|deadline| deadline.at);
         (at.is_none(), at, &self.application, self.vault)
     }
 }
 
 impl Ranked for EndedExemption {
-    type Key<'a> = &'a str;
-
-    fn key(&self) -> &str {
+    fn key(&self) -> impl Ord {
         &self.credential
     }
 }
 
 impl Ranked for NotSeen {
-    type Key<'a> = (&'a str, &'a str);
-
-    fn key(&self) -> Self::Key<'_> {
+    fn key(&self) -> impl Ord {
         (&self.what, &self.why)
     }
 }

@@ -5,18 +5,11 @@ use serde::{Deserialize, Serialize};
 /// What a [`Top`] puts in order.
 pub trait Ranked {
     /// What the order is by, the smallest first.
-    type Key<'a>: Ord
-    where
-        Self: 'a;
-
-    /// The key of one.
-    fn key(&self) -> Self::Key<'_>;
+    fn key(&self) -> impl Ord;
 }
 
 impl Ranked for String {
-    type Key<'a> = &'a str;
-
-    fn key(&self) -> &str {
+    fn key(&self) -> impl Ord {
         self
     }
 }

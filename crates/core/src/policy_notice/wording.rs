@@ -104,7 +104,7 @@ pub(super) fn gone(parameter: &Parameter<'_>, severity: Severity, is_expired: bo
         return notice;
     }
     let again = if parameter.is_client_secret() {
-        "Store the client secret again. If nobody has it, rotate it in the developer console \
+        "Store the client secret again. If it is lost, rotate it in the developer console \
          first; sellers need not authorise again:"
     } else {
         "Store the value again, as a SecureString under the customer key:"

@@ -7,7 +7,7 @@
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::lwa::safe_words;
 use crate::text::quotable;
@@ -70,7 +70,7 @@ pub enum Unusable {
         /// The column, from 1.
         column: usize,
     },
-    /// A notification of a type that nobody here handles.
+    /// A notification of a type that no function handles.
     #[error(
         "the notification has the type `{0}`; only {SECRET_EXPIRY} and {NEW_SECRET} are handled"
     )]
@@ -97,35 +97,33 @@ impl Notification {
             Some(SECRET_EXPIRY) => {
                 const FIELD: &str = "payload.applicationOAuthClientSecretExpiry";
                 let found = payload.secret_expiry.ok_or(Unusable::Missing(FIELD))?;
+                let expires_at = found.client_secret_expiry_time;
                 Ok(Self::SecretExpiry(SecretExpiry {
                     client_id: text(found.client_id, "clientId")?,
-                    expires_at: instant(found.expires_at, "clientSecretExpiryTime")?,
-                    reason: found.reason,
+                    expires_at: instant(expires_at, "clientSecretExpiryTime")?,
+                    reason: found.client_secret_expiry_reason,
                     event_time,
                 }))
             }
             Some(NEW_SECRET) => {
                 const FIELD: &str = "payload.applicationOAuthClientNewSecret";
                 let found = payload.new_secret.ok_or(Unusable::Missing(FIELD))?;
-                let secret = found
-                    .secret
-                    .filter(|secret| !secret.expose_secret().trim().is_empty())
-                    .ok_or(Unusable::Missing("newClientSecret"))?;
-                let old_expires_at = found
-                    .old_expires_at
-                    .map(|text| instant(Some(text), "oldClientSecretExpiryTime"))
-                    .transpose()?;
+                let secret = found.new_client_secret;
+                let secret = secret.filter(|secret| !secret.expose_secret().trim().is_empty());
+                let secret = secret.ok_or(Unusable::Missing("newClientSecret"))?;
+                let expires_at = found.new_client_secret_expiry_time;
+                let old = found.old_client_secret_expiry_time;
+                let old = old.map(|text| instant(Some(text), "oldClientSecretExpiryTime"));
+                let id = envelope
+                    .notification_metadata
+                    .and_then(|it| it.notification_id);
                 Ok(Self::NewSecret(NewSecret {
+                    old_expires_at: old.transpose()?,
                     client_id: text(found.client_id, "clientId")?,
                     secret,
-                    expires_at: instant(found.expires_at, "newClientSecretExpiryTime")?,
-                    old_expires_at,
+                    expires_at: instant(expires_at, "newClientSecretExpiryTime")?,
                     event_time,
-                    notification_id: envelope
-                        .metadata
-                        .unwrap_or_default()
-                        .notification_id
-                        .filter(|id| !id.trim().is_empty()),
+                    notification_id: id.filter(|id| !id.trim().is_empty()),
                 }))
             }
             Some(other) => Err(Unusable::Type(safe_words(&quotable(other)))),
@@ -135,16 +133,14 @@ impl Notification {
 }
 
 fn text(found: Option<String>, field: &'static str) -> Result<String, Unusable> {
-    found
-        .map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
-        .ok_or(Unusable::Missing(field))
+    let found = found.map(|text| text.trim().to_owned());
+    let found = found.filter(|text| !text.is_empty());
+    found.ok_or(Unusable::Missing(field))
 }
 
 fn instant(found: Option<String>, field: &'static str) -> Result<Timestamp, Unusable> {
-    text(found, field)?
-        .parse()
-        .map_err(|_| Unusable::NotAnInstant(field))
+    let parsed = text(found, field)?.parse();
+    parsed.map_err(|_| Unusable::NotAnInstant(field))
 }
 
 // The wire. None of these has a `Debug` form.
@@ -155,8 +151,7 @@ struct Envelope {
     notification_type: Option<String>,
     event_time: Option<String>,
     payload: Option<Payload>,
-    #[serde(rename = "notificationMetadata")]
-    metadata: Option<Metadata>,
+    notification_metadata: Option<Metadata>,
 }
 
 #[derive(Default, Deserialize)]
@@ -168,39 +163,32 @@ struct Payload {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct SecretExpiryWire {
-    #[serde(rename = "clientId")]
     client_id: Option<String>,
-    #[serde(rename = "clientSecretExpiryTime")]
-    expires_at: Option<String>,
-    #[serde(rename = "clientSecretExpiryReason")]
-    reason: Option<String>,
+    client_secret_expiry_time: Option<String>,
+    client_secret_expiry_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct NewSecretWire {
-    #[serde(rename = "clientId")]
     client_id: Option<String>,
-    #[serde(rename = "newClientSecret", default, deserialize_with = "secret")]
-    secret: Option<SecretString>,
-    #[serde(rename = "newClientSecretExpiryTime")]
-    expires_at: Option<String>,
-    #[serde(rename = "oldClientSecretExpiryTime")]
-    old_expires_at: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    new_client_secret: Option<SecretString>,
+    new_client_secret_expiry_time: Option<String>,
+    old_client_secret_expiry_time: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
-    #[serde(rename = "notificationId")]
     notification_id: Option<String>,
 }
 
 /// A string, as a secret from the moment it is read.
-pub(super) fn secret<'de, D>(deserializer: D) -> Result<Option<SecretString>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    Option::<String>::deserialize(deserializer).map(|text| text.map(SecretString::from))
+pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    Option::<String>::deserialize(from).map(|text| text.map(SecretString::from))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::notification::{Notification, Unusable, secret};
@@ -59,18 +60,13 @@ pub struct Attributes {
 impl QueueMessage {
     /// How often the message was received, this time included; 1 where it is not known.
     pub fn receive_count(&self) -> u32 {
-        self.attributes
-            .approximate_receive_count
-            .as_deref()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(1)
-            .max(1)
+        let count = self.attributes.approximate_receive_count.as_deref();
+        count.and_then(|text| text.parse().ok()).unwrap_or(1).max(1)
     }
 
     /// What Amazon says in it.
     pub fn notification(&self) -> Result<Notification, Unusable> {
-        let body = self.body.as_ref().ok_or(Unusable::Missing("body"))?;
-        Notification::parse(body)
+        Notification::parse(self.body.as_ref().ok_or(Unusable::Missing("body"))?)
     }
 
     /// When the message was sent.
@@ -124,9 +120,9 @@ impl Payload {
         }
         match shape.dry_run {
             None => Ok(Trigger::Schedule { dry_run: false }),
-            Some(Flag::Is(dry_run)) => Ok(Trigger::Schedule { dry_run }),
+            Some(Value::Bool(dry_run)) => Ok(Trigger::Schedule { dry_run }),
             // Better nothing than a rotation that was only to be rehearsed.
-            Some(Flag::Else(_)) => Err(InvalidPayload::Shape("dry_run must be true or false")),
+            Some(_) => Err(InvalidPayload::Shape("dry_run must be true or false")),
         }
     }
 }
@@ -150,14 +146,7 @@ struct Shape {
         alias = "dryrun",
         alias = "DryRun"
     )]
-    dry_run: Option<Flag>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Flag {
-    Is(bool),
-    Else(serde::de::IgnoredAny),
+    dry_run: Option<Value>,
 }
 
 /// How many tries come sooner than the queue's own visibility timeout makes them.
@@ -169,9 +158,8 @@ const SOONER_TRIES: u32 = 4;
 /// `maxReceiveCount` times the visibility timeout is how long a message is tried, whether or
 /// not the function can start at all.
 pub fn retry_after(receive_count: u32) -> Option<Duration> {
-    (1..=SOONER_TRIES)
-        .contains(&receive_count)
-        .then(|| Duration::from_secs(60 << (receive_count - 1)))
+    let is_sooner = (1..=SOONER_TRIES).contains(&receive_count);
+    is_sooner.then(|| Duration::from_secs(60 << (receive_count - 1)))
 }
 
 /// How often a message is received on one day of waiting, at 15 minutes a time.
@@ -191,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    fn trigger(event: &serde_json::Value) -> Result<Trigger, InvalidPayload> {
+    fn trigger(event: &Value) -> Result<Trigger, InvalidPayload> {
         // As the runtime reads it.
         serde_json::from_slice::<Payload>(&serde_json::to_vec(event).unwrap())
             .unwrap()

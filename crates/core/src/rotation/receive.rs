@@ -281,7 +281,7 @@ pub fn keep_stored(tried: &Result<(), LwaError>, older_ends: Timestamp, now: Tim
 
 /// Whether a new secret answers the request that the tags tell of. One that Amazon made before
 /// the request does not: what was requested is still to come, and the stored secret dies seven
-/// days after the request, whatever its date says.
+/// days after the request, even where its date is later.
 fn is_answer(new: &NewSecret, tags: &SecretTags) -> bool {
     new.event_time
         .zip(tags.rotation_requested_at)

@@ -10,7 +10,7 @@ use crate::vault::ports::{WriteTags, WriteValues};
 pub enum Outcome {
     /// It is written.
     Done,
-    /// It is not, or nobody knows: see [`may_be_written`].
+    /// It is not, or that is unknown: see [`may_be_written`].
     Failed(CallError),
     /// One before it failed.
     NotTried,

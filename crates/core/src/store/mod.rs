@@ -4,7 +4,7 @@
 //! what is stored is looked at ([`look`]);
 //! both together make a [`plan`], which says every write before the first one is made; LWA tries
 //! the credentials ([`verification`]); and [`carry_out`] makes the writes one by one and says
-//! what became of each. Whatever is interrupted, the same command with the same values goes on
+//! what became of each. After an interruption, the same command with the same values goes on
 //! from what is stored by then.
 
 pub mod carry_out;

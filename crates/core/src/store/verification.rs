@@ -138,7 +138,7 @@ pub async fn verify(
         };
         match tried {
             Ok(()) => {}
-            // Whoever is denied a scope has been recognised.
+            // LWA denies a scope only to a client that it recognises.
             Err(error) if trial.refresh_token.is_none() && is_about_scope(&error) => {}
             Err(error) => return Err(refused(trial, error)),
         }

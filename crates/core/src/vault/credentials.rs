@@ -93,7 +93,7 @@ pub struct Credentials {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RefreshTokenOf {
     /// None: a `client_credentials` grant needs none, and what is not needed is not decrypted.
-    Nobody,
+    None,
     /// The application's own account.
     Application,
     /// One seller.
@@ -104,7 +104,7 @@ impl RefreshTokenOf {
     /// The role of the refresh token; none when none is read.
     pub fn role(&self) -> Option<Role> {
         match self {
-            Self::Nobody => None,
+            Self::None => None,
             Self::Application => Some(Role::RefreshToken { seller: None }),
             Self::Seller(seller) => Some(Role::RefreshToken {
                 seller: Some(seller.clone()),

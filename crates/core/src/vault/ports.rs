@@ -330,7 +330,7 @@ pub struct ParameterWrite {
     pub tier: Tier,
     /// All its policies, a JSON array as a string; none leaves them as they are.
     pub policies: Option<String>,
-    /// Whether it exists. If not, creating it fails should somebody else have done so.
+    /// Whether it exists. If not, creating it fails if another caller was first.
     pub overwrite: bool,
     /// Tags of a new parameter; Parameter Store takes none with an overwrite.
     pub tags: Vec<NewTag>,

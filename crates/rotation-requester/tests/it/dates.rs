@@ -6,7 +6,7 @@ use lwa_core::ports::CallFailure;
 use lwa_core::tags;
 use lwa_core::vault::VaultKind;
 use lwa_local::Fault;
-use lwa_local::world::FaultInjector;
+use lwa_local::FaultInjector;
 use rotation_requester::Outcome;
 
 use super::stage::{CLIENT_ID, ROTATE, SECRET, Stage, VAULTS, at, expiry, schedule, send};

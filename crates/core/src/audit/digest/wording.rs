@@ -188,7 +188,7 @@ fn by_owner(listed: &[&Finding]) -> Vec<(String, Vec<String>)> {
         }
     }
     owners.sort_by_key(Option::is_none);
-    let section = |owner: &Option<&str>| {
+    let section = |owner: Option<&str>| {
         let title = match owner {
             Some(owner) => format!("Findings for {owner}"),
             None if owners.len() == 1 => "Findings".to_owned(),
@@ -196,10 +196,10 @@ fn by_owner(listed: &[&Finding]) -> Vec<(String, Vec<String>)> {
         };
         let theirs = listed
             .iter()
-            .filter(|finding| finding.owner.as_deref() == *owner);
+            .filter(|finding| finding.owner.as_deref() == owner);
         (title, theirs.map(|finding| finding_line(finding)).collect())
     };
-    owners.iter().map(section).collect()
+    owners.iter().copied().map(section).collect()
 }
 
 fn finding_line(finding: &Finding) -> String {
