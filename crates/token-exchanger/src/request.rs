@@ -45,9 +45,16 @@ impl Request {
     /// Parses an event. A scheduled EventBridge event without an input of its own is a check;
     /// everything else is a request and must not have unknown fields.
     pub(crate) fn parse(event: &Value, layout: &Layout) -> Result<Self, ExchangerError> {
-        let mut fields: Fields = Option::deserialize(event)
-            .map_err(|error| invalid(format!("the request must be a JSON object: {error}")))?
-            .unwrap_or_default();
+        // The refused event is not repeated: it may be a credential on its own.
+        let mut fields = match event {
+            Value::Null => Fields::new(),
+            Value::Object(fields) => fields.clone(),
+            _ => {
+                return Err(invalid(
+                    "the request must be a JSON object such as `{\"seller\":\"A1EXAMPLESELLER\"}`",
+                ));
+            }
+        };
         if is_schedule(&fields)? {
             fields = Fields::from_iter([("action".to_owned(), Value::from("check"))]);
         }
@@ -293,10 +300,9 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_what_is_allowed() {
-        refused(
-            &json!([]),
-            "the request must be a JSON object: invalid type: sequence",
-        );
+        refused(&json!([]), "the request must be a JSON object such as `{");
+        let of_a_value = parse(&json!("planted-value"), "/my-erp").unwrap_err();
+        assert!(!of_a_value.contains("planted"), "{of_a_value}");
         refused(
             &json!({"sellr": "A1"}),
             "the request has an unknown field `sellr`; allowed are `app",

@@ -271,7 +271,7 @@ impl System {
         self.message("the word that a new secret is stored", |message| {
             message
                 .subject
-                .contains("New client secret of my-erp stored")
+                .contains("New client secret of my-erp is stored")
         })
         .await;
         let ssm = self.emulator.ssm();

@@ -36,9 +36,9 @@ async fn from_an_empty_emulator_to_a_token_and_a_rendered_reminder() {
         assert_eq!(program, "lwa");
         let answers: &[(&str, &str)] = match arguments[0].as_str() {
             "store" => &[
-                ("Client id of my-erp", CLIENT_ID),
-                ("Client secret of my-erp", SECRET),
-                ("Refresh token of my-erp", REFRESH),
+                ("Client id of my-erp (not shown", CLIENT_ID),
+                ("Client secret of my-erp (not shown", SECRET),
+                ("Refresh token of my-erp (not shown", REFRESH),
                 ("Write this?", "y"),
             ],
             _ => &[],
@@ -65,7 +65,10 @@ async fn from_an_empty_emulator_to_a_token_and_a_rendered_reminder() {
         ("token", "SP-API  ok"),
         ("audit", "LWA010  /my-erp/lwa/clientsecret"),
         ("explain", "LWA010"),
-        ("replay", "Subject: [INFO] Client secret of my-erp: "),
+        (
+            "replay",
+            "Subject: [INFO] Client secret of my-erp stops working on ",
+        ),
         ("doctor", "no function of the stack lwa is deployed"),
         ("doctor", "my-erp: SP-API accepts the token"),
     ] {

@@ -233,13 +233,13 @@ fn an_event_of_ones_own_takes_its_time_prefix_and_function_from_outside() {
     let subject = |object: &Value| object["notifications"][0]["subject"].clone();
     assert_eq!(
         subject(&object),
-        "[WARNING] Client secret of acme: 2026-07-01, 30 days left"
+        "[WARNING] Client secret of acme stops working on 2026-07-01: 30 days left"
     );
     let (code, object) = replay(&["--now", "2026-06-29T00:00:00Z"], "/acme");
     assert_eq!(code, 0);
     assert_eq!(
         subject(&object),
-        "[CRITICAL] Client secret of acme: 2026-07-01, 2 days left"
+        "[CRITICAL] Client secret of acme stops working on 2026-07-01: 2 days left"
     );
     let (code, object) = replay(&[], "/my-erp");
     assert_eq!((code, &object["rules"]), (1, &json!([])));
