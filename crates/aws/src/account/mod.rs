@@ -1,7 +1,7 @@
 //! The vaults of an AWS account, one SDK call for each method of the core's ports.
 //!
 //! What the calls are for is decided in [`lwa_core::vault`]. Each is issued from one place, by
-//! what it may see and change: [`metadata`], [`values`], [`tags`], [`writes`].
+//! what it may see and change: `metadata`, `values`, `tags`, `writes`.
 
 mod metadata;
 mod tags;

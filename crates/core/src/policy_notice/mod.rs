@@ -1,7 +1,7 @@
 //! From an event and what was looked up about its parameter to a notice for people.
 //!
 //! Here is decided which notice an event gets, how urgent it is and what it lacks;
-//! [`parameter`] gathers what is known, [`wording`] says it.
+//! `parameter` gathers what is known, `wording` says it.
 
 mod parameter;
 mod wording;

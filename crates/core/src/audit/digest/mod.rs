@@ -1,6 +1,6 @@
 //! What people read about an audit: which parts of it, and how urgent it is.
 //!
-//! [`reason`] decides whether they hear of it at all; [`wording`] has the sentences.
+//! `reason` decides whether they hear of it at all; `wording` has the sentences.
 
 mod reason;
 mod wording;

@@ -1,6 +1,6 @@
 //! What people are told about a rotation.
 //!
-//! [`causes`] decides how grave a cause is; the other modules put it into words, one function
+//! `causes` decides how grave a cause is; the other modules put it into words, one function
 //! for each kind of notice.
 
 mod causes;
