@@ -64,6 +64,7 @@ where
     CallError {
         operation,
         failure,
+        code: None,
         detail: elide_end(&printable(&detail), MAX_DETAIL),
     }
 }
@@ -89,6 +90,7 @@ pub(crate) fn service_error(
     CallError {
         operation,
         failure: classify(code, status),
+        code: code.map(str::to_owned),
         detail: elide_end(&printable(&detail), MAX_DETAIL),
     }
 }

@@ -36,6 +36,7 @@ impl MessageQueue for SqsQueue {
         let unknown = |what: &str| CallError {
             operation,
             failure: CallFailure::Refused,
+            code: None,
             detail: format!("the message came without {what}"),
         };
         let url = message

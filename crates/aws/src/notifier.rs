@@ -64,6 +64,7 @@ impl Notifier for SnsTopic {
             .map_err(|error| CallError {
                 operation,
                 failure: CallFailure::Refused,
+                code: None,
                 detail: error.to_string(),
             })?;
         let request = self

@@ -42,6 +42,7 @@ pub(crate) async fn call(
     let failed = |failure, detail: String| CallError {
         operation,
         failure,
+        code: None,
         detail,
     };
     let mut request = Request::builder().uri(format!("{}{path}", endpoint(aws, service)));

@@ -40,6 +40,9 @@ pub struct CallError {
     pub operation: &'static str,
     /// What kind of failure it was.
     pub failure: CallFailure,
+    /// The service's error code, such as `ParameterAlreadyExists`; none if it did not answer with
+    /// one.
+    pub code: Option<String>,
     /// The service's own words, safe to show: no value is ever part of them.
     pub detail: String,
 }

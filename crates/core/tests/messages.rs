@@ -165,6 +165,7 @@ fn lookups() -> impl Strategy<Value = Option<Lookups>> {
     let error = Just(CallError {
         operation: "DescribeParameters",
         failure: CallFailure::Denied,
+        code: None,
         detail: "AccessDeniedException".into(),
     });
     let metadata = (

@@ -90,6 +90,7 @@ impl World {
             () = self.sleep(timeout) => Err(CallError {
                 operation,
                 failure: CallFailure::TimedOut,
+                code: None,
                 detail: "no answer (scripted)".to_owned(),
             }),
         }

@@ -113,14 +113,15 @@ impl World {
             state.calls.push(call.trim_end().to_owned());
             state.fault(operation, target)
         };
-        let error = |failure, detail| CallError {
+        let error = |failure, code: Option<&str>, detail| CallError {
             operation,
             failure,
+            code: code.map(str::to_owned),
             detail,
         };
-        let scripted = |failure| error(failure, format!("{} (scripted)", words(failure)));
+        let scripted = |failure| error(failure, None, format!("{} (scripted)", words(failure)));
         let apply = || {
-            let refused = |(failure, code): Refusal| error(failure, code.to_owned());
+            let refused = |(failure, code): Refusal| error(failure, Some(code), code.to_owned());
             effect(&mut self.state()).map_err(refused)
         };
         match fault {

@@ -207,6 +207,7 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
             () = self.clock.sleep(LOOKUP_TIMEOUT) => Err(CallError {
                 operation,
                 failure: CallFailure::TimedOut,
+                code: None,
                 detail: format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs()),
             }),
         }

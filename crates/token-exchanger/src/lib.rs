@@ -351,6 +351,7 @@ where
                     VaultKind::SecretsManager => "GetSecretValue",
                 },
                 failure: CallFailure::TimedOut,
+                code: None,
                 detail: "no answer within the invocation's time".into(),
             })),
         }

@@ -84,6 +84,7 @@ fn unbuilt(
     move |error| CallError {
         operation,
         failure: CallFailure::Refused,
+        code: None,
         detail: error.to_string(),
     }
 }

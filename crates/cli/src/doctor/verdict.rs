@@ -127,6 +127,7 @@ mod tests {
             let error = CallError {
                 operation: "GetSchedule",
                 failure,
+                code: None,
                 detail: "AccessDeniedException".into(),
             };
             failed(("scheduler", missing, not_checked), "lwa-auditor", &error)

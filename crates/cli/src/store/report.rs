@@ -9,7 +9,7 @@ use lwa_core::ExposeSecret;
 use lwa_core::application::Role;
 use lwa_core::deadline::Basis;
 use lwa_core::exchange::Shape;
-use lwa_core::ports::Clock;
+use lwa_core::ports::{CallFailure, Clock};
 use lwa_core::store::carry_out::{Outcome, may_be_written};
 use lwa_core::store::plan::{Plan, Step};
 use lwa_core::store::verification::stored;
@@ -288,28 +288,28 @@ fn told(outcome: &Outcome) -> (&'static str, Option<String>) {
     }
 }
 
+const KEY: &str = "The key may not exist, may be disabled, or may not be yours to use (kms:Encrypt, \
+                   kms:GenerateDataKey, kms:Decrypt). Name another one with --key.";
+
 /// What to do about failures that are easily mended, told by the service's own code.
 fn advice(outcome: &Outcome) -> Option<&'static str> {
     let Outcome::Failed(error) = outcome else {
         return None;
     };
-    let has = |code: &str| error.detail.contains(code);
-    if has("InvalidKeyId") || has("KMS") || (has("NotFoundException") && has("key")) {
-        return Some(
-            "The key may not exist, may be disabled, or may not be yours to use (kms:Encrypt, \
-             kms:GenerateDataKey, kms:Decrypt). Name another one with --key.",
-        );
-    }
-    if has("HierarchyTypeMismatch") {
-        return Some(
+    // Nothing but the key can be missing when a secret is created.
+    let is_key_missing =
+        error.operation == "CreateSecret" && error.failure == CallFailure::NotFound;
+    match error.code.as_deref()? {
+        "HierarchyTypeMismatchException" | "HierarchyTypeMismatch" => Some(
             "Parameter Store does not turn this parameter into a SecureString: delete it, and run \
              the command again with its value.",
-        );
+        ),
+        "ParameterAlreadyExists" | "ResourceExistsException" => {
+            Some("It was created in the meantime, or the first attempt succeeded after all.")
+        }
+        "InvalidKeyId" | "EncryptionFailure" => Some(KEY),
+        code => (is_key_missing || code.starts_with("KMS")).then_some(KEY),
     }
-    if has("ParameterAlreadyExists") || has("ResourceExistsException") {
-        return Some("It was created in the meantime, or the first attempt succeeded after all.");
-    }
-    None
 }
 
 /// A word as a shell takes it.
@@ -324,7 +324,36 @@ fn shell(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lwa_core::ports::CallError;
+
     use super::*;
+
+    #[test]
+    fn advice_follows_the_services_code_and_not_its_words() {
+        let advice = |operation, failure, code: Option<&str>| {
+            advice(&Outcome::Failed(CallError {
+                operation,
+                failure,
+                code: code.map(str::to_owned),
+                detail: "InvalidKeyId ParameterAlreadyExists KMS".into(),
+            }))
+        };
+        let refused = |code| advice("PutParameter", CallFailure::Refused, code);
+        assert_eq!(refused(Some("InvalidKeyId")), Some(KEY));
+        assert_eq!(refused(Some("KMSDisabled")), Some(KEY));
+        assert_eq!(refused(Some("ValidationException")), None);
+        assert_eq!(refused(None), None);
+        for code in ["ParameterAlreadyExists", "ResourceExistsException"] {
+            let text = refused(Some(code)).unwrap();
+            assert!(text.starts_with("It was created"), "{text}");
+        }
+        let text = refused(Some("HierarchyTypeMismatchException")).unwrap();
+        assert!(text.contains("delete it"), "{text}");
+        let not_found = Some("ResourceNotFoundException");
+        let missing = |operation| advice(operation, CallFailure::NotFound, not_found);
+        assert_eq!(missing("CreateSecret"), Some(KEY));
+        assert_eq!(missing("PutSecretValue"), None);
+    }
 
     #[test]
     fn a_word_is_quoted_where_a_shell_would_split_or_expand_it() {
