@@ -160,6 +160,30 @@ mod in_parameter_store {
     }
 
     #[tokio::test]
+    async fn a_parameter_is_listed_no_further_than_to_where_it_is() {
+        let (world, vault) = written(&["old"]);
+        calls(&world);
+        let stored = vault.store(&my_erp(), &"new".into(), NOTIFICATION).await;
+        stored.unwrap();
+        let described = |call: &&String| call.starts_with("DescribeParameters");
+        assert_eq!(calls(&world).iter().filter(described).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn client_ids_are_read_ten_at_a_time() {
+        let world = World::new(at(0));
+        let vault = vault(&world, VaultKind::ParameterStore);
+        for number in 0..23 {
+            let root = format!("/my-erp/{number}");
+            world.seed_parameter(&format!("{root}/lwa/clientidentifier"), "id", at(0));
+            world.seed_parameter(&format!("{root}/lwa/clientsecret"), "planted", at(0));
+        }
+        let found = vault.applications().await.unwrap();
+        assert_eq!(found.len(), 23);
+        assert!(found.iter().all(|it| it.client_id.as_deref() == Some("id")));
+    }
+
+    #[tokio::test]
     async fn applications_are_found_by_their_secret_and_only_client_ids_are_decrypted() {
         let (world, vault) = written(&["planted"]);
         for name in [
@@ -397,6 +421,62 @@ mod in_secrets_manager {
     }
 
     #[tokio::test]
+    async fn versions_without_a_client_secret_are_passed_over_whatever_they_hold() {
+        for passed_over in [
+            json!("planted"),
+            json!({"AppClientId": "i"}),
+            json!(["planted"]),
+        ] {
+            for documents in [
+                [
+                    passed_over.clone(),
+                    document("old"),
+                    document("now"),
+                    document("now"),
+                ],
+                [
+                    document("old"),
+                    passed_over.clone(),
+                    document("now"),
+                    document("now"),
+                ],
+                [
+                    document("old"),
+                    document("now"),
+                    passed_over,
+                    document("now"),
+                ],
+            ] {
+                let (_, vault) = written(&documents);
+                let current = current(&vault).await;
+                let found = vault.read_previous_secret(&my_erp(), &current).await;
+                let (_, value) = shown(found.unwrap()).unwrap();
+                assert_eq!(value, "old", "{documents:?}");
+                let since = vault.value_unchanged_since(&my_erp(), &current).await;
+                let first = documents.iter().position(|it| *it == document("now"));
+                let first = i64::try_from(first.unwrap()).unwrap();
+                assert_eq!(since.unwrap(), Some(at(first)), "{documents:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn since_when_a_value_is_stored_is_not_guessed_beyond_five_versions() {
+        let with_blanks = |blanks: usize| {
+            let blank = std::iter::repeat_n(json!({"AppClientId": "i"}), blanks);
+            let mut documents: Vec<Value> = std::iter::once(document("now")).chain(blank).collect();
+            documents.extend([document("now"), document("now")]);
+            written(&documents).1
+        };
+        for (blanks, since) in [(1, Some(at(0))), (2, Some(at(0))), (5, None), (8, None)] {
+            let vault = with_blanks(blanks);
+            let current = current(&vault).await;
+            let found = vault.value_unchanged_since(&my_erp(), &current).await;
+            assert_eq!(found.unwrap(), since, "{blanks}");
+        }
+    }
+
+    #[tokio::test]
     async fn only_documents_with_our_keys_are_applications() {
         let (world, vault) = written(&[document("planted")]);
         for (name, document) in [
@@ -470,6 +550,30 @@ mod in_secrets_manager {
         assert_eq!(current.id, version.as_str());
         let stored = current.value.expose_secret();
         assert!(stored.contains("new") && stored.contains("changed"));
+    }
+
+    #[tokio::test]
+    async fn a_document_that_is_put_aside_already_is_not_put_again_under_another_token() {
+        let (world, vault) = written(&[document("old")]);
+        refuse(&world, "UpdateSecretVersionStage", 1);
+        store(&vault, "new").await.unwrap_err();
+        refuse(&world, "PutSecretValue", 1);
+        store(&vault, "new").await.unwrap_err();
+        assert_eq!(world.state().secrets["my-erp"].versions.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_there_twice_and_is_not_ours_keeps_no_secret_out() {
+        let world = World::new(at(0));
+        let text = r#"{"AppClientId":"the-id","note":1,"AppClientSecret":"old","note":2}"#;
+        let document = text.into();
+        let created = world.create_secret("my-erp", &document, "alias/own", &[]);
+        created.await.unwrap();
+        let vault = vault(&world, VaultKind::SecretsManager);
+        store(&vault, "new").await.unwrap();
+        let state = world.state();
+        let current = state.secrets["my-erp"].labelled(stage::CURRENT).unwrap();
+        assert_eq!(current.value.expose_secret(), text.replace("old", "new"));
     }
 
     #[tokio::test]

@@ -112,7 +112,15 @@ where
         };
         let since = match &current {
             Some(current) if is_stored_since(&delivery.new, current.written_at) => {
-                vault.value_unchanged_since(application, current).await?
+                match vault.value_unchanged_since(application, current).await {
+                    Err(error) if !error.is_transient() => {
+                        tracing::warn!(
+                            "since when {application} has its secret is unknown: {error}"
+                        );
+                        None
+                    }
+                    since => since?,
+                }
             }
             _ => None,
         };

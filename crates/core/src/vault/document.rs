@@ -7,7 +7,6 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::credentials::CredentialValues;
@@ -95,7 +94,7 @@ impl<'a> Document<'a> {
     /// Parses text whose keys must all differ.
     pub(crate) fn of_unique_keys(text: &'a str) -> Result<Self, DocumentError> {
         let document = Self::of(text)?;
-        document.check_keys()?;
+        document.check_keys(|_| true)?;
         Ok(document)
     }
 
@@ -156,10 +155,11 @@ impl<'a> Document<'a> {
     /// The document with these credentials in it. Everything else stays byte for byte: a value is
     /// cut out and the new one put in its place, and a new key goes to the end.
     pub fn with(&self, credentials: &CredentialValues) -> Result<SecretString, DocumentError> {
+        self.check_keys(|_| true)?;
         let mut values = BTreeMap::new();
         let mut sellers = BTreeMap::new();
         for (role, value) in credentials {
-            let quoted = Zeroizing::new(Value::from(value.expose_secret()).to_string());
+            let quoted = quoted(value.expose_secret());
             match role {
                 Role::ClientId => values.insert(KEY_CLIENT_ID, quoted),
                 Role::ClientSecret => values.insert(KEY_CLIENT_SECRET, quoted),
@@ -175,20 +175,35 @@ impl<'a> Document<'a> {
                 Some(before) => before,
             };
             let before = Self::of(before).map_err(|_| DocumentError::Sellers)?;
-            values.insert(KEY_SELLERS, before.with_values(&sellers)?);
+            before.check_keys(|_| true)?;
+            values.insert(KEY_SELLERS, before.with_values(&sellers));
         }
-        let changed = self.with_values(&values)?;
+        self.edited(&values)
+    }
+
+    /// The document with another client secret. Only the keys that tell what is replaced, and
+    /// whose it is, need to be there once: a new secret comes once and must find its place.
+    pub(super) fn with_client_secret(
+        &self,
+        secret: &SecretString,
+    ) -> Result<SecretString, DocumentError> {
+        self.check_keys(|key| [KEY_CLIENT_ID, KEY_CLIENT_SECRET].contains(&key))?;
+        let value = quoted(secret.expose_secret());
+        self.edited(&BTreeMap::from([(KEY_CLIENT_SECRET, value)]))
+    }
+
+    fn edited(
+        &self,
+        values: &BTreeMap<&str, Zeroizing<String>>,
+    ) -> Result<SecretString, DocumentError> {
+        let changed = self.with_values(values);
         if changed.len() > MAX_DOCUMENT {
             return Err(DocumentError::TooLong(changed.len()));
         }
         Ok(changed.as_str().into())
     }
 
-    fn with_values(
-        &self,
-        values: &BTreeMap<&str, Zeroizing<String>>,
-    ) -> Result<Zeroizing<String>, DocumentError> {
-        self.check_keys()?;
+    fn with_values(&self, values: &BTreeMap<&str, Zeroizing<String>>) -> Zeroizing<String> {
         let added: usize = values
             .iter()
             .map(|(key, value)| 6 * key.len() + value.len() + 4)
@@ -213,21 +228,20 @@ impl<'a> Document<'a> {
             if !std::mem::take(&mut is_first) {
                 text.push(',');
             }
-            text.push_str(&Value::from(*key).to_string());
+            text.push_str(&quoted(key));
             text.push(':');
             text.push_str(value);
         }
         text.push_str(&self.text[end..]);
-        Ok(text)
+        text
     }
 
     /// A key that is there twice cannot be edited: readers differ in which of the two they take.
-    fn check_keys(&self) -> Result<(), DocumentError> {
+    /// Keys that do not matter are not looked at.
+    fn check_keys(&self, matters: impl Fn(&str) -> bool) -> Result<(), DocumentError> {
         for (index, (key, raw)) in self.entries.iter().enumerate() {
-            if self.entries[..index]
-                .iter()
-                .any(|(before, _)| before == key)
-            {
+            let mut earlier = self.entries[..index].iter();
+            if matters(key) && earlier.any(|(before, _)| before == key) {
                 let before = &self.text[..self.offset(raw)];
                 let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
                 return Err(DocumentError::Shape {
@@ -249,6 +263,15 @@ impl<'a> Document<'a> {
     fn offset(&self, raw: &str) -> usize {
         raw.as_ptr().addr() - self.text.as_ptr().addr()
     }
+}
+
+/// Text as a JSON string, without a copy that is not wiped.
+fn quoted(text: &str) -> Zeroizing<String> {
+    // Every byte may become six, and a buffer that is outgrown is not wiped.
+    let mut quoted = Zeroizing::new(Vec::with_capacity(6 * text.len() + 2));
+    // Writing text to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *quoted, text);
+    Zeroizing::new(String::from_utf8_lossy(&quoted).into_owned())
 }
 
 /// An empty document with these credentials in it.
@@ -283,6 +306,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -388,6 +412,24 @@ mod tests {
         let long = format!(r#"{{"note":"{}"}}"#, "x".repeat(MAX_DOCUMENT));
         let error = refuse(&long, Role::ClientSecret);
         assert!(matches!(error, DocumentError::TooLong(_)));
+    }
+
+    #[test]
+    fn a_new_secret_finds_its_place_beside_a_key_that_is_there_twice() {
+        let document = |text: &str| {
+            let changed = Document::of(text)?.with_client_secret(&"new".into());
+            changed.map(|changed| changed.expose_secret().to_owned())
+        };
+        assert_eq!(
+            document(r#"{"AppClientId":"i","note":1,"AppClientSecret":"old","note":2}"#).unwrap(),
+            r#"{"AppClientId":"i","note":1,"AppClientSecret":"new","note":2}"#
+        );
+        for text in [
+            r#"{"AppClientId":"i","AppClientId":"j","AppClientSecret":"old"}"#,
+            r#"{"AppClientId":"i","AppClientSecret":"old","AppClientSecret":"older"}"#,
+        ] {
+            assert!(document(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -46,13 +46,27 @@ pub async fn find_parameters(
     Ok(found)
 }
 
-/// What is known about one parameter; none when it does not exist.
+/// What is known about one parameter; none when it does not exist. The listing is read no further
+/// than to the parameter: a page may be empty, and one that follows may be refused.
 pub async fn describe(
     account: &impl ReadMetadata,
     name: &str,
 ) -> Result<Option<ParameterMetadata>, CallError> {
     let names = [qualified(name)];
-    Ok(find_parameters(account, &names).await?.pop())
+    let filter = ParameterFilter::Named(&names);
+    let mut token: Option<String> = None;
+    loop {
+        let page = account
+            .describe_parameters(filter, token.as_deref())
+            .await?;
+        // A filter that is ignored must not show another parameter.
+        let mut found = page.items.into_iter();
+        let found = found.find(|parameter| parameter.name == names[0]);
+        token = page.next;
+        if found.is_some() || token.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 /// All tags of one parameter; none when it does not exist.
@@ -283,7 +297,8 @@ impl<A: WriteTags> ParameterStore<'_, A> {
 }
 
 impl<A: ReadMetadata + WriteValues> ParameterStore<'_, A> {
-    /// Writes a new version. Type, key and tier are given as they are, because a write without
+    /// Writes a new version. Type, key and tier are given as they are (but for a tier that is new
+    /// to this code, see [`Tier::of`]), because a write without
     /// a key would move the parameter to the account's default one; the policies are left out,
     /// which keeps them,
     /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>.

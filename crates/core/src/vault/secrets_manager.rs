@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::credentials::{
-    CredentialValues, Credentials, MAX_VERSIONS_BACK, RefreshTokenOf, SecretVersion,
-    StoredApplication, StoredSecret, is_same_secret,
+    Credentials, MAX_VERSIONS_BACK, RefreshTokenOf, SecretVersion, StoredApplication, StoredSecret,
+    is_same_secret,
 };
 use super::document::{Document, DocumentError, Field};
 use super::error::{StoreError, VaultError};
@@ -54,6 +54,36 @@ pub async fn versions(
 pub(super) struct SecretsManager<'a, A> {
     pub(super) account: &'a A,
     pub(super) layout: &'a Layout,
+}
+
+/// What a look back from the current version found.
+#[derive(Default)]
+struct Before {
+    /// The versions that hold the same client secret, newest first.
+    same: Vec<StoredSecret>,
+    /// The one before them that holds another.
+    other: Option<StoredSecret>,
+    /// Whether no older version can hold the same client secret, as far as was looked.
+    reaches_the_first: bool,
+}
+
+impl Before {
+    /// Takes the next older version; whether it holds another client secret, and the look ends.
+    fn is_found_in(
+        &mut self,
+        version: &SecretValue,
+        application: &ApplicationName,
+        current: &StoredSecret,
+    ) -> bool {
+        let document = parse(application, version).ok();
+        let secret = document.and_then(|document| document.field(&Role::ClientSecret).text());
+        match secret.map(|secret| stored(version, secret)) {
+            Some(secret) if secret.has_same_value(current) => self.same.push(secret),
+            Some(secret) => self.other = Some(secret),
+            None => {}
+        }
+        self.other.is_some()
+    }
 }
 
 impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
@@ -107,13 +137,9 @@ impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
         application: &ApplicationName,
         current: &StoredSecret,
     ) -> Result<Option<Timestamp>, VaultError> {
-        let mut since = current.written_at;
-        let (earlier, other) = self.versions_before(application, current).await?;
-        if let Some(first) = earlier.last() {
-            since = first.written_at;
-        }
-        let is_told = other.is_some() || earlier.len() < MAX_VERSIONS_BACK;
-        Ok(since.filter(|_| is_told))
+        let before = self.versions_before(application, current).await?;
+        let first = before.same.last().unwrap_or(current);
+        Ok(first.written_at.filter(|_| before.reaches_the_first))
     }
 
     pub(super) async fn read_previous_secret(
@@ -121,40 +147,44 @@ impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
         application: &ApplicationName,
         current: &StoredSecret,
     ) -> Result<Option<StoredSecret>, VaultError> {
-        let (_, other) = self.versions_before(application, current).await?;
-        Ok(other)
+        Ok(self.versions_before(application, current).await?.other)
     }
 
-    /// The versions before `current` that hold the same client secret, newest first, and the one
-    /// before them that holds another. Storing one more refresh token makes a version with the
-    /// same client secret, so a few may have to be passed over; versions are listed only then.
+    /// Looks back from `current`. Storing one more refresh token makes a version with the same
+    /// client secret, so a few may have to be passed over; versions are listed only then. One
+    /// without a client secret is passed over too, whatever it holds: what was written into an
+    /// earlier version must not keep a new secret from being stored.
     async fn versions_before(
         &self,
         application: &ApplicationName,
         current: &StoredSecret,
-    ) -> Result<(Vec<StoredSecret>, Option<StoredSecret>), VaultError> {
-        let label = VersionSelector::Stage(stage::PREVIOUS);
-        let Some(previous) = self.version(application, label).await? else {
-            return Ok((Vec::new(), None));
+    ) -> Result<Before, VaultError> {
+        let mut before = Before {
+            reaches_the_first: true,
+            ..Before::default()
         };
-        if !previous.has_same_value(current) {
-            return Ok((Vec::new(), Some(previous)));
+        let name = application.as_str();
+        let label = VersionSelector::Stage(stage::PREVIOUS);
+        let Some(previous) = value(self.account, name, label).await? else {
+            return Ok(before);
+        };
+        if before.is_found_in(&previous, application, current) {
+            return Ok(before);
         }
-        let mut same = vec![previous];
-        let mut unlabelled = versions(self.account, application.as_str(), true).await?;
+        let mut unlabelled = versions(self.account, name, true).await?;
         unlabelled.retain(|version| version.stages.is_empty());
         unlabelled.sort_unstable_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         for version in unlabelled.iter().take(MAX_VERSIONS_BACK) {
-            match self
-                .version(application, VersionSelector::Id(&version.id))
-                .await?
-            {
-                Some(secret) if secret.has_same_value(current) => same.push(secret),
-                Some(secret) => return Ok((same, Some(secret))),
-                None => {}
+            let id = VersionSelector::Id(&version.id);
+            let Some(version) = value(self.account, name, id).await? else {
+                continue;
+            };
+            if before.is_found_in(&version, application, current) {
+                return Ok(before);
             }
         }
-        Ok((same, None))
+        before.reaches_the_first = unlabelled.len() + 1 < MAX_VERSIONS_BACK;
+        Ok(before)
     }
 
     /// The client secret of a version; none where there is none.
@@ -315,22 +345,23 @@ fn with_client_secret(
     let name = format!("secret {application}");
     let document = parse(application, current)?;
     if matches!(document.field(&Role::ClientId), Field::Absent) {
-        let names = vec![format!("{name}, key {}", KEY_CLIENT_ID)];
+        let names = vec![format!("{name}, key {KEY_CLIENT_ID}")];
         return Err(VaultError::Missing { names }.into());
     }
-    let changed = CredentialValues::from([(Role::ClientSecret, secret.clone())]);
-    document.with(&changed).map_err(|error| match error {
-        DocumentError::TooLong(_) => StoreError::Unstorable {
-            problem: format!("its document {error}"),
-            name,
-        },
-        DocumentError::Shape { .. } | DocumentError::Sellers => {
-            StoreError::Vault(VaultError::Malformed {
-                problem: error.to_string(),
+    document
+        .with_client_secret(secret)
+        .map_err(|error| match error {
+            DocumentError::TooLong(_) => StoreError::Unstorable {
+                problem: format!("its document {error}"),
                 name,
-            })
-        }
-    })
+            },
+            DocumentError::Shape { .. } | DocumentError::Sellers => {
+                StoreError::Vault(VaultError::Malformed {
+                    problem: error.to_string(),
+                    name,
+                })
+            }
+        })
 }
 
 /// Parses the document of a version. No parser's message is passed on, because it may quote the
