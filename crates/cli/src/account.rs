@@ -28,12 +28,30 @@ pub(crate) struct AwsOptions {
     pub(crate) profile: Option<String>,
 
     /// The region to call instead of the configured one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = region)]
     pub(crate) region: Option<String>,
 
     /// The URL to call instead of AWS's, such as an emulator's
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = endpoint_url)]
     pub(crate) endpoint_url: Option<String>,
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.is_empty() || !text.chars().all(is_label) {
+        return Err("write a region's code, such as eu-west-1".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn endpoint_url(text: &str) -> Result<String, String> {
+    let host = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    if host.is_none_or(|host| host.is_empty() || !host.bytes().all(|b| b.is_ascii_graphic())) {
+        return Err("write a URL, such as http://127.0.0.1:5000".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// How long a person is willing to wait for one call.
@@ -85,11 +103,7 @@ pub(crate) fn token_exchanger<M: Metrics>(
 ) -> Result<Exchanger<M>, ConfigError> {
     let lwa = lwa_client(aws, &settings.token_url)?;
     let ports = Ports {
-        vault: Vault::new(
-            Account::new(aws),
-            settings.vault,
-            settings.deployment.layout.clone(),
-        ),
+        vault: Vault::new(Account::new(aws), settings.vault, settings.layout.clone()),
         lwa,
         sp_api: SpApiClient::new(
             aws.http().clone(),

@@ -37,16 +37,13 @@ pub(crate) fn main(options: &StoreOptions) -> Result<bool, Failure> {
     }
     let mut settings = Settings::from_lookup(&variables)?;
     let order = Order {
-        application: choose(
-            options.application.as_deref(),
-            &mut settings.deployment.layout,
-        )?,
+        application: choose(options.application.as_deref(), &mut settings.layout)?,
         vault: settings.vault,
-        layout: settings.deployment.layout,
+        layout: settings.layout,
         extent: options.extent()?,
         key: options.key()?,
         expires_at: options.expires_at,
-        lifetime_days: settings.deployment.secret_lifetime_days,
+        lifetime_days: settings.secret_lifetime_days,
     };
     let given = input::read(options, &order)?;
     block_on(async {

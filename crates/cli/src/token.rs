@@ -97,10 +97,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Runs the subcommand; whether there is a token that works.
 pub(crate) fn main(options: &TokenOptions) -> Result<bool, Failure> {
     let mut settings = Settings::from_lookup(&options.target.lookup()?)?;
-    let application = choose(
-        options.application.as_deref(),
-        &mut settings.deployment.layout,
-    )?;
+    let application = choose(options.application.as_deref(), &mut settings.layout)?;
     let request = json!({
         "application": application.as_str(),
         "seller": options.seller,
@@ -109,7 +106,7 @@ pub(crate) fn main(options: &TokenOptions) -> Result<bool, Failure> {
         "force_refresh": options.force_refresh,
         "action": if options.check { "check" } else { "token" },
     });
-    token_exchanger::validate(&request, &settings.deployment.layout).map_err(Failure::usage)?;
+    token_exchanger::validate(&request, &settings.layout).map_err(Failure::usage)?;
     let previous = PreviousUsed::default();
     let answer = block_on(async {
         let exchange = async {

@@ -115,7 +115,7 @@ impl Deployment {
     {
         Ok(Self {
             layout: lookup.layout()?,
-            secret_lifetime_days: lookup.number(SECRET_LIFETIME_DAYS, 1..=3650)?,
+            secret_lifetime_days: lookup.secret_lifetime_days()?,
             runbook_url: lookup.url(RUNBOOK_URL)?,
             region: lookup.aws_region()?,
             metrics_namespace: lookup.metrics_namespace()?,
@@ -231,6 +231,11 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
         })
     }
 
+    /// How long a client secret lives, in days.
+    pub fn secret_lifetime_days(&self) -> Result<u32, ConfigError> {
+        self.number(SECRET_LIFETIME_DAYS, 1..=3650)
+    }
+
     /// `true` or `false`.
     pub fn flag(&self, variable: Variable) -> Result<bool, ConfigError> {
         self.parsed(variable, "true or false", |text| {
@@ -252,10 +257,11 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
 
     /// The prefixes and leaves.
     pub fn layout(&self) -> Result<Layout, ConfigError> {
+        let allowed = "letters, digits and `_.-`, in segments joined by single slashes, such as \
+                       `/my-erp`";
         let text = self.get_or_default(LWA_PARAMETER_PREFIX);
         let name = |variable, text: &str| {
-            ApplicationName::parse(text)
-                .map_err(|error| ConfigError::invalid(variable, text, error))
+            ApplicationName::parse(text).map_err(|_| ConfigError::invalid(variable, text, allowed))
         };
         let mut prefixes = Vec::new();
         for prefix in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
@@ -329,7 +335,7 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
 
     /// The namespace of metrics, 1 to 255 characters,
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>.
-    fn metrics_namespace(&self) -> Result<String, ConfigError> {
+    pub fn metrics_namespace(&self) -> Result<String, ConfigError> {
         let allowed = "1 to 255 characters of A-Z a-z 0-9 . - _ / #";
         self.parsed(METRICS_NAMESPACE, allowed, |text| {
             let legal = |b: u8| b.is_ascii_alphanumeric() || b".-_/#".contains(&b);

@@ -143,7 +143,7 @@ impl ExchangerError {
                     versions.join(" and version "),
                     place(&Role::ClientId),
                     place(&Role::ClientSecret),
-                    settings.deployment.secret_lifetime_days
+                    settings.secret_lifetime_days
                 );
                 (ErrorKind::CredentialRejected, advice)
             }

@@ -106,7 +106,7 @@ where
         event: Value,
         remaining: Duration,
     ) -> Result<Response, ExchangerError> {
-        let request = Request::parse(&event, &self.settings.deployment.layout)?;
+        let request = Request::parse(&event, &self.settings.layout)?;
         let now = self.ports.clock.now();
         let usable = SignedDuration::try_from(remaining.saturating_sub(RESERVE))
             .unwrap_or(SignedDuration::MAX);
@@ -124,7 +124,7 @@ where
         };
         self.ports.metrics.record(
             &MetricSet {
-                namespace: self.settings.deployment.metrics_namespace.clone(),
+                namespace: self.settings.metrics_namespace.clone(),
                 dimensions: Vec::new(),
                 metrics: invocation.metrics(&result),
             },

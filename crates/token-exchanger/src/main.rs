@@ -24,9 +24,10 @@ fn main() -> ExitCode {
         TIMEOUTS,
         |variables, aws| {
             let settings = Settings::from_lookup(variables)?;
-            let (http, layout) = (aws.http(), settings.deployment.layout.clone());
+            let (http, layout) = (aws.http(), settings.layout.clone());
+            let account = Account::new(aws).with_client_of(settings.vault);
             let ports = Ports {
-                vault: Vault::new(Account::new(aws), settings.vault, layout),
+                vault: Vault::new(account, settings.vault, layout),
                 lwa: LwaClient::new(http.clone(), &settings.token_url, LWA_TIMEOUT)?,
                 sp_api: SpApiClient::new(http.clone(), &settings.sp_api_endpoint, SP_API_TIMEOUT),
                 clock: SystemClock,

@@ -49,10 +49,11 @@ impl Request {
         let mut fields = match event {
             Value::Null => Fields::new(),
             Value::Object(fields) => fields.clone(),
-            _ => {
-                return Err(invalid(
-                    "the request must be a JSON object such as `{\"seller\":\"A1EXAMPLESELLER\"}`",
-                ));
+            other => {
+                return Err(invalid(format!(
+                    "the request must be a JSON object, not {}",
+                    kind(other)
+                )));
             }
         };
         if is_schedule(&fields)? {
@@ -144,12 +145,12 @@ fn subject(fields: &Fields, action: Action) -> Result<Subject, ExchangerError> {
     };
     match (grantless, seller, scope) {
         (true, Some(_), _) => Err(invalid(
-            "`seller` and the grant `client_credentials` exclude each other: a grantless token \
-             belongs to no seller",
+            "`seller` and the grant `client_credentials` exclude each other, so leave one of them out: a grantless \
+             token belongs to no seller",
         )),
         (false, _, Some(_)) => Err(invalid(
-            "`scope` and the grant `refresh_token` exclude each other: a seller's token has the \
-             scope that the seller consented to",
+            "`scope` and the grant `refresh_token` exclude each other, so leave one of them out: a seller's \
+             token has the scope that the seller consented to",
         )),
         (true, None, Some(scope)) if is_check && !scope.includes(&Scope::NOTIFICATIONS) => {
             Err(invalid(format!(
@@ -174,8 +175,28 @@ fn field<T: DeserializeOwned>(
     name: &'static str,
 ) -> Result<Option<T>, ExchangerError> {
     let value = fields.get(name).unwrap_or(&Value::Null);
+    // Serde's message about another type would repeat the value.
+    let (is_allowed, allowed) = match name {
+        "force_refresh" => (value.is_boolean(), "`true` or `false`"),
+        _ => (value.is_string(), "a string"),
+    };
+    if !is_allowed && !value.is_null() {
+        let found = kind(value);
+        return Err(invalid(format!("`{name}` must be {allowed}, not {found}")));
+    }
     Option::deserialize(value)
         .map_err(|error| invalid(format!("`{name}`: {}", safe_words(&error.to_string()))))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
 }
 
 fn not_allowed(name: &str, found: &str, allowed: &str) -> ExchangerError {
@@ -300,7 +321,10 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_what_is_allowed() {
-        refused(&json!([]), "the request must be a JSON object such as `{");
+        refused(
+            &json!([]),
+            "the request must be a JSON object, not an array",
+        );
         let of_a_value = parse(&json!("planted-value"), "/my-erp").unwrap_err();
         assert!(!of_a_value.contains("planted"), "{of_a_value}");
         refused(
@@ -309,7 +333,7 @@ mod tests {
         );
         refused(
             &json!({"seller": 7}),
-            "`seller`: invalid type: integer `7`, expected a string",
+            "`seller` must be a string, not a number",
         );
         refused(&json!({"seller": "a/b"}), "`seller`: `a/b` is no seller id");
         refused(
@@ -322,7 +346,7 @@ mod tests {
         );
         refused(
             &json!({"force_refresh": "yes"}),
-            "`force_refresh`: invalid type: string \"yes\", expected a boolean",
+            "`force_refresh` must be `true` or `false`, not a string",
         );
         refused(
             &json!({"grant": "client_credentials"}),

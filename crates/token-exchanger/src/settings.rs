@@ -1,21 +1,25 @@
 //! The settings of the token-exchanger.
 
-use lwa_core::application::Role;
-use lwa_core::config::{ConfigError, Deployment, Lookup};
+use lwa_core::application::{Layout, Role};
+use lwa_core::config::{ConfigError, Lookup};
 use lwa_core::exchange::TokenKey;
 use lwa_core::vault::VaultKind;
 
 /// What the environment sets.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What it shares with the other functions.
-    pub deployment: Deployment,
+    /// How credentials are named, and which applications there are.
+    pub layout: Layout,
     /// Where credentials live.
     pub vault: VaultKind,
     /// The LWA token endpoint.
     pub token_url: String,
     /// The base URL of SP-API.
     pub sp_api_endpoint: String,
+    /// How long a client secret lives, in days.
+    pub secret_lifetime_days: u32,
+    /// Where CloudWatch shows the metrics.
+    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -25,16 +29,17 @@ impl Settings {
         F: Fn(&str) -> Option<String>,
     {
         Ok(Self {
-            deployment: Deployment::from_lookup(lookup)?,
+            layout: lookup.layout()?,
             vault: VaultKind::from_lookup(lookup)?,
             token_url: lookup.token_url()?,
             sp_api_endpoint: lookup.sp_api_endpoint()?,
+            secret_lifetime_days: lookup.secret_lifetime_days()?,
+            metrics_namespace: lookup.metrics_namespace()?,
         })
     }
 
     /// Where a credential of an application is stored.
     pub(crate) fn place(&self, key: &TokenKey, role: &Role) -> String {
-        let layout = &self.deployment.layout;
-        self.vault.place(layout, &key.application, role)
+        self.vault.place(&self.layout, &key.application, role)
     }
 }

@@ -53,11 +53,7 @@ impl Outside {
     fn exchanger(&self) -> Arc<Exchanger> {
         let settings = Settings::from_lookup(&Lookup::new(|_| None)).unwrap();
         let ports = Ports {
-            vault: Vault::new(
-                self.clone(),
-                settings.vault,
-                settings.deployment.layout.clone(),
-            ),
+            vault: Vault::new(self.clone(), settings.vault, settings.layout.clone()),
             lwa: self.clone(),
             sp_api: self.clone(),
             clock: self.clone(),

@@ -130,7 +130,7 @@ fn exchanger_over(world: &World, vault: &str) -> Exchanger {
     let lookup = Lookup::new(|name| (name == "LWA_VAULT").then(|| vault.to_owned()));
     let settings = Settings::from_lookup(&lookup).unwrap();
     let kind = VaultKind::from_lookup(&lookup).unwrap();
-    let vault = Vault::new(world.clone(), kind, settings.deployment.layout.clone());
+    let vault = Vault::new(world.clone(), kind, settings.layout.clone());
     let (lwa, sp_api, clock, metrics) =
         (world.clone(), world.clone(), world.clone(), world.clone());
     TokenExchanger::new(

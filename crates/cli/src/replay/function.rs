@@ -60,7 +60,7 @@ where
         Function::TokenExchanger => {
             let settings = token_exchanger::Settings::from_lookup(lookup)?;
             let ports = token_exchanger::Ports {
-                vault: Vault::new(copy(), settings.vault, settings.deployment.layout.clone()),
+                vault: Vault::new(copy(), settings.vault, settings.layout.clone()),
                 lwa: copy(),
                 sp_api: copy(),
                 clock: copy(),
