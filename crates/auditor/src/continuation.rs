@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use lwa_core::ApplicationName;
 use lwa_core::audit::roster::{Parts, Roster};
 use lwa_core::audit::tally::{Limits, Tally};
-use lwa_core::text::{elide_end, printable};
+use lwa_core::lwa::safe_words;
 use lwa_core::wording::minute;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,9 +39,6 @@ const VERSION: u64 = 2;
 /// How old a continuation may be, in hours: Parameter Store's page tokens expire, and tomorrow
 /// has an audit of its own.
 const MAX_AGE_HOURS: i64 = 24;
-
-/// Longest account of what is wrong with a continuation, in characters: it may quote anything.
-const MAX_PROBLEM: usize = 400;
 
 /// An audit that is not finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,8 +102,8 @@ impl Continuation {
             ));
         }
         let found: Self = serde_json::from_value(value).map_err(|error| {
-            // What serde says of a misfit quotes parts of it; none of them is a secret.
-            let problem = elide_end(&printable(&error.to_string()), MAX_PROBLEM);
+            // What serde says of a misfit quotes parts of what a caller sent.
+            let problem = safe_words(&error.to_string());
             InvalidContinuation(format!("cannot be read: {problem}"))
         })?;
         let Ok(settled) = STANDARD_NO_PAD.decode(&found.settled) else {
@@ -247,6 +244,21 @@ mod tests {
         assert_eq!(state.tally.not_seen.total(), 1_000);
         assert_eq!(state.roster.pending.len(), 40);
         assert_eq!(state.roster.settled.len(), MAX_SETTLED);
+    }
+
+    #[test]
+    fn an_audit_of_yesterday_or_tomorrow_is_not_resumed() {
+        for (started_at, is_taken) in [
+            ("2026-06-01T06:10:01Z", true),
+            ("2026-06-01T06:10:00Z", false),
+            (NOW, true),
+            ("2026-06-02T06:10:01Z", false),
+        ] {
+            let mut state = heaviest();
+            state.started_at = started_at.parse().unwrap();
+            let resumed = resume(&Continuation::of(state).unwrap());
+            assert_eq!(resumed.is_ok(), is_taken, "{started_at}");
+        }
     }
 
     #[test]

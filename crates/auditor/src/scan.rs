@@ -144,11 +144,15 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
 
     /// Claims nothing about applications that have been seen in part only.
     fn give_up_pending(&mut self, prefix: &str, why: &str) {
-        let pending = self.state.roster.pending.len();
-        let what = format!("whether {pending} applications below {prefix} are complete");
+        let what = self.incomplete(prefix);
         tracing::warn!("not seen: {what}: {why}");
         self.state.tally.miss(what, why);
         self.state.roster.settle_all();
+    }
+
+    fn incomplete(&self, prefix: &str) -> String {
+        let pending = self.state.roster.pending.len();
+        format!("whether {pending} applications below {prefix} are complete")
     }
 
     async fn parameter_page(
@@ -320,7 +324,8 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
             {
                 Ok(found) => found,
                 Err(error) => {
-                    self.give_up_pending(prefix, &error.to_string());
+                    self.miss(self.incomplete(prefix), &error);
+                    self.state.roster.settle_all();
                     return Ok(());
                 }
             };
