@@ -67,16 +67,18 @@ impl SellerId {
     /// Accepts letters, digits and `_.-`.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let slash = text.contains('/').then_some("it contains a slash");
-        InvalidName::check("seller id", text, slash.or_else(|| path_problem(text)))?;
+        InvalidName::check(SELLER_ID, text, slash.or_else(|| path_problem(text)))?;
         Ok(Self(text.to_owned()))
     }
 }
 
+const SELLER_ID: &str = "seller id";
+
 /// A name that Parameter Store could not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{found}` is no {what}: {problem}; allowed are letters, digits and `_.-`, \
-     in segments joined by single slashes"
+    "`{found}` is no {what}: {problem}; allowed are letters, digits and `_.-`{}",
+    if *.what == SELLER_ID { "" } else { ", in segments joined by single slashes" }
 )]
 pub struct InvalidName {
     what: &'static str,

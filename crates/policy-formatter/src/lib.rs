@@ -28,9 +28,11 @@ pub use lwa_core::config::Deployment as Settings;
 /// side; the function's own timeout has to leave room for the publish after them.
 pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long an event may be delivered again,
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html>.
-const DELIVERED_AGAIN_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// How long an event may be delivered again: EventBridge tries for a day,
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html>, and
+/// Lambda for six hours more,
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
+const DELIVERED_AGAIN_FOR: SignedDuration = SignedDuration::from_hours(30);
 
 /// What the function answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -8,6 +8,7 @@ use lwa_aws::clients::Timeouts;
 use lwa_aws::clock::SystemClock;
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
+use lwa_core::vault::VaultKind;
 use lwa_lambda::{function, run};
 use policy_formatter::{LOOKUP_TIMEOUT, PolicyFormatter, Settings};
 
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         |variables, aws| {
             Ok(PolicyFormatter::new(
                 Settings::from_lookup(variables)?,
-                Account::new(aws),
+                Account::new(aws).with_client_of(VaultKind::ParameterStore),
                 SnsTopic::new(aws.sns(), variables.topic_arn()?),
                 SystemClock,
                 MetricsWriter::stdout(),

@@ -29,8 +29,9 @@ fn main() -> ExitCode {
         |variables, aws| {
             let settings = Settings::from_lookup(variables)?;
             let (http, layout) = (aws.http(), &settings.deployment.layout);
+            let account = Account::new(aws).with_client_of(settings.vault);
             let ports = Ports {
-                vault: Vault::new(Account::new(aws), settings.vault, layout.clone()),
+                vault: Vault::new(account, settings.vault, layout.clone()),
                 lwa: LwaClient::new(http.clone(), &settings.token_url, LWA_TIMEOUT)?,
                 sp_api: SpApiClient::new(http.clone(), &settings.sp_api_endpoint, SP_API_TIMEOUT),
                 notifier: SnsTopic::from_aws(aws, variables.topic_arn()?),

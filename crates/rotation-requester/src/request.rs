@@ -258,11 +258,7 @@ where
         let (notice, acted) = match hindrance {
             Hindrance::Obstacle(obstacle) => {
                 let notice = notices::rotation_refused(context, &names, known, &obstacle);
-                let said = match obstacle {
-                    Obstacle::SpApi(_, said) | Obstacle::Vault(said) => said,
-                    Obstacle::Lwa(error) => error.to_string(),
-                };
-                (notice, Acted::because(Outcome::Refused, said))
+                (notice, Acted::because(Outcome::Refused, obstacle.answer()))
             }
             Hindrance::Passing(cause, silent_tries) => {
                 if let Asker::Notice { receive_count, .. } = asker

@@ -29,8 +29,9 @@ fn main() -> ExitCode {
         |variables, aws| {
             let settings = Settings::from_lookup(variables)?;
             let layout = &settings.deployment.layout;
+            let account = Account::new(aws).with_client_of(settings.vault);
             let ports = Ports {
-                vault: Vault::new(Account::new(aws), settings.vault, layout.clone()),
+                vault: Vault::new(account, settings.vault, layout.clone()),
                 lwa: LwaClient::new(aws.http().clone(), &settings.token_url, LWA_TIMEOUT)?,
                 queue: SqsQueue::from_aws(aws),
                 notifier: SnsTopic::from_aws(aws, variables.topic_arn()?),

@@ -8,9 +8,12 @@ mod tags;
 mod values;
 mod writes;
 
+use std::sync::LazyLock;
+
 use aws_smithy_types::retry::RetryConfig;
 use lwa_core::Timestamp;
 use lwa_core::ports::{CallError, CallFailure};
+use lwa_core::vault::VaultKind;
 
 use crate::clients::{Aws, Lazy, lazy};
 
@@ -30,6 +33,22 @@ impl Account {
     /// Over the clients of a configuration.
     pub fn new(aws: &Aws) -> Self {
         Self::with_retries(aws, None)
+    }
+
+    /// The same, with the client of one vault made now. A function starts with more CPU time than
+    /// an invocation gets, and its first invocation needs the client,
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>.
+    #[must_use]
+    pub fn with_client_of(self, vault: VaultKind) -> Self {
+        match vault {
+            VaultKind::ParameterStore => {
+                LazyLock::force(&self.ssm);
+            }
+            VaultKind::SecretsManager => {
+                LazyLock::force(&self.secrets_manager);
+            }
+        }
+        self
     }
 
     /// Over clients that bear with throttling: the SDK's adaptive mode, which also slows down
@@ -53,13 +72,13 @@ impl Account {
         let (config, same) = (aws.sdk_config().clone(), retries.clone());
         let ssm = lazy(move || {
             let mut builder = aws_sdk_ssm::config::Builder::from(&config);
-            builder.set_retry_config(same.or_else(|| config.retry_config().cloned()));
+            builder.set_retry_config(same);
             aws_sdk_ssm::Client::from_conf(builder.build())
         });
         let config = aws.sdk_config().clone();
         let secrets_manager = lazy(move || {
             let mut builder = aws_sdk_secretsmanager::config::Builder::from(&config);
-            builder.set_retry_config(retries.or_else(|| config.retry_config().cloned()));
+            builder.set_retry_config(retries);
             aws_sdk_secretsmanager::Client::from_conf(builder.build())
         });
         Self {
