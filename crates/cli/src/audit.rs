@@ -187,7 +187,11 @@ fn format(options: &AuditOptions) -> ReportFormat {
     }
     let by_ending = || {
         let ending = options.output.as_ref()?.extension()?.to_str()?;
-        let ending = if ending == "htm" { "html" } else { ending };
+        let ending = if ending.eq_ignore_ascii_case("htm") {
+            "html"
+        } else {
+            ending
+        };
         ReportFormat::from_str(ending, true).ok()
     };
     let format = options.format.or_else(by_ending);

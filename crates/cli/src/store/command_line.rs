@@ -66,7 +66,15 @@ pub(crate) fn without_values(store: &clap::Command, error: &clap::Error) -> Opti
         _ if is_named_like_secret(option) => {
             Some(format!("there is an option for a credential\n\n{TIP}"))
         }
-        _ => Some("there is an option that does not exist".to_owned()),
+        _ => {
+            let meant = match error.get(ContextKind::SuggestedArg) {
+                // A name of ours, so it repeats nothing.
+                Some(ContextValue::String(known)) => format!("; did you mean `{known}`?"),
+                _ => String::new(),
+            };
+            let problem = "there is an option that does not exist";
+            Some(format!("{problem}{meant}\n\n{TIP}"))
+        }
     }
 }
 
@@ -100,6 +108,8 @@ mod tests {
             &["--secret", "planted"],
             &["--client-secret=planted"],
             &["--refresh-token", "planted"],
+            &["--value", "planted"],
+            &["-x", "planted"],
             &["--app", "amzn1.oa2-cs.v1.planted"],
             &["--application=Atzr|planted"],
             &["-a", "amzn1.oa2-cs.v1.planted"],
