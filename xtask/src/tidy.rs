@@ -139,8 +139,6 @@ fn links_are_found_outside_code_and_without_their_anchors() {
     );
 }
 
-/// The manifests that are no workspace's root: those of the workspace itself, and of the fuzz
-/// targets, which must be one of their own.
 #[test]
 fn the_files_that_the_architecture_names_exist_and_a_secret_passes_few_of_them() {
     let text = read(&tree::root().join("ARCHITECTURE.md"));
@@ -199,6 +197,8 @@ fn each_call_to_a_vault_is_issued_from_one_place_and_each_label_is_written_once(
     }
 }
 
+/// The manifests that are no workspace's root: those of the workspace itself, and of the fuzz
+/// targets, which must be one of their own.
 fn members() -> Vec<PathBuf> {
     files()
         .into_iter()

@@ -77,7 +77,9 @@ fn each_kind_of_fault_alone_changes_the_story_and_breaks_nothing() {
     }
 }
 
-/// Defects that the simulation found, with the settings that it found them with.
+/// Defects that the simulation found, with the settings that it found them with. Since each call is
+/// one chance of a fault, these seeds tell other stories than then; the tests of the functions
+/// keep the defects fixed.
 #[test]
 fn defects_that_were_found_before_are_still_fixed() {
     let all = [
