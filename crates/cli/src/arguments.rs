@@ -7,6 +7,7 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use lwa_simulation::command::SimulateOptions;
 
 use crate::audit::AuditOptions;
 use crate::completions::CompletionsOptions;
@@ -15,7 +16,6 @@ use crate::explain::ExplainOptions;
 use crate::man::ManOptions;
 use crate::replay::ReplayOptions;
 use crate::rotate::RotateOptions;
-use crate::simulate::SimulateOptions;
 use crate::store::{StoreOptions, command_line};
 use crate::terminal;
 use crate::token::TokenOptions;

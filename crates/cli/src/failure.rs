@@ -1,6 +1,5 @@
 //! Why a subcommand did not do its work.
 
-use lwa_core::config::ConfigError;
 use lwa_core::error::chain;
 
 /// Why a subcommand did not do its work.
@@ -18,20 +17,8 @@ impl Failure {
     }
 }
 
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
         Self::Other(error.into())
     }
 }

@@ -20,7 +20,6 @@ pub mod replay;
 mod rotate;
 mod runtime;
 mod settings;
-mod simulate;
 mod store;
 mod target;
 mod terminal;
@@ -35,6 +34,7 @@ pub use arguments::Arguments;
 use arguments::Command;
 pub use doctor::Fault;
 use failure::Failure;
+use terminal::Progress;
 
 /// Exit code for findings and failures.
 const FAILURES: u8 = 1;
@@ -65,7 +65,14 @@ fn run(command: &Command) -> Result<bool, Failure> {
         Command::Explain(options) => explain::main(options),
         Command::Token(options) => token::main(options),
         Command::Rotate(options) => rotate::main(options),
-        Command::Simulate(options) => simulate::main(options),
+        Command::Simulate(options) => {
+            let mut progress = Progress::new();
+            let waiting = |what: Option<&str>| match what {
+                Some(what) => progress.show(what),
+                None => progress.clear(),
+            };
+            Ok(options.run(&mut anstream::stdout().lock(), waiting)?)
+        }
         Command::Store(options) => store::main(options),
         Command::Doctor(options) => doctor::main(options),
         Command::Completions(options) => completions::main(options, Arguments::command()),

@@ -12,6 +12,7 @@
 
 mod amazon;
 pub mod breakage;
+pub mod command;
 mod counts;
 mod drive;
 mod fault_model;
