@@ -5,7 +5,7 @@ use std::io::Write;
 use anstyle::Style;
 use clap::Args;
 use lwa_core::audit::findings::{Code, EXPLANATIONS, Explanation};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::terminal::{BOLD, DIM, paragraph, write_json};
@@ -33,8 +33,8 @@ pub(crate) struct ExplainOptions {
 pub(crate) fn main(options: &ExplainOptions) -> Result<bool, Failure> {
     if options.json {
         write_json(&match options.code {
-            Some(code) => to_json(code.explanation()),
-            None => EXPLANATIONS.iter().map(to_json).collect(),
+            Some(code) => json!(code.explanation()),
+            None => json!(EXPLANATIONS),
         })?;
         return Ok(true);
     }
@@ -66,15 +66,4 @@ fn show(out: &mut impl Write, explanation: &Explanation) -> std::io::Result<()> 
         paragraph(out, Style::new(), "  ", text)?;
     }
     Ok(())
-}
-
-fn to_json(explanation: &Explanation) -> Value {
-    json!({
-        "code": explanation.code.as_str(),
-        "title": explanation.title,
-        "severity": explanation.severity,
-        "meaning": explanation.meaning,
-        "why": explanation.why,
-        "remedy": explanation.remedy,
-    })
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use lwa_core::error::chain;
-use lwa_core::text::printable;
+use lwa_core::text::{self, printable};
 use serde_json::Value;
-use textwrap::{Options, WordSplitter};
 
 use crate::failure::Failure;
 
@@ -53,14 +52,7 @@ pub(crate) fn fields(out: &mut impl Write, fields: &[(&str, String)]) -> io::Res
 /// Lines of at most `columns`; those after the first begin below the text's first character.
 pub(crate) fn wrap(text: &str, opening: &str, columns: usize) -> Vec<String> {
     let indent = " ".repeat(opening.chars().count());
-    let options = Options::new(columns)
-        .initial_indent(opening)
-        .subsequent_indent(&indent)
-        .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options)
-        .into_iter()
-        .map(|line| line.trim_end().to_owned())
-        .collect()
+    text::wrap(text, columns, opening, &indent)
 }
 
 /// An object on standard output, for a program.

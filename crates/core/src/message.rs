@@ -1,10 +1,11 @@
 //! What people receive: one [`Notice`], laid out for e-mail, SMS, chat and everything else.
 
+use serde::Serialize;
 use serde_json::json;
 
 use crate::notice::Notice;
 use crate::severity::Severity;
-use crate::text::{ascii, elide_end, gsm7, printable};
+use crate::text::{ascii, elide_end, gsm7, printable, wrap};
 
 /// Widest line of an e-mail, in columns. Only a link may be longer: broken it would not work.
 pub const EMAIL_COLUMNS: usize = 72;
@@ -25,7 +26,7 @@ const VALUE_LIMIT: usize = 600;
 const CHAT_LIMIT: usize = 6_000;
 
 /// One message, rendered for every protocol of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// Subject of e-mails: printable ASCII, at most [`SUBJECT_LIMIT`] characters.
     pub subject: String,
@@ -43,11 +44,12 @@ pub struct Message {
 }
 
 /// The message attributes, for subscription filters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attributes {
     /// How urgent it is.
     pub severity: Severity,
     /// The application it is about; none when it is about several or none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
     /// What kind of message it is, a stable word such as `secret-unchanged`.
     pub kind: &'static str,
@@ -217,13 +219,8 @@ fn block(out: &mut String, title: &str, bullet: &str, lines: &[String]) {
 /// Writes `text` after `opening`, further lines indented below the text's first character.
 fn hanging(out: &mut String, opening: &str, text: &str) {
     let indent = " ".repeat(opening.chars().count());
-    let options = textwrap::Options::new(EMAIL_COLUMNS)
-        .initial_indent(opening)
-        .subsequent_indent(&indent)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .break_words(true);
-    for line in textwrap::wrap(&clean(text), options) {
-        out.push_str(line.trim_end());
+    for line in wrap(&clean(text), EMAIL_COLUMNS, opening, &indent) {
+        out.push_str(&line);
         out.push('\n');
     }
 }

@@ -84,6 +84,17 @@ pub fn elide_middle(text: &str, limit: usize) -> String {
     format!("{start}..{end}")
 }
 
+/// The text in lines of at most `columns` that end in no space, of which the first begins with
+/// `first` and every other one with `rest`. A word is broken only where it fits no line.
+pub fn wrap(text: &str, columns: usize, first: &str, rest: &str) -> Vec<String> {
+    let options = textwrap::Options::new(columns)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let lines = textwrap::wrap(text, options).into_iter();
+    lines.map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// The text with its first letter in upper case.
 pub fn capital(text: &str) -> String {
     let mut characters = text.chars();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use lwa_core::audit::findings::{EXPLANATIONS, Explanation};
-use lwa_core::text::{elide_middle, printable};
+use lwa_core::text::{elide_middle, printable, when};
 use lwa_core::{Severity, wording};
 
 use crate::{Report, Row};
@@ -102,10 +102,8 @@ fn verdict(report: &Report<'_>) -> (&'static str, String) {
         _ if tally.applications == 0 => ("warning", "No application was found."),
         _ => ("ok", "All is well."),
     };
-    let incomplete = tally.is_partial();
-    let incomplete = incomplete.then_some("The audit is incomplete: see below.");
-    let text = format!("{text} {}", incomplete.unwrap_or_default());
-    (class, text.trim().to_owned())
+    let incomplete = when(tally.is_partial(), "The audit is incomplete: see below.");
+    (class, format!("{text} {incomplete}").trim().to_owned())
 }
 
 fn cards(report: &Report<'_>) -> [(&'static str, u64, &'static str); 6] {
@@ -155,25 +153,21 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
             }
         })
         .collect();
-    let mut ticks: Vec<Tick> = Vec::new();
-    let mut last_tick = from;
-    for days in [0, 30, 90, 180, 365] {
+    let mut ticks = vec![Tick {
+        x: x(0),
+        minor: false,
+        label: "today".to_owned(),
+        anchor: if from > -20 { "start" } else { "middle" },
+    }];
+    let mut last_tick = 0;
+    for days in [30, 90, 180, 365] {
         // Labels closer than an eighth of the width would run into each other.
-        let is_first = ticks.is_empty();
-        if days < to && (is_first || (days - last_tick) * 8 >= to - from) {
+        if days < to && (days - last_tick) * 8 >= to - from {
             ticks.push(Tick {
                 x: x(days),
-                minor: !is_first && (days - last_tick) * 4 < to - from,
-                label: if is_first {
-                    "today".to_owned()
-                } else {
-                    format!("{days} days")
-                },
-                anchor: if is_first && from > -20 {
-                    "start"
-                } else {
-                    "middle"
-                },
+                minor: (days - last_tick) * 4 < to - from,
+                label: format!("{days} days"),
+                anchor: "middle",
             });
             last_tick = days;
         }
@@ -219,10 +213,8 @@ impl Row<'_> {
 
     /// The same for severities.
     fn severity_key(&self) -> usize {
-        let severity = self.severity();
-        severity.map_or(Severity::ALL.len(), |severity| {
-            Severity::ALL.len() - 1 - severity as usize
-        })
+        let badness = self.severity().map_or(0, |severity| 1 + severity as usize);
+        Severity::ALL.len() - badness
     }
 
     fn exemption_text(&self) -> Option<String> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use lwa_core::Severity;
-use lwa_core::text::{elide_end, elide_middle, printable};
+use lwa_core::text::{elide_end, elide_middle, printable, when, wrap};
 use textwrap::core::display_width;
 
 use crate::{Report, Row, verdict};
@@ -54,12 +54,8 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize) {
         None | Some(0) => 0,
         Some(longest) => longest.clamp("OWNER".len(), OWNER),
     };
-    let column = if owner_width == 0 {
-        0
-    } else {
-        owner_width + GAP.len()
-    };
-    let fixed = DAYS + SEVERITY + DATE + GAP.len() * 4 + column;
+    let owner_gap = when(owner_width > 0, GAP);
+    let fixed = DAYS + SEVERITY + DATE + GAP.len() * 4 + owner_gap.len() + owner_width;
     let longest = rows.iter().map(|row| row.application.as_str().len()).max();
     // Findings take what they need, up to two codes; the application the rest.
     let room = width.saturating_sub(fixed + "LWA001 LWA002".len());
@@ -68,11 +64,8 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize) {
     let codes_width = width.saturating_sub(fixed + name_width);
     let line = |[days, verdict, name, date, owner, codes]: [&str; 6]| {
         let (name, date) = (pad(name, name_width), pad(date, DATE));
-        let owner = match owner_width {
-            0 => String::new(),
-            width => format!("{GAP}{}", pad(owner, width)),
-        };
-        format!("{days:>DAYS$}{GAP}{verdict}{GAP}{name}{GAP}{date}{owner}{GAP}{codes}")
+        let owner = pad(&fit(owner, owner_width), owner_width);
+        format!("{days:>DAYS$}{GAP}{verdict}{GAP}{name}{GAP}{date}{owner_gap}{owner}{GAP}{codes}")
     };
     let bold = Style::new().bold();
     let severity = pad("SEVERITY", SEVERITY);
@@ -96,7 +89,7 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize) {
             &verdict,
             &elide_middle(row.application.as_str(), name_width),
             date.as_deref().unwrap_or("unknown"),
-            &fit(&row.owner(), owner_width),
+            &row.owner(),
             &code_list(row, codes_width),
         ]);
         let _ = writeln!(out, "{}", text.trim_end());
@@ -155,12 +148,8 @@ fn findings(out: &mut String, report: &Report<'_>, width: usize) {
 }
 
 fn wrapped(out: &mut String, text: &str, width: usize, first: &str, rest: &str) {
-    let options = textwrap::Options::new(width)
-        .initial_indent(first)
-        .subsequent_indent(rest)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    for line in textwrap::wrap(&printable(text), options) {
-        let _ = writeln!(out, "{}", line.trim_end());
+    for line in wrap(&printable(text), width, first, rest) {
+        let _ = writeln!(out, "{line}");
     }
 }
 

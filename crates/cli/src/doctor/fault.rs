@@ -1,7 +1,10 @@
 //! Everything that the doctor recognises, by name and in words.
 
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::Serialize;
+
+/// How a check came out; `--json` has these words, which are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Mark {
     /// It is as it should be.
     Good,
@@ -11,18 +14,6 @@ pub(super) enum Mark {
     Bad,
     /// It could not be looked at.
     Skipped,
-}
-
-impl Mark {
-    /// The mark as `--json` spells it; stable.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Good => "good",
-            Self::Attention => "attention",
-            Self::Bad => "bad",
-            Self::Skipped => "skipped",
-        }
-    }
 }
 
 /// What is fixed about a fault. In its texts, `{subject}` stands for what was checked, and

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use lwa_core::text::printable;
+use lwa_core::text::{self, printable};
 use serde_json::{Value, json};
 
 use super::fault::{Fault, Mark};
 use super::verdict::Verdict;
-use crate::terminal::{BAD, BOLD, COLUMNS, GOOD, Progress, WARNING, wrap, write_json};
+use crate::terminal::{BAD, BOLD, COLUMNS, GOOD, Progress, WARNING, write_json};
 
 /// What was found so far.
 pub(super) struct Report {
@@ -81,7 +81,7 @@ impl Report {
 fn to_json(verdict: &Verdict) -> Value {
     json!({
         "check": verdict.check,
-        "mark": verdict.mark().as_str(),
+        "mark": verdict.mark(),
         "fault": verdict.fault.map(Fault::as_str),
         "found": verdict.found(),
         "advice": verdict.advice(),
@@ -101,17 +101,9 @@ fn write_line(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
         let end = if text.ends_with('.') { "" } else { "." };
         text = format!("{text}{end} {advice}");
     }
-    let opening = format!("  {:11} ", verdict.check);
-    for (index, line) in wrap(&printable(&text), &opening, COLUMNS)
-        .iter()
-        .enumerate()
-    {
-        if index == 0 {
-            // The sign stands in the opening's first column, in its colour.
-            writeln!(out, "{style}{sign}{style:#}{}", &line[1..])?;
-        } else {
-            writeln!(out, "{line}")?;
-        }
+    let first = format!("{style}{sign}{style:#} {:11} ", verdict.check);
+    for line in text::wrap(&printable(&text), COLUMNS, &first, &" ".repeat(14)) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }

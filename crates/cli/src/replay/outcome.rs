@@ -6,6 +6,7 @@ use lwa_core::Timestamp;
 use lwa_core::config::ConfigError;
 use lwa_core::error::chain;
 use lwa_core::message::Message;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::arrival::Arrival;
@@ -43,11 +44,13 @@ pub struct Outcome {
 }
 
 /// How an invocation failed, in the words of a function's error response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failed {
     /// Stable; what alarms and programs look at.
+    #[serde(rename = "errorType")]
     pub error_type: &'static str,
     /// For people.
+    #[serde(rename = "errorMessage")]
     pub message: String,
 }
 
@@ -111,30 +114,8 @@ impl Outcome {
             "function": self.function.map(Function::as_str),
             "rules": self.rules,
             "response": self.result.as_ref().ok(),
-            "error": self.result.as_ref().err().map(|failed| json!({
-                "errorType": failed.error_type,
-                "errorMessage": failed.message,
-            })),
-            "notifications": self.notifications.iter().map(notification).collect::<Vec<_>>(),
+            "error": self.result.as_ref().err(),
+            "notifications": self.notifications,
         })
     }
-}
-
-/// A message as it is published: what each protocol gets, and the attributes.
-pub(super) fn notification(message: &Message) -> Value {
-    let mut attributes = json!({
-        "severity": message.attributes.severity.as_str(),
-        "kind": message.attributes.kind,
-    });
-    if let Some(application) = &message.attributes.application {
-        attributes["application"] = json!(application);
-    }
-    json!({
-        "subject": message.subject,
-        "default": message.default,
-        "email": message.email,
-        "sms": message.sms,
-        "https": message.https,
-        "attributes": attributes,
-    })
 }

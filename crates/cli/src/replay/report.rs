@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use lwa_core::Severity;
 use lwa_core::message::{Message, SMS_LIMIT};
-use lwa_core::text::printable;
+use lwa_core::text::{after, printable};
+use lwa_core::{Severity, wording};
 
 use super::arrival::Arrival;
 use super::outcome::{Outcome, Verdict};
@@ -72,8 +72,8 @@ pub(super) fn summary(out: &mut impl Write, verdicts: &[Verdict]) -> io::Result<
     let good = count(|v| *v == Verdict::Good);
     let unexpected = count(|v| matches!(v, Verdict::Unexpected(_)));
     let wrong = count(|v| matches!(v, Verdict::Wrong(_)));
-    let plural = if verdicts.len() == 1 { "" } else { "s" };
-    write!(out, "{BOLD}{} event{plural}:{BOLD:#}", verdicts.len())?;
+    let events = wording::count(verdicts.len(), "event");
+    write!(out, "{BOLD}{events}:{BOLD:#}")?;
     let mut comma = "";
     for (count, style, what) in [
         (count(|v| *v == Verdict::AsExpected), GOOD, "as expected"),
@@ -110,8 +110,8 @@ fn arrival(outcome: &Outcome) -> String {
         Some(Arrival::EventBus) => format!("EventBridge rule {}", outcome.rules.join(" and ")),
         Some(Arrival::Queue { queue, messages }) => {
             let queue = queue.as_deref().unwrap_or("of several names");
-            let plural = if *messages == 1 { "" } else { "s" };
-            format!("SQS queue {queue}, {messages} message{plural}; no rule needed")
+            let messages = wording::count(*messages, "message");
+            format!("SQS queue {queue}, {messages}; no rule needed")
         }
         Some(Arrival::Schedule) => "Schedule; no rule needed".to_owned(),
         Some(Arrival::Invocation) => "Direct invocation; no rule needed".to_owned(),
@@ -137,10 +137,7 @@ fn shown_to_people(frame: &mut Frame<'_, impl Write>, message: &Message) -> io::
     frame.wrapped(Style::new(), "", &message.sms)?;
     frame.section("Attributes")?;
     let attributes = &message.attributes;
-    let application = attributes
-        .application
-        .as_ref()
-        .map_or_else(String::new, |name| format!(" application={name}"));
+    let application = after(" application=", attributes.application.as_ref());
     let text = format!(
         "severity={} kind={}{application}",
         attributes.severity, attributes.kind

@@ -173,7 +173,7 @@ impl FromStr for Code {
 }
 
 /// One kind of finding, explained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// Its stable code.
     pub code: Code,
