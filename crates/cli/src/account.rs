@@ -36,7 +36,8 @@ pub(crate) struct AwsOptions {
     pub(crate) endpoint_url: Option<String>,
 }
 
-fn region(text: &str) -> Result<String, String> {
+/// Reads the value of `--region`.
+pub(crate) fn region(text: &str) -> Result<String, String> {
     let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if text.is_empty() || !text.chars().all(is_label) {
         return Err("write a region's code, such as eu-west-1".to_owned());
@@ -92,6 +93,9 @@ pub(crate) async fn connect(options: &AwsOptions, timeouts: Timeouts) -> anyhow:
     Ok(Aws::from_sdk_config(&config, client, timeouts))
 }
 
+/// How long an invocation of the exchanger may take on AWS.
+pub(crate) const EXCHANGER_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The exchanger of the Lambda function, over a real account and Amazon.
 pub(crate) type Exchanger<M> = TokenExchanger<Account, LwaClient, SpApiClient, SystemClock, M>;
 
@@ -105,11 +109,7 @@ pub(crate) fn token_exchanger<M: Metrics>(
     let ports = Ports {
         vault: Vault::new(Account::new(aws), settings.vault, settings.layout.clone()),
         lwa,
-        sp_api: SpApiClient::new(
-            aws.http().clone(),
-            &settings.sp_api_endpoint,
-            SP_API_TIMEOUT,
-        ),
+        sp_api: sp_api_client(aws, &settings.sp_api_endpoint, SP_API_TIMEOUT),
         clock: SystemClock,
         metrics,
     };
@@ -119,6 +119,11 @@ pub(crate) fn token_exchanger<M: Metrics>(
 /// LWA at the configured URL.
 pub(crate) fn lwa_client(aws: &Aws, token_url: &str) -> Result<LwaClient, ConfigError> {
     LwaClient::new(aws.http().clone(), token_url, LWA_TIMEOUT)
+}
+
+/// SP-API at the configured URL.
+pub(crate) fn sp_api_client(aws: &Aws, endpoint: &str, timeout: Duration) -> SpApiClient {
+    SpApiClient::new(aws.http().clone(), endpoint, timeout)
 }
 
 /// Records nothing: a terminal is not the deployed function.

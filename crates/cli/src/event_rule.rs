@@ -1,10 +1,14 @@
 //! Which of the rules match an event, and why none does.
 
+use anyhow::{Context, anyhow};
 use lwa_core::Layout;
 use lwa_core::rules::{self, EventRule};
 use lwa_core::text::quotable;
 use quamina::Quamina;
 use serde_json::{Map, Value, json};
+
+/// Of a list that is not in the form of `infra/event-rules.json`.
+const UNREADABLE: &str = "the rules cannot be read";
 
 /// Rules with a matcher for their patterns.
 ///
@@ -17,25 +21,24 @@ pub struct RuleSet {
 
 impl RuleSet {
     /// The rules that are deployed for the applications of `layout`.
-    pub fn deployed(layout: &Layout) -> Result<Self, InvalidRules> {
-        Self::new(rules::event_rules(layout)?)
+    pub fn deployed(layout: &Layout) -> anyhow::Result<Self> {
+        Self::new(rules::event_rules(layout).context(UNREADABLE)?)
     }
 
     /// The rules of a list in the form of `infra/event-rules.json`.
-    pub fn parse(text: &str, layout: &Layout) -> Result<Self, InvalidRules> {
-        Self::new(rules::event_rules_from(text, layout)?)
+    pub fn parse(text: &str, layout: &Layout) -> anyhow::Result<Self> {
+        Self::new(rules::event_rules_from(text, layout).context(UNREADABLE)?)
     }
 
     /// A matcher for `rules`.
-    pub fn new(rules: Vec<EventRule>) -> Result<Self, InvalidRules> {
+    pub fn new(rules: Vec<EventRule>) -> anyhow::Result<Self> {
         let mut matcher = Quamina::new();
         for (index, rule) in rules.iter().enumerate() {
-            matcher
-                .add_pattern(index, &rule.pattern.to_string())
-                .map_err(|error| InvalidRules::Pattern {
-                    rule: rule.name.clone(),
-                    problem: error.to_string(),
-                })?;
+            let added = matcher.add_pattern(index, &rule.pattern.to_string());
+            added.map_err(|problem| {
+                let name = &rule.name;
+                anyhow!("the pattern of rule `{name}` cannot be used: {problem}")
+            })?;
         }
         Ok(Self { rules, matcher })
     }
@@ -65,22 +68,6 @@ impl RuleSet {
             })
             .min_by_key(|mismatch| mismatch.fields.len())
     }
-}
-
-/// Rules that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidRules {
-    /// The list is not in the form of `infra/event-rules.json`.
-    #[error("the rules cannot be read")]
-    Form(#[from] serde_json::Error),
-    /// A pattern is not one of EventBridge.
-    #[error("the pattern of rule `{rule}` cannot be used: {problem}")]
-    Pattern {
-        /// The rule's name.
-        rule: String,
-        /// What is wrong with its pattern.
-        problem: String,
-    },
 }
 
 /// A rule that does not match an event.
@@ -144,16 +131,14 @@ fn matches_alone(path: &[String], matchers: &[Value], event: &str) -> bool {
 
 fn describe(matcher: &Value) -> String {
     let operator = matcher.as_object().and_then(|object| object.iter().next());
-    match operator {
-        None => format!("exactly {matcher}"),
-        Some((operator, value)) => match operator.as_str() {
-            "prefix" => format!("the prefix {value}"),
-            "suffix" => format!("the suffix {value}"),
-            "wildcard" => format!("the wildcard {value}"),
-            "anything-but" => format!("anything but {value}"),
-            "equals-ignore-case" => format!("{value} in any letter case"),
-            _ => matcher.to_string(),
-        },
+    let Some((operator, value)) = operator else {
+        return format!("exactly {matcher}");
+    };
+    match operator.as_str() {
+        "prefix" | "suffix" | "wildcard" => format!("the {operator} {value}"),
+        "anything-but" => format!("anything but {value}"),
+        "equals-ignore-case" => format!("{value} in any letter case"),
+        _ => matcher.to_string(),
     }
 }
 

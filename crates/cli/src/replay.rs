@@ -11,7 +11,6 @@ mod reading;
 mod report;
 mod run;
 
-use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,10 +42,6 @@ use crate::terminal::{PATIENCE, Progress};
 /// matches each event, the messages exactly as e-mail and SMS show them, and the function's
 /// response.
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch that a person types"
-)]
 #[command(after_long_help = "\
 A scenario is a folder with an event.json and, where they matter, a world.json
 (what the vault and the services answer, the time, the functions' variables) and
@@ -134,7 +129,7 @@ pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
     let inputs = find(&options.paths).map_err(|error| {
         Failure::Usage(format!(
             "{}\n\n  tip: give a JSON file, a folder such as `events`, or `-` for standard input",
-            chain(&error)
+            chain(error.as_ref())
         ))
     })?;
     let rules = options.rules.as_deref().map(read_rules).transpose()?;
@@ -161,16 +156,16 @@ pub(crate) fn main(options: &ReplayOptions) -> Result<bool, Failure> {
 
 /// The text of a list of rules that can be used.
 fn read_rules(file: &Path) -> Result<String, Failure> {
-    let usage = |error: &(dyn Error + 'static)| {
-        let (file, problem) = (file.display(), chain(error));
+    let usage = |error: anyhow::Error| {
+        let (file, problem) = (file.display(), chain(error.as_ref()));
         Failure::Usage(format!(
             "`{file}`: {problem}\n\n  tip: `--rules` takes a list in the form of \
              infra/event-rules.json"
         ))
     };
-    let text = std::fs::read_to_string(file).map_err(|error| usage(&error))?;
+    let text = std::fs::read_to_string(file).map_err(|error| usage(error.into()))?;
     let layout = settings::lookup().layout().map_err(Failure::usage)?;
-    RuleSet::parse(&text, &layout).map_err(|error| usage(&error))?;
+    RuleSet::parse(&text, &layout).map_err(usage)?;
     Ok(text)
 }
 

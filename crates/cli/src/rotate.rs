@@ -22,9 +22,7 @@ use lwa_core::config::{AWS_REGION, TOPIC_ARN};
 use lwa_core::ports::Clock;
 use lwa_core::rotation::request::Decision;
 use lwa_core::vault::Vault;
-use rotation_requester::{
-    ApplicationReport, Outcome, Plan, Ports, Progress as Stage, RotationRequester, Settings,
-};
+use rotation_requester::{Outcome, Plan, Ports, Progress as Stage, RotationRequester, Settings};
 
 use crate::account::{self, NoMetrics};
 use crate::failure::Failure;
@@ -32,7 +30,7 @@ use crate::notifier::RecordingNotifier;
 use crate::runtime::{block_on, boxed};
 use crate::target::{TargetOptions, choose};
 use crate::terminal::{self, BOLD, DIM, Progress, WARNING};
-use screen::{LATER, Screen};
+use screen::{Ending, LATER, Screen};
 
 /// Ask Amazon for a new client secret now, after showing what will happen
 ///
@@ -55,10 +53,6 @@ Examples:
 
 Exit code: 0 the new secret is stored, or with --no-wait requested, 1 not,
 2 wrong usage.")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch that a person types"
-)]
 pub(crate) struct RotateOptions {
     /// The application; needed only where several are configured
     #[arg(long, short, value_name = "NAME")]
@@ -115,10 +109,8 @@ pub(crate) fn main(options: &RotateOptions) -> Result<bool, Failure> {
     let mut layout = Settings::from_lookup(&variables)?.deployment.layout;
     let application = choose(options.application.as_deref(), &mut layout)?;
     // Like the function it notifies people; unlike the function it does not insist on a topic.
-    let topic = match variables.get(TOPIC_ARN) {
-        Some(_) => Some(variables.topic_arn()?),
-        None => None,
-    };
+    let topic = variables.get(TOPIC_ARN).map(|_| variables.topic_arn());
+    let topic = topic.transpose()?;
     block_on(async {
         let aws = account::connect(&options.target.aws, TIMEOUTS).await?;
         let region = aws.region().map(str::to_owned);
@@ -146,11 +138,7 @@ fn wire(aws: &Aws, settings: Settings, notifier: RecordingNotifier) -> Result<Re
     let ports = Ports {
         vault: Vault::new(Account::new(aws), kind, layout),
         lwa: account::lwa_client(aws, &settings.token_url)?,
-        sp_api: SpApiClient::new(
-            aws.http().clone(),
-            &settings.sp_api_endpoint,
-            SP_API_TIMEOUT,
-        ),
+        sp_api: account::sp_api_client(aws, &settings.sp_api_endpoint, SP_API_TIMEOUT),
         notifier,
         clock: SystemClock,
         metrics: NoMetrics,
@@ -173,14 +161,6 @@ struct Rotation<'a> {
     screen: Screen<'a>,
 }
 
-/// How it ended.
-#[derive(Default)]
-struct Ending {
-    report: Option<ApplicationReport>,
-    stage: Option<Stage>,
-    is_good: bool,
-}
-
 impl Rotation<'_> {
     async fn run(&self) -> Result<bool, Failure> {
         let name = self.screen.application;
@@ -196,27 +176,26 @@ impl Rotation<'_> {
         }
         let ending = self.carry_out(&plan).await?;
         if self.options.json {
-            let without = if self.options.dry_run {
-                Outcome::DryRun
-            } else {
-                Outcome::Nothing
-            };
-            let report = ending.report.as_ref();
-            screen::json(&plan, report, without, ending.stage)?;
+            screen::json(&plan, &ending)?;
         }
         Ok(ending.is_good)
     }
 
     async fn carry_out(&self, plan: &Plan) -> Result<Ending, Failure> {
-        let mut ending = Ending::default();
+        let mut ending = Ending {
+            outcome: Outcome::Nothing,
+            detail: None,
+            stage: None,
+            is_good: false,
+        };
         if self.options.dry_run {
             if !self.options.json {
                 self.screen.say(DIM, "Dry run: nothing was done.")?;
             }
+            ending.outcome = Outcome::DryRun;
             ending.is_good = true;
             return Ok(ending);
         }
-        let mut outcome = Outcome::Requested;
         if matches!(plan.decision, Decision::Request { .. }) {
             if !self.options.yes && !self.is_confirmed()? {
                 let text = "Not confirmed: nothing was done.";
@@ -226,16 +205,17 @@ impl Rotation<'_> {
             let rotating = boxed(self.requester.rotate(plan));
             let waiting = "Asking Amazon for a new secret";
             let report = Progress::new().over(waiting, rotating).await;
-            outcome = report.outcome;
             self.screen.outcome(&report)?;
-            ending.report = Some(report);
-            if !matches!(outcome, Outcome::Requested | Outcome::Unclear) {
+            ending.outcome = report.outcome;
+            ending.detail = report.detail;
+            if !matches!(ending.outcome, Outcome::Requested | Outcome::Unclear) {
                 return Ok(ending);
             }
         }
         if self.options.no_wait {
             self.screen.say(Style::new(), LATER)?;
-            ending.is_good = outcome == Outcome::Requested;
+            // Unless it was requested now, it was before.
+            ending.is_good = ending.outcome != Outcome::Unclear;
             return Ok(ending);
         }
         let stage = self.wait(plan).await?;

@@ -16,7 +16,7 @@ use lwa_core::{ExposeSecret, SecretString, Timestamp};
 use serde_json::{Value, json};
 use token_exchanger::{CheckResponse, Response, Settings, TokenResponse};
 
-use crate::account::{self, PROMPT};
+use crate::account::{self, EXCHANGER_TIMEOUT, PROMPT};
 use crate::failure::Failure;
 use crate::runtime::{block_on, boxed};
 use crate::target::{TargetOptions, choose};
@@ -27,10 +27,6 @@ use crate::terminal::{self, BAD, BOLD, GOOD, Progress, WARNING, fields, paragrap
 /// Runs the token-exchanger function on this machine: the same vault, the same exchange at Login
 /// with Amazon (LWA), the same errors. Nothing is cached, so every run asks LWA.
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch that a person types"
-)]
 #[command(after_long_help = "\
 Examples:
   lwa token --application my-erp
@@ -91,9 +87,6 @@ const PREVIOUS_USED: &str = "LWA does not accept the newest client secret in the
                              token was obtained with the previous secret, which works for seven \
                              days after a rotation.";
 
-/// As long as the deployed function has.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Runs the subcommand; whether there is a token that works.
 pub(crate) fn main(options: &TokenOptions) -> Result<bool, Failure> {
     let mut settings = Settings::from_lookup(&options.target.lookup()?)?;
@@ -112,7 +105,7 @@ pub(crate) fn main(options: &TokenOptions) -> Result<bool, Failure> {
         let exchange = async {
             let aws = account::connect(&options.target.aws, PROMPT).await?;
             let exchanger = account::token_exchanger(&aws, settings, previous.clone())?;
-            Ok::<_, Failure>(boxed(exchanger.handle(request, TIMEOUT)).await)
+            Ok::<_, Failure>(boxed(exchanger.handle(request, EXCHANGER_TIMEOUT)).await)
         };
         let waiting = format!("Asking for a token of {application}");
         Progress::new().over(&waiting, boxed(exchange)).await
@@ -255,11 +248,8 @@ fn show_check(out: &mut impl Write, check: &CheckResponse) -> std::io::Result<()
     } else {
         (BAD, "do not work")
     };
-    writeln!(
-        out,
-        "{style}The credentials of {} {word}.{style:#}",
-        check.application
-    )?;
+    let name = &check.application;
+    writeln!(out, "{style}The credentials of {name} {word}.{style:#}")?;
     let verdicts = [("LWA", check.lwa), ("SP-API", check.sp_api)];
     let verdicts = verdicts.map(|(service, verdict)| (service, verdict.as_str().to_owned()));
     fields(out, &verdicts)?;

@@ -120,11 +120,8 @@ pub(super) fn same_settings(functions: &[(String, Function)]) -> Option<Verdict>
             return Some(Verdict::fault(Fault::SettingsDiffer, name, detail));
         }
     }
-    let prefix = functions
-        .first()?
-        .1
-        .environment
-        .get("LWA_PARAMETER_PREFIX")?;
+    let (_, first) = functions.first()?;
+    let prefix = first.environment.get("LWA_PARAMETER_PREFIX")?;
     Some(Verdict::good("settings", prefix, ""))
 }
 
@@ -158,18 +155,14 @@ pub(super) fn rule(
         if !rule.targets.iter().any(|arn| arn.ends_with(&function)) {
             return Verdict::fault(Fault::RuleWithoutTarget, name, &wanted.function);
         }
-        let matcher = |pattern: Value| {
-            RuleSet::new(vec![EventRule {
-                pattern,
-                ..wanted.clone()
-            }])
+        let deployed = EventRule {
+            pattern: serde_json::from_str(&rule.pattern).unwrap_or_default(),
+            ..wanted.clone()
         };
-        let pattern: Value = serde_json::from_str(&rule.pattern).unwrap_or_default();
-        let both = matcher(wanted.pattern.clone())
-            .and_then(|ideal| matcher(pattern).map(|deployed| (ideal, deployed)));
+        let both = [wanted.clone(), deployed].map(|rule| RuleSet::new(vec![rule]));
         let (ideal, deployed) = match both {
-            Ok(both) => both,
-            Err(error) => {
+            [Ok(ideal), Ok(deployed)] => (ideal, deployed),
+            [Err(error), _] | [_, Err(error)] => {
                 return Verdict::fault(Fault::RuleNotEvaluated, name, error.to_string());
             }
         };
@@ -251,8 +244,7 @@ pub(super) fn topic(arn: &str, found: &Result<Topic, CallError>) -> Vec<Verdict>
     };
     let mut verdicts = vec![match topic.confirmed {
         0 => Verdict::fault(Fault::TopicWithoutSubscription, arn, ""),
-        1 => Verdict::good("topic", arn, "1 confirmed subscription"),
-        many => Verdict::good("topic", arn, format!("{many} confirmed subscriptions")),
+        some => Verdict::good("topic", arn, wording::count(some, "confirmed subscription")),
     }];
     let pending = topic.pending.iter();
     verdicts.extend(pending.map(|whom| Verdict::fault(Fault::SubscriptionPending, whom, "")));
@@ -283,10 +275,7 @@ pub(super) fn queue(
         let number = |attribute| get(attribute).parse::<u64>().unwrap_or(0);
         let count =
             number("ApproximateNumberOfMessages") + number("ApproximateNumberOfMessagesNotVisible");
-        let messages = match count {
-            1 => "1 message that".to_owned(),
-            _ => format!("{count} messages that"),
-        };
+        let messages = format!("{} that", wording::count(count, "message"));
         match role {
             QueueRole::DeadLetters if count > 0 => {
                 Verdict::fault(Fault::DeadLetters, name, messages)
@@ -316,15 +305,11 @@ pub(super) fn key(id: &str, found: &Result<String, CallError>) -> Verdict {
     } else {
         Fault::KeyMissing
     };
-    judge(
-        ("kms", missing, Fault::KeyNotChecked),
-        id,
-        found,
-        |state| match state.as_str() {
-            "Enabled" | "Updating" => Verdict::good("key", id, ""),
-            state => Verdict::fault(Fault::KeyUnusable, id, state),
-        },
-    )
+    let failures = ("kms", missing, Fault::KeyNotChecked);
+    judge(failures, id, found, |state| match state.as_str() {
+        "Enabled" | "Updating" => Verdict::good("key", id, ""),
+        state => Verdict::fault(Fault::KeyUnusable, id, state),
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use lwa_core::Timestamp;
 use lwa_core::rules::EventRule;
 use serde_json::Value;
 
+use crate::account;
 use crate::function::Function;
 
 /// The region of an event that tells none: the topic's.
@@ -72,10 +73,8 @@ fn bus(event: &Value, matching: &[&EventRule]) -> Detected {
             let mut all = Function::ALL.into_iter();
             all.find(|function| arn.contains(function.as_str()))
         });
-        return (
-            Some(Arrival::Schedule),
-            Ok(named.unwrap_or(Function::Auditor)),
-        );
+        let function = named.unwrap_or(Function::Auditor);
+        return (Some(Arrival::Schedule), Ok(function));
     }
     let mut rules = matching.iter();
     let by_rule = rules.find_map(|rule| Function::named(&rule.function));
@@ -127,9 +126,8 @@ pub(super) fn region_of(event: &Value) -> String {
     let region = event["region"]
         .as_str()
         .or_else(|| event["Records"][0]["awsRegion"].as_str());
-    let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let is_region = |text: &&str| !text.is_empty() && text.bytes().all(is_legal);
-    region.filter(is_region).unwrap_or(REGION).to_owned()
+    let region = region.and_then(|text| account::region(text).ok());
+    region.unwrap_or_else(|| REGION.to_owned())
 }
 
 /// When the event was sent, by its own account.

@@ -18,37 +18,30 @@ use serde_json::Value;
 use token_exchanger::{Response, TokenExchanger, TokenResponse};
 
 use super::outcome::Failed;
-use crate::account::{self, NoMetrics};
+use crate::account::{self, EXCHANGER_TIMEOUT, NoMetrics};
 use crate::clock::ShiftedClock;
 use crate::function::Function;
 use crate::notifier::RecordingNotifier;
 use crate::runtime::boxed;
 
-/// How long an invocation of the exchanger may take on AWS.
-const EXCHANGER_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long an invocation of the auditor may take on AWS.
 const AUDITOR_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What a handler answers, or its error as replay shows it.
-async fn answer<T, E>(invocation: impl Future<Output = Result<T, E>>) -> Result<T, Failed>
-where
-    E: FunctionError + 'static,
-{
+async fn answer<T, E: FunctionError + 'static>(
+    invocation: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failed> {
     let answer = boxed(invocation).await;
     answer.map_err(|error| Failed::of(error.error_type(), &error))
 }
 
 /// Invokes a function on a world in memory, as its `main` would on AWS.
-pub(super) async fn in_memory<F>(
+pub(super) async fn in_memory(
     function: Function,
     event: Value,
     world: &World,
-    lookup: &Lookup<F>,
-) -> Result<Value, Failed>
-where
-    F: Fn(&str) -> Option<String>,
-{
+    lookup: &Lookup<impl Fn(&str) -> Option<String>>,
+) -> Result<Value, Failed> {
     let copy = || world.clone();
     match function {
         Function::PolicyFormatter => {
@@ -112,17 +105,14 @@ where
 }
 
 /// Invokes a function on a real account. Nothing is published but by `notifier`.
-pub(super) async fn live<F>(
+pub(super) async fn live(
     function: Function,
     event: Value,
     aws: &Aws,
     notifier: RecordingNotifier,
     clock: ShiftedClock,
-    lookup: &Lookup<F>,
-) -> Result<Value, Failed>
-where
-    F: Fn(&str) -> Option<String>,
-{
+    lookup: &Lookup<impl Fn(&str) -> Option<String>>,
+) -> Result<Value, Failed> {
     match function {
         Function::PolicyFormatter => {
             let settings = policy_formatter::Settings::from_lookup(lookup)?;

@@ -4,6 +4,7 @@ use std::fs::FileType;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use lwa_core::text::printable;
 
 /// The file that makes a folder a scenario.
@@ -89,31 +90,17 @@ impl Input {
     }
 }
 
-/// A path that leads to no event.
-#[derive(Debug, thiserror::Error)]
-#[error("`{}` {problem}", printable(path))]
-pub struct NotFound {
-    path: String,
-    problem: &'static str,
-    source: Option<io::Error>,
-}
-
 /// All events below `paths`, in the order given; within a folder sorted by name.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<Input>, NotFound> {
+pub fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for path in paths {
-        let not_found = |problem, source| NotFound {
-            path: path.display().to_string(),
-            problem,
-            source,
-        };
+        let name = printable(&path.display().to_string());
         let before = inputs.len();
-        let searched = search(path, &mut inputs);
-        searched.map_err(|error| not_found("cannot be read", Some(error)))?;
-        if inputs.len() == before {
-            let problem = "holds no event: no .json file is below it";
-            return Err(not_found(problem, None));
-        }
+        search(path, &mut inputs).with_context(|| format!("`{name}` cannot be read"))?;
+        anyhow::ensure!(
+            inputs.len() > before,
+            "`{name}` holds no event: no .json file is below it"
+        );
     }
     Ok(inputs)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lwa_aws::clock::SystemClock;
 use lwa_core::Timestamp;
-use lwa_core::config::{Lookup, TOPIC_ARN};
+use lwa_core::config::{AWS_REGION, Lookup, TOPIC_ARN};
 use lwa_core::ports::Clock;
 use lwa_local::World;
 use lwa_local::world_file::{MeanwhileFile, WorldFile};
@@ -21,7 +21,6 @@ use super::reading;
 use crate::clock::ShiftedClock;
 use crate::event_rule::RuleSet;
 use crate::function::Function;
-use lwa_core::config::AWS_REGION;
 
 /// What holds for all events of one run.
 #[derive(Debug, Clone, Default)]
@@ -102,19 +101,14 @@ async fn run(
 ) -> Result<Value, Failed> {
     let world = reading::scenario_file::<WorldFile>(input.world.as_deref())?.unwrap_or_default();
     let event = reading::event(input)?;
-    let lookup = lookup(
-        input,
-        options,
-        &world,
-        environment,
-        arrival::region_of(&event),
-    );
+    let region = arrival::region_of(&event);
+    let lookup = lookup(input, options, &world, environment, region);
     let layout = lookup.layout()?;
     let rules = match &options.rules {
         Some(text) => RuleSet::parse(text, &layout),
         None => RuleSet::deployed(&layout),
     };
-    let rules = rules.map_err(|error| Failed::of("InvalidRules", &error))?;
+    let rules = rules.map_err(|error| Failed::of("InvalidRules", error.as_ref()))?;
     let matching = rules.matching(&event);
     outcome.rules = matching.iter().map(|rule| rule.name.clone()).collect();
 
@@ -145,12 +139,9 @@ async fn run(
     }
     // The world of a story is at the time of its beginning.
     let of_world = world.now.filter(|_| input.earlier.is_empty());
-    let given = meanwhile.now.or(of_world);
-    let now = options
-        .now
-        .or(given)
-        .or_else(|| arrival::time_of(&event))
-        .unwrap_or_else(|| SystemClock.now());
+    let given = options.now.or(meanwhile.now).or(of_world);
+    let given = given.or_else(|| arrival::time_of(&event));
+    let now = given.unwrap_or_else(|| SystemClock.now());
     outcome.now = Some(now);
     let world = world.build(now);
     for step in &input.earlier {
@@ -180,15 +171,12 @@ async fn within(
 }
 
 /// Applies an earlier step of a story to the world. Its own outcome reports how it ended.
-async fn apply_step<F>(
+async fn apply_step(
     step: &Input,
     world: &World,
     rules: &RuleSet,
-    lookup: &Lookup<F>,
-) -> Result<(), Failed>
-where
-    F: Fn(&str) -> Option<String>,
-{
+    lookup: &Lookup<impl Fn(&str) -> Option<String>>,
+) -> Result<(), Failed> {
     let event = reading::event(step)?;
     let meanwhile = meanwhile(step)?;
     let now = meanwhile.now.or_else(|| arrival::time_of(&event));

@@ -36,12 +36,10 @@ impl Screen<'_> {
         let now = SystemClock.now();
         let (name, settings) = (self.application, &self.settings);
         writeln!(out, "{BOLD}Rotation of the client secret of {name}{BOLD:#}")?;
-        let places = plan.members.iter().map(|member| {
-            let role = Role::ClientSecret;
-            settings
-                .vault
-                .place(&settings.deployment.layout, &member.application, &role)
-        });
+        let layout = &settings.deployment.layout;
+        let place = |name| settings.vault.place(layout, name, &Role::ClientSecret);
+        let members = plan.members.iter();
+        let places: Vec<_> = members.map(|member| place(&member.application)).collect();
         let lifetime = settings.policy.secret_lifetime_days;
         let deadline = match plan.decision.deadline() {
             None => "unknown".to_owned(),
@@ -55,7 +53,7 @@ impl Screen<'_> {
             out,
             &[
                 ("client id", plan.client_id.clone()),
-                ("stored in", places.collect::<Vec<_>>().join(", ")),
+                ("stored in", places.join(", ")),
                 ("deadline", deadline),
                 ("messages", messages),
             ],
@@ -177,18 +175,21 @@ impl Screen<'_> {
     }
 }
 
-/// Everything as one object. `without` is the outcome where Amazon was not asked.
-pub(super) fn json(
-    plan: &Plan,
-    report: Option<&ApplicationReport>,
-    without: Outcome,
-    stage: Option<Stage>,
-) -> io::Result<()> {
-    let applications = plan
-        .members
-        .iter()
-        .map(|member| member.application.as_str());
-    let (stage, expires_at) = match stage {
+/// How a run of the subcommand ended.
+pub(super) struct Ending {
+    /// What came of asking Amazon; nothing where it was not asked.
+    pub(super) outcome: Outcome,
+    pub(super) detail: Option<String>,
+    /// How far the new secret was, if it was waited for.
+    pub(super) stage: Option<Stage>,
+    pub(super) is_good: bool,
+}
+
+/// Everything as one object.
+pub(super) fn json(plan: &Plan, ending: &Ending) -> io::Result<()> {
+    let members = plan.members.iter();
+    let applications: Vec<_> = members.map(|member| &member.application).collect();
+    let (stage, expires_at) = match ending.stage {
         None => (None, None),
         Some(Stage::Requested) => (Some("requested"), None),
         Some(Stage::Arrived) => (Some("arrived"), None),
@@ -196,12 +197,12 @@ pub(super) fn json(
         Some(Stage::Nothing) => (Some("nothing"), None),
     };
     write_json(&json!({
-        "applications": applications.collect::<Vec<_>>(),
+        "applications": applications,
         "client_id": plan.client_id,
         "deadline": plan.decision.deadline().map(|deadline| deadline.at),
         "decision": plan.decision.as_str(),
-        "outcome": report.map_or(without, |report| report.outcome).as_str(),
-        "detail": report.and_then(|report| report.detail.as_deref()),
+        "outcome": ending.outcome,
+        "detail": ending.detail,
         "progress": stage,
         "new_secret_expires_at": expires_at,
     }))

@@ -44,10 +44,6 @@ Examples:
       from a password manager
 
 Exit code: 0 everything is stored, 1 not, 2 wrong usage.")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch that a person types"
-)]
 pub(crate) struct StoreOptions {
     /// The application; needed only where several are configured
     #[arg(long, short, value_name = "NAME")]
