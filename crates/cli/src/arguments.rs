@@ -71,16 +71,13 @@ pub(crate) fn parse(words: &[OsString]) -> Result<(Command, clap::Command), Exit
     let mut lwa = Arguments::command();
     lwa.build();
     let subcommand = |name: &str| lwa.find_subcommand(name).unwrap_or(&lwa).clone();
-    let mut store = words
-        .get(1)
-        .filter(|name| *name == "store")
-        .map(|_| subcommand("store"));
+    let is_store = words.get(1).is_some_and(|name| name == "store");
+    let mut store = is_store.then(|| subcommand("store"));
     if let Some(store) = &mut store
         && let Some(problem) = command_line::refusal(&words[2..])
     {
-        return Err(terminal::show(
-            &store.error(ErrorKind::UnknownArgument, problem),
-        ));
+        let error = store.error(ErrorKind::UnknownArgument, problem);
+        return Err(terminal::show(&error));
     }
     let parsed = Arguments::command()
         .try_get_matches_from(words)

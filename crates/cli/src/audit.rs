@@ -12,7 +12,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use lwa_aws::account::Account;
 use lwa_aws::clients::Timeouts;
-use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
+use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT};
 use lwa_core::{ApplicationName, Severity, Timestamp, wording};
 use lwa_report::{Report, csv, html, table};
 
@@ -163,10 +163,10 @@ pub(crate) fn main(options: &AuditOptions) -> Result<bool, Failure> {
             ReportFormat::Table => table(&report, options.output.is_some()),
             ReportFormat::Json => {
                 let response = serde_json::to_value(Response::report(&state));
-                format!("{:#}\n", response.map_err(anyhow::Error::from)?)
+                format!("{:#}\n", response?)
             }
-            ReportFormat::Csv => csv::render(&report).map_err(anyhow::Error::from)?,
-            ReportFormat::Html => html::render(&report).map_err(anyhow::Error::from)?,
+            ReportFormat::Csv => csv::render(&report)?,
+            ReportFormat::Html => html::render(&report)?,
         };
         if let Some(file) = &options.output {
             let name = file.display();
@@ -185,14 +185,9 @@ fn format(options: &AuditOptions) -> ReportFormat {
     if options.json {
         return ReportFormat::Json;
     }
-    let by_ending = || {
-        let ending = options.output.as_ref()?.extension()?.to_str()?;
-        let ending = if ending.eq_ignore_ascii_case("htm") {
-            "html"
-        } else {
-            ending
-        };
-        ReportFormat::from_str(ending, true).ok()
+    let by_ending = || match options.output.as_ref()?.extension()?.to_str()? {
+        htm if htm.eq_ignore_ascii_case("htm") => Some(ReportFormat::Html),
+        ending => ReportFormat::from_str(ending, true).ok(),
     };
     let format = options.format.or_else(by_ending);
     format.unwrap_or(ReportFormat::Table)
@@ -220,14 +215,9 @@ fn check_writable(file: &Path) -> Result<(), Failure> {
 fn settings(options: &AuditOptions) -> Result<Settings, Failure> {
     let prefixes: Vec<String> = options.prefix.iter().map(ApplicationName::root).collect();
     let prefixes = (!prefixes.is_empty()).then(|| prefixes.join(","));
-    let lookup = Lookup::new(|name: &str| {
-        let option = match name {
-            _ if name == LWA_PARAMETER_PREFIX.name => prefixes.clone(),
-            _ if name == LWA_VAULT.name => options.vault.clone(),
-            _ => None,
-        };
-        option.or_else(|| settings::variable(name))
-    });
+    let lookup = settings::lookup();
+    let lookup = lookup.with(LWA_PARAMETER_PREFIX, prefixes);
+    let lookup = lookup.with(LWA_VAULT, options.vault.clone());
     Ok(Settings::from_lookup(&lookup)?)
 }
 

@@ -261,10 +261,8 @@ impl Doctor<'_> {
         for found in deadlines {
             match found.vault {
                 VaultKind::ParameterStore => {
-                    let refresh_token = Role::RefreshToken { seller: None };
-                    let roles = [Role::ClientId, Role::ClientSecret, refresh_token];
                     let parameter = |role| layout.parameter(&found.application, &role);
-                    names.extend(roles.map(parameter));
+                    names.extend(Role::OWN.map(parameter));
                 }
                 VaultKind::SecretsManager => {
                     let call = vaults.list_secrets(&found.credential, None);
@@ -292,7 +290,7 @@ impl Doctor<'_> {
         applications: &[ApplicationName],
     ) -> Result<(), Failure> {
         let layout = &settings.audit.deployment.layout;
-        let wanted = rules::event_rules(layout).map_err(anyhow::Error::from)?;
+        let wanted = rules::event_rules(layout)?;
         let is_watched = |vault: &str| {
             let vaults = &settings.audit.vaults;
             vaults.iter().any(|watched| watched.as_str() == vault)

@@ -44,17 +44,9 @@ pub(crate) const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// process.
 static FILE: OnceLock<Settings> = OnceLock::new();
 
-/// What a file holds, by the variables' names.
+/// What a file holds: by the variables' names, what would stand in the environment.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Settings(BTreeMap<String, Setting>);
-
-#[derive(Debug, PartialEq, Eq)]
-struct Setting {
-    /// As it would stand in the environment.
-    value: String,
-    /// From 1.
-    line: usize,
-}
+struct Settings(BTreeMap<String, String>);
 
 /// What is wrong with a file, after the number of its line. No value is quoted that may be a
 /// secret.
@@ -83,6 +75,15 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// Our own variables, from the environment and the file.
 pub(crate) const fn lookup() -> Lookup<fn(&str) -> Option<String>> {
     Lookup::new(variable)
+}
+
+/// The same variables without `both` as the vault: only an audit can look into both.
+pub(crate) const fn one_vault(
+    get: impl Fn(&str) -> Option<String>,
+) -> Lookup<impl Fn(&str) -> Option<String>> {
+    Lookup::new(move |name: &str| {
+        get(name).filter(|value| name != LWA_VAULT.name || value != "both")
+    })
 }
 
 /// What the file has for the first of AWS's own variables, unless the environment has one of them.
@@ -126,7 +127,7 @@ fn read(file: &Path, named_by: &str) -> Result<Settings, Failure> {
 
 impl Settings {
     fn get(&self, name: &str) -> Option<String> {
-        Some(self.0.get(name)?.value.clone())
+        self.0.get(name).cloned()
     }
 
     fn parse(text: &str) -> Result<Self, Problem> {
@@ -139,15 +140,15 @@ impl Settings {
                 (line(at), format!("this is not TOML: {problem}"))
             })?;
         let mut settings = Self::default();
-        for (name, value) in table {
-            let line = line(name.span().start);
-            let name = name.into_inner();
-            let value = setting(&name, value.get_ref()).map_err(|text| (line, text))?;
-            settings.0.insert(name, Setting { value, line });
+        for (name, value) in &table {
+            let value = setting(name.get_ref(), value.get_ref());
+            let value = value.map_err(|text| (line(name.span().start), text))?;
+            settings.0.insert(name.get_ref().clone(), value);
         }
         settings.check().map_err(|error| {
             let (ConfigError::Missing { name, .. } | ConfigError::Invalid { name, .. }) = &error;
-            let line = settings.0.get(*name).map_or(1, |setting| setting.line);
+            let wrong = table.keys().find(|known| known.get_ref() == name);
+            let line = wrong.map_or(1, |wrong| line(wrong.span().start));
             (line, error.to_string())
         })?;
         Ok(settings)
@@ -161,12 +162,8 @@ impl Settings {
         if all.get(TOPIC_ARN).is_some() {
             all.topic_arn()?;
         }
-        // Only an audit can look into both vaults.
-        let one_vault = |name: &str| {
-            self.get(name)
-                .filter(|value| name != LWA_VAULT.name || value != "both")
-        };
-        rotation_requester::Settings::from_lookup(&Lookup::new(one_vault))?;
+        let one_vault = one_vault(|name| self.get(name));
+        rotation_requester::Settings::from_lookup(&one_vault)?;
         environment::sdk_config(|name| {
             let any = (name == AWS_REGION).then(|| "any".to_owned());
             self.get(name).or(any)
@@ -234,9 +231,7 @@ mod tests {
     use super::*;
 
     fn values(text: &str) -> Vec<(String, String)> {
-        let settings = Settings::parse(text).unwrap();
-        let pair = |(name, setting): (String, Setting)| (name, setting.value);
-        settings.0.into_iter().map(pair).collect()
+        Settings::parse(text).unwrap().0.into_iter().collect()
     }
 
     fn problem(text: &str) -> (usize, String) {

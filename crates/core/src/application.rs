@@ -136,6 +136,13 @@ pub enum Role {
 }
 
 impl Role {
+    /// The credentials of every application, without those of sellers.
+    pub const OWN: [Self; 3] = [
+        Self::ClientId,
+        Self::ClientSecret,
+        Self::RefreshToken { seller: None },
+    ];
+
     /// The role in words, as people read it.
     pub const fn as_str(&self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lwa_aws::inspection::Function;
 use lwa_core::ApplicationName;
 use lwa_core::audit::tally::ApplicationDeadline;
-use lwa_core::config::{AWS_REGION, ConfigError, LWA_VAULT, Lookup};
+use lwa_core::config::{AWS_REGION, ConfigError, Lookup};
 
 use crate::settings;
 
@@ -41,11 +41,8 @@ impl Settings {
         let lookup = Lookup::new(|name: &str| variables.get(name));
         let lookup = lookup.with(AWS_REGION, Some(region.to_owned()));
         let audit = auditor::Settings::from_lookup(&lookup)?;
-        let one_vault = |name: &str| {
-            let value = variables.get(name);
-            value.filter(|value| name != LWA_VAULT.name || value != "both")
-        };
-        let exchanger = token_exchanger::Settings::from_lookup(&Lookup::new(one_vault))?;
+        let one_vault = settings::one_vault(|name| variables.get(name));
+        let exchanger = token_exchanger::Settings::from_lookup(&one_vault)?;
         Ok(Self { audit, exchanger })
     }
 

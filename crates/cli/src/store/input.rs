@@ -9,6 +9,7 @@ use lwa_core::SecretString;
 use lwa_core::application::Role;
 use lwa_core::store::input::{MAX_INPUT, document, value};
 use lwa_core::store::{Extent, Order};
+use lwa_core::text::capital;
 use lwa_core::vault::CredentialValues;
 use secrecy::zeroize::Zeroizing;
 
@@ -59,19 +60,14 @@ fn bounded(source: impl Read) -> io::Result<SecretString> {
 
 /// Asks a person, who does not see what is typed.
 fn ask(order: &Order, role: Option<&Role>) -> Result<CredentialValues, Failure> {
-    let all = [
-        Role::ClientId,
-        Role::ClientSecret,
-        Role::RefreshToken { seller: None },
-    ];
     let (roles, hint) = match role {
         Some(role) => (std::slice::from_ref(role), "not shown"),
-        None => (&all[..], "not shown; Enter leaves it as it is"),
+        None => (&Role::OWN[..], "not shown; Enter leaves it as it is"),
     };
     let mut credentials = CredentialValues::new();
     for role_asked in roles {
         let question = format!("{role_asked} of {} ({hint}): ", order.application);
-        let typed = rpassword::prompt_password(upper(&question))
+        let typed = rpassword::prompt_password(capital(&question))
             .map(Zeroizing::new)
             .context("nothing was stored: nothing was typed")?;
         if role.is_some() || !typed.trim().is_empty() {
@@ -81,10 +77,4 @@ fn ask(order: &Order, role: Option<&Role>) -> Result<CredentialValues, Failure> 
         }
     }
     Ok(credentials)
-}
-
-fn upper(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter();
-    first.flat_map(char::to_uppercase).chain(letters).collect()
 }

@@ -14,8 +14,8 @@ use lwa_core::store::carry_out::{Outcome, may_be_written};
 use lwa_core::store::plan::{Plan, Step};
 use lwa_core::store::verification::stored;
 use lwa_core::store::{Found, Order};
+use lwa_core::text::when;
 use lwa_core::vault::CredentialValues;
-use lwa_core::vault::VaultKind;
 use lwa_core::wording;
 use serde_json::{Value, json};
 
@@ -74,24 +74,18 @@ impl Report<'_> {
         }
         let (order, plan) = (self.order, self.plan);
         let mut out = anstream::stdout();
-        let vault = match order.vault {
-            VaultKind::ParameterStore => "Parameter Store",
-            VaultKind::SecretsManager => "Secrets Manager",
-        };
+        let (name, vault, region) = (&order.application, order.vault.name(), self.region);
         writeln!(
             out,
-            "{BOLD}Credentials of {} in {vault}, {}{BOLD:#}",
-            order.application, self.region
+            "{BOLD}Credentials of {name} in {vault}, {region}{BOLD:#}"
         )?;
         let id = self.client_id.as_deref();
         let id = id.unwrap_or("not shown: it does not begin like a client id");
         let mut facts = vec![("client id", id.to_owned())];
         if let Some(deadline) = &plan.deadline {
-            let left = wording::remaining(deadline, SystemClock.now());
-            let is_estimate = deadline.basis.is_estimate();
-            let basis = if is_estimate { ", an estimate" } else { "" };
-            let date = wording::date(deadline.at);
-            facts.push(("deadline", format!("{date}, {left}{basis}")));
+            let day = wording::day(deadline, SystemClock.now());
+            let basis = when(deadline.basis.is_estimate(), ", an estimate");
+            facts.push(("deadline", format!("{day}{basis}")));
         }
         facts.push(("LWA", self.verified.words().1.to_owned()));
         fields(&mut out, &facts)?;
@@ -196,20 +190,15 @@ impl Report<'_> {
         let has_secret = self.order.extent.includes(&Role::ClientSecret);
         let deadline = self.plan.deadline.as_ref();
         let deadline = deadline.filter(|found| has_secret && found.basis == Basis::Reported);
+        let from = options.from.as_ref();
         let mut words = "lwa store".to_owned();
         for (option, value) in [
             ("application", Some(self.order.application.to_string())),
             ("seller", options.seller.clone()),
             ("only", only.map(|only| only.get_name().to_owned())),
-            (
-                "from",
-                options.from.as_ref().map(|file| file.display().to_string()),
-            ),
+            ("from", from.map(|file| file.display().to_string())),
             ("key", options.key.clone()),
-            (
-                "expires-at",
-                deadline.map(|deadline| deadline.at.to_string()),
-            ),
+            ("expires-at", deadline.map(|found| found.at.to_string())),
         ] {
             words.extend(value.map(|value| format!(" --{option} {}", shell(&value))));
         }

@@ -133,11 +133,7 @@ impl<'a> Document<'a> {
                 credentials.insert(role, text);
             }
         };
-        for role in [
-            Role::ClientId,
-            Role::ClientSecret,
-            Role::RefreshToken { seller: None },
-        ] {
+        for role in Role::OWN {
             let field = self.field(&role);
             insert(role, field);
         }
