@@ -152,7 +152,7 @@ impl Role {
         }
     }
 
-    const fn seller(&self) -> Option<&SellerId> {
+    pub(crate) const fn seller(&self) -> Option<&SellerId> {
         match self {
             Self::RefreshToken { seller } => seller.as_ref(),
             _ => None,

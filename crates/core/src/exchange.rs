@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::application::{ApplicationName, Role, SellerId};
 use crate::deadline::{OVERLAP_DAYS, days};
 use crate::lwa::Scope;
-use crate::vault::{Credentials, RefreshTokenOf, StoredSecret};
+use crate::vault::{Credentials, StoredSecret};
 
 /// How long before its expiry an access token is no longer returned, so that the caller has time
 /// to use it.
@@ -45,13 +45,14 @@ pub struct TokenKey {
 }
 
 impl Subject {
-    /// The refresh token that is needed for it.
-    pub fn refresh_token(&self) -> RefreshTokenOf {
-        match self {
-            Self::OwnAccount => RefreshTokenOf::Application,
-            Self::Seller(seller) => RefreshTokenOf::Seller(seller.clone()),
-            Self::Grantless(_) => RefreshTokenOf::None,
-        }
+    /// The refresh token that is needed for it; none for a grantless token.
+    pub fn refresh_token(&self) -> Option<Role> {
+        let seller = match self {
+            Self::OwnAccount => None,
+            Self::Seller(seller) => Some(seller.clone()),
+            Self::Grantless(_) => return None,
+        };
+        Some(Role::RefreshToken { seller })
     }
 }
 

@@ -98,12 +98,8 @@ pub fn wrap(text: &str, columns: usize, first: &str, rest: &str) -> Vec<String> 
 /// The text with its first letter in upper case.
 pub fn capital(text: &str) -> String {
     let mut characters = text.chars();
-    let first = characters.next();
-    first
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .chain(characters)
-        .collect()
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// The text where a condition holds, and nothing where it does not.
@@ -120,16 +116,9 @@ pub fn after(words: &str, value: Option<impl Display>) -> String {
 /// digits and `_.:/=+-@` becomes `-`. Parameter Store and Secrets Manager take few others,
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Tag.html>.
 pub fn tag_word(text: &str, limit: usize) -> String {
-    text.chars()
-        .take(limit)
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect()
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c);
+    let word = text.chars().take(limit);
+    word.map(|c| if is_legal(c) { c } else { '-' }).collect()
 }
 
 #[cfg(test)]

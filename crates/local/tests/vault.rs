@@ -5,15 +5,14 @@
 
 use jiff::{Timestamp, ToSpan};
 use lwa_core::ExposeSecret;
-use lwa_core::application::{ApplicationName, Layout, SellerId};
+use lwa_core::application::{ApplicationName, Layout, Role, SellerId};
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::vault::ports::{
     Page, ParameterFilter, ParameterMetadata, ReadMetadata, SecretMetadata, SecretValueWrite,
     SecretVersionEntry, Tags, WriteValues, stage,
 };
 use lwa_core::vault::{
-    RefreshTokenOf, SecretVersion, StoreError, StoredSecret, Vault, VaultError, VaultKind,
-    parameter_store,
+    SecretVersion, StoreError, StoredSecret, Vault, VaultError, VaultKind, parameter_store,
 };
 use lwa_local::{Fault, ScriptedFault, Secret, World};
 use serde_json::{Value, json};
@@ -71,7 +70,7 @@ mod in_parameter_store {
     }
 
     async fn current(vault: &Vault<World>) -> StoredSecret {
-        let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
+        let read = vault.read(&my_erp(), None).await;
         read.unwrap().client_secret
     }
 
@@ -79,8 +78,9 @@ mod in_parameter_store {
     async fn credentials_are_read_by_name_in_one_call() {
         let (world, vault) = written(&["old", "the-secret\n"]);
         world.seed_parameter("/my-erp/sellers/A1/refreshToken", "the-token", at(0));
-        let seller = RefreshTokenOf::Seller(SellerId::parse("A1").unwrap());
-        let read = vault.read(&my_erp(), &seller).await.unwrap();
+        let seller = Some(SellerId::parse("A1").unwrap());
+        let token = Role::RefreshToken { seller };
+        let read = vault.read(&my_erp(), Some(&token)).await.unwrap();
         assert_eq!(read.client_id, "the-id");
         assert_eq!(read.refresh_token.unwrap().expose_secret(), "the-token");
         assert_eq!(read.client_secret.written_at, Some(at(1)));
@@ -102,7 +102,9 @@ mod in_parameter_store {
     #[tokio::test]
     async fn one_error_names_all_that_is_missing() {
         let vault = vault(&World::new(at(0)), VaultKind::ParameterStore);
-        let read = vault.read(&my_erp(), &RefreshTokenOf::Application).await;
+        let read = vault
+            .read(&my_erp(), Some(&Role::RefreshToken { seller: None }))
+            .await;
         let names = [ID, SECRET, "/my-erp/refreshToken"].map(str::to_owned);
         let names = names.to_vec();
         assert_eq!(read.unwrap_err(), VaultError::Missing { names });
@@ -111,7 +113,7 @@ mod in_parameter_store {
     #[tokio::test]
     async fn a_blank_value_is_named() {
         let (_, vault) = written(&["planted", " \n"]);
-        let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
+        let read = vault.read(&my_erp(), None).await;
         assert_eq!(read.unwrap_err().to_string(), format!("{SECRET} is blank"));
     }
 
@@ -326,7 +328,7 @@ mod in_secrets_manager {
     }
 
     async fn current(vault: &Vault<World>) -> StoredSecret {
-        let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
+        let read = vault.read(&my_erp(), None).await;
         read.unwrap().client_secret
     }
 
@@ -346,7 +348,9 @@ mod in_secrets_manager {
     #[tokio::test]
     async fn one_call_reads_the_current_document() {
         let (world, vault) = written(&[document("old"), document("the-secret\n")]);
-        let read = vault.read(&my_erp(), &RefreshTokenOf::Application).await;
+        let read = vault
+            .read(&my_erp(), Some(&Role::RefreshToken { seller: None }))
+            .await;
         let read = read.unwrap();
         assert_eq!(read.client_id, "the-id");
         assert_eq!(read.refresh_token.unwrap().expose_secret(), "the-token");
@@ -378,11 +382,11 @@ mod in_secrets_manager {
             ),
         ] {
             let (_, vault) = written(&[stored]);
-            let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
+            let read = vault.read(&my_erp(), None).await;
             assert_eq!(read.unwrap_err().to_string(), expected);
         }
         let vault = vault(&World::new(at(0)), VaultKind::SecretsManager);
-        let read = vault.read(&my_erp(), &RefreshTokenOf::None).await;
+        let read = vault.read(&my_erp(), None).await;
         assert_eq!(
             read.unwrap_err().to_string(),
             "not in the vault: secret my-erp"
@@ -509,7 +513,9 @@ mod in_secrets_manager {
         assert_eq!(calls(&world), expected);
         let described = world.describe_secret("my-erp").await.unwrap();
         assert_eq!(described.stages["v0"], [stage::PREVIOUS]);
-        let read = vault.read(&my_erp(), &RefreshTokenOf::Application).await;
+        let read = vault
+            .read(&my_erp(), Some(&Role::RefreshToken { seller: None }))
+            .await;
         assert_eq!(
             read.unwrap().refresh_token.unwrap().expose_secret(),
             "the-token"

@@ -15,7 +15,6 @@ use lwa_core::rotation::request::{Answer, Decision, decide_now, is_scheduled_rem
 use lwa_core::secret::SecretRecord;
 use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::tags;
-use lwa_core::vault::RefreshTokenOf;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
 
 use crate::report::{ApplicationReport, Outcome};
@@ -283,7 +282,7 @@ where
             }
         };
         let vault = &self.shared.vault;
-        let read = vault.read(application, &RefreshTokenOf::None).await;
+        let read = vault.read(application, None).await;
         let credentials = read.map_err(|error| {
             let said = error.to_string();
             hindrance(error.is_transient(), said.clone(), Obstacle::Vault(said))

@@ -12,7 +12,7 @@ use lwa_core::rotation::receive::{
 use lwa_core::secret::SecretRecord;
 use lwa_core::tags::{self, SecretTags};
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
-use lwa_core::vault::{RefreshTokenOf, SecretVersion, StoreError, VaultError};
+use lwa_core::vault::{SecretVersion, StoreError, VaultError};
 
 use crate::receiver::SecretReceiver;
 use crate::report::Outcome;
@@ -103,7 +103,7 @@ where
     ) -> Result<Destination, Trouble> {
         let vault = &self.shared.vault;
         let tags = SecretTags::from_map(&vault.tags(application).await?);
-        let read = vault.read(application, &RefreshTokenOf::None).await;
+        let read = vault.read(application, None).await;
         let current = match read {
             Ok(credentials) => Some(credentials.client_secret),
             // An application without a secret is one that waits for its first.

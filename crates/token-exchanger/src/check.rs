@@ -98,7 +98,7 @@ where
     /// What a refusal by SP-API means, and what to do about it.
     fn judge(&self, key: &TokenKey, kept: &KeptToken, refusal: Refusal) -> (Verdict, String) {
         let place = |role: &Role| self.settings.place(key, role);
-        match (refusal, key.subject.refresh_token().role()) {
+        match (refusal, key.subject.refresh_token()) {
             (Refusal::SecretExpired, _) => (
                 Verdict::CredentialRejected,
                 format!(

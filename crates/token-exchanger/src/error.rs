@@ -148,7 +148,7 @@ impl ExchangerError {
                 (ErrorKind::CredentialRejected, advice)
             }
             (LwaFailure::GrantRefused | LwaFailure::AccessDenied, subject)
-                if let Some(role) = subject.refresh_token().role() =>
+                if let Some(role) = subject.refresh_token() =>
             {
                 let advice = format!(
                     "authorise the application again and store the new refresh token in {}; \
@@ -242,10 +242,7 @@ fn hints(settings: &Settings, key: &TokenKey, credentials: &Credentials) -> Stri
         (Role::ClientId, Shape::of(&credentials.client_id)),
         (Role::ClientSecret, shape(&credentials.client_secret.value)),
     ];
-    if let (Some(role), Some(token)) = (
-        key.subject.refresh_token().role(),
-        &credentials.refresh_token,
-    ) {
+    if let (Some(role), Some(token)) = (key.subject.refresh_token(), &credentials.refresh_token) {
         found.push((role, shape(token)));
     }
     found

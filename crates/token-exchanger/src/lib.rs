@@ -296,7 +296,7 @@ where
     ) -> Result<Credentials, ExchangerError> {
         let reading = self.cache.begin_reading();
         let token = key.subject.refresh_token();
-        let read = self.ports.vault.read(&key.application, &token);
+        let read = self.ports.vault.read(&key.application, token.as_ref());
         let credentials = self
             .in_time(invocation, read)
             .await

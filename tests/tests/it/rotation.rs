@@ -19,7 +19,7 @@ use lwa_core::config::Lookup;
 use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::{Payload, QueueMessage, Trigger};
 use lwa_core::tags;
-use lwa_core::vault::{RefreshTokenOf, StoreError, Vault, VaultKind, parameter_store};
+use lwa_core::vault::{StoreError, Vault, VaultKind, parameter_store};
 use lwa_tests::emulator::VaultClients as _;
 use lwa_tests::emulator::{self, Emulator, REGION};
 use lwa_tests::http_stub::{Answer, HttpStub};
@@ -109,13 +109,13 @@ impl Estate {
 
     async fn secret(&self) -> String {
         let vault = self.vault();
-        let read = vault.read(&self.application(), &RefreshTokenOf::None).await;
+        let read = vault.read(&self.application(), None).await;
         read.unwrap().client_secret.value.expose_secret().to_owned()
     }
 
     async fn version(&self) -> String {
         let vault = self.vault();
-        let read = vault.read(&self.application(), &RefreshTokenOf::None).await;
+        let read = vault.read(&self.application(), None).await;
         read.unwrap().client_secret.version.to_string()
     }
 
@@ -527,7 +527,7 @@ async fn a_hopeless_message_is_moved_by_the_queue_and_can_be_brought_back() {
         );
         let name = format!("{}/forgotten", estate.emulator.prefix);
         let name = ApplicationName::parse(&name).unwrap();
-        let read = vault.read(&name, &RefreshTokenOf::None).await.unwrap();
+        let read = vault.read(&name, None).await.unwrap();
         assert_eq!(read.client_secret.value.expose_secret(), NEW);
         leak::assert_none(&function.stop().await, &planted());
     }

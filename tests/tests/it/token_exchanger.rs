@@ -7,9 +7,9 @@ use aws_sdk_ssm::types::ParameterType;
 use http::Method;
 use lwa_aws::account::Account;
 use lwa_core::ExposeSecret;
-use lwa_core::application::{ApplicationName, Layout, SellerId};
+use lwa_core::application::{ApplicationName, Layout, Role, SellerId};
 use lwa_core::config::Lookup;
-use lwa_core::vault::{RefreshTokenOf, Vault, VaultError, VaultKind};
+use lwa_core::vault::{Vault, VaultError, VaultKind};
 use lwa_tests::emulator::{self, Emulator};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
@@ -229,13 +229,15 @@ async fn each_vault_gives_what_was_stored_and_names_what_was_not() {
             let story = format!("{emulator:?} {kind:?}");
             let estate = Estate::stored(emulator.clone(), kind).await;
             let (vault, application) = (estate.vault(), estate.application());
-            let seller = |id: &str| RefreshTokenOf::Seller(SellerId::parse(id).unwrap());
+            let seller = |id: &str| Role::RefreshToken {
+                seller: Some(SellerId::parse(id).unwrap()),
+            };
             for (whose, expected) in [
-                (RefreshTokenOf::None, None),
-                (RefreshTokenOf::Application, Some(OWN)),
-                (seller("A1"), Some(OF_SELLER)),
+                (None, None),
+                (Some(Role::RefreshToken { seller: None }), Some(OWN)),
+                (Some(seller("A1")), Some(OF_SELLER)),
             ] {
-                let read = vault.read(&application, &whose).await.unwrap();
+                let read = vault.read(&application, whose.as_ref()).await.unwrap();
                 assert_eq!(read.client_id, CLIENT_ID, "{story}");
                 assert_eq!(read.client_secret.value.expose_secret(), OLD, "{story}");
                 assert!(read.client_secret.written_at.is_some(), "{story}");
@@ -243,14 +245,17 @@ async fn each_vault_gives_what_was_stored_and_names_what_was_not() {
                 assert_eq!(token, expected, "{story}");
                 leak::assert_none(&format!("{read:?}"), &planted());
             }
-            let missing = vault.read(&application, &seller("A9")).await.unwrap_err();
+            let missing = vault
+                .read(&application, Some(&seller("A9")))
+                .await
+                .unwrap_err();
             let VaultError::Missing { names } = missing else {
                 panic!("{story}: {missing}")
             };
             assert_eq!(names.len(), 1, "{story}");
             assert!(names[0].contains("A9"), "{story}: {names:?}");
             let nothing = ApplicationName::parse("nothing-here").unwrap();
-            let missing = vault.read(&nothing, &seller("A9")).await.unwrap_err();
+            let missing = vault.read(&nothing, Some(&seller("A9"))).await.unwrap_err();
             assert!(
                 matches!(missing, VaultError::Missing { .. }),
                 "{story}: {missing}"
@@ -266,10 +271,7 @@ async fn each_vault_finds_the_secret_before_the_newest_even_behind_a_rewrite() {
             let story = format!("{emulator:?} {kind:?}");
             let estate = Estate::stored(emulator.clone(), kind).await;
             let (vault, application) = (estate.vault(), estate.application());
-            let current = vault
-                .read(&application, &RefreshTokenOf::None)
-                .await
-                .unwrap();
+            let current = vault.read(&application, None).await.unwrap();
             let before = vault
                 .read_previous_secret(&application, &current.client_secret)
                 .await;
@@ -279,10 +281,7 @@ async fn each_vault_finds_the_secret_before_the_newest_even_behind_a_rewrite() {
                 == (emulator::Kind::Ministack, VaultKind::SecretsManager);
             for _ in 0..if forgets { 1 } else { 2 } {
                 estate.store(NEW).await;
-                let read = vault
-                    .read(&application, &RefreshTokenOf::None)
-                    .await
-                    .unwrap();
+                let read = vault.read(&application, None).await.unwrap();
                 assert_eq!(read.client_secret.value.expose_secret(), NEW, "{story}");
                 let before = vault
                     .read_previous_secret(&application, &read.client_secret)

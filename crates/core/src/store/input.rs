@@ -7,7 +7,7 @@ use crate::application::{Role, SellerId};
 use crate::exchange::{Shape, misplaced};
 use crate::vault::document::{Document, DocumentError, MAX_DOCUMENT};
 use crate::vault::{
-    CredentialValues, KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS,
+    self, CredentialValues, KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS,
 };
 
 /// Longest input, in bytes: twice the longest document.
@@ -117,17 +117,14 @@ pub fn document(text: &SecretString) -> Result<CredentialValues, InputError> {
     })?;
     let mut credentials = CredentialValues::new();
     for (index, (key, raw)) in object.entries().enumerate() {
-        let (key, role) = match key {
-            KEY_CLIENT_ID => (KEY_CLIENT_ID, Role::ClientId),
-            KEY_CLIENT_SECRET => (KEY_CLIENT_SECRET, Role::ClientSecret),
-            KEY_REFRESH_TOKEN => (KEY_REFRESH_TOKEN, Role::RefreshToken { seller: None }),
-            KEY_SELLERS => {
-                sellers(raw, &mut credentials)?;
-                continue;
-            }
-            _ => return Err(InputError::UnknownKey(index + 1)),
-        };
-        if let Some(value) = member(key, &role, raw)? {
+        if key == KEY_SELLERS {
+            sellers(raw, &mut credentials)?;
+            continue;
+        }
+        let mut roles = Role::OF_APPLICATION.into_iter();
+        let role = roles.find(|role| vault::key(role) == key);
+        let role = role.ok_or(InputError::UnknownKey(index + 1))?;
+        if let Some(value) = member(&role, raw)? {
             credentials.insert(role, value);
         }
     }
@@ -151,20 +148,20 @@ fn sellers(raw: &str, credentials: &mut CredentialValues) -> Result<(), InputErr
         let role = Role::RefreshToken {
             seller: Some(seller),
         };
-        if let Some(value) = member(KEY_SELLERS, &role, raw)? {
+        if let Some(value) = member(&role, raw)? {
             credentials.insert(role, value);
         }
     }
     Ok(())
 }
 
-fn member(key: &'static str, role: &Role, raw: &str) -> Result<Option<SecretString>, InputError> {
+fn member(role: &Role, raw: &str) -> Result<Option<SecretString>, InputError> {
     if raw == "null" {
         return Ok(None);
     }
     let text: Zeroizing<String> = serde_json::from_str(raw)
         .map(Zeroizing::new)
-        .map_err(|_| InputError::WrongType(key, "a text in double quotes"))?;
+        .map_err(|_| InputError::WrongType(vault::key(role), "a text in double quotes"))?;
     value(role, &text.as_str().into()).map(Some)
 }
 

@@ -98,12 +98,7 @@ async fn secret(
     if !found.is_deleted
         && let Some(current) = secrets_manager::value(account, name, label).await?
     {
-        if current.document.is_none() {
-            return Err(VaultError::Malformed {
-                name: format!("secret {name}"),
-                problem: "holds bytes, not a JSON document".to_owned(),
-            });
-        }
+        secrets_manager::text(&order.application, &current)?;
         found.version = Some(SecretVersion::new(current.version));
         found.written_at = current.created_at;
         found.document = current.document;

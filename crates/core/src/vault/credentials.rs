@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::application::{ApplicationName, Role, SellerId};
+use crate::application::{ApplicationName, Role};
 
 /// How many versions to look back for another value. A value may be written again a few times,
 /// by a deployment for example, but a version older than that is no longer in its overlap.
@@ -89,26 +89,20 @@ pub struct Credentials {
     pub refresh_token: Option<SecretString>,
 }
 
-/// Whose refresh token to read along.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum RefreshTokenOf {
-    /// None: a `client_credentials` grant needs none, and what is not needed is not decrypted.
-    None,
-    /// The application's own account.
-    Application,
-    /// One seller.
-    Seller(SellerId),
+/// What a look back from the current version found.
+pub(super) struct LookBack {
+    /// Since when the value is stored; none where the versions that are kept do not tell.
+    pub(super) unchanged_since: Option<Timestamp>,
+    /// The version before that, which holds another value.
+    pub(super) other: Option<StoredSecret>,
 }
 
-impl RefreshTokenOf {
-    /// The role of the refresh token; none when none is read.
-    pub fn role(&self) -> Option<Role> {
-        match self {
-            Self::None => None,
-            Self::Application => Some(Role::RefreshToken { seller: None }),
-            Self::Seller(seller) => Some(Role::RefreshToken {
-                seller: Some(seller.clone()),
-            }),
+impl LookBack {
+    /// A look that begins at the current version.
+    pub(super) const fn from(current: &StoredSecret) -> Self {
+        Self {
+            unchanged_since: current.written_at,
+            other: None,
         }
     }
 }

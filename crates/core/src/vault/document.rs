@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::credentials::CredentialValues;
-use super::kind::{KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS};
+use super::kind::{KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_SELLERS, key};
 use crate::application::{Role, SellerId};
 
 /// Longest document that Secrets Manager takes, in bytes,
@@ -105,13 +105,10 @@ impl<'a> Document<'a> {
 
     /// What stands where the credential of a role belongs.
     pub fn field(&self, role: &Role) -> Field {
-        match role {
-            Role::ClientId => Field::of(self.get(KEY_CLIENT_ID)),
-            Role::ClientSecret => Field::of(self.get(KEY_CLIENT_SECRET)),
-            Role::RefreshToken { seller: None } => Field::of(self.get(KEY_REFRESH_TOKEN)),
-            Role::RefreshToken {
-                seller: Some(seller),
-            } => match self.get(KEY_SELLERS).map(Self::of) {
+        let value = self.get(key(role));
+        match role.seller() {
+            None => Field::of(value),
+            Some(seller) => match value.map(Self::of) {
                 Some(Ok(sellers)) => Field::of(sellers.get(seller.as_str())),
                 _ => Field::Absent,
             },
@@ -127,25 +124,16 @@ impl<'a> Document<'a> {
 
     /// Every credential in it. What is no text, or blank, counts as absent.
     pub fn credentials(&self) -> CredentialValues {
-        let mut credentials = CredentialValues::new();
-        let mut insert = |role: Role, field: Field| {
-            if let Some(text) = field.text() {
-                credentials.insert(role, text);
-            }
-        };
-        for role in Role::OWN {
-            let field = self.field(&role);
-            insert(role, field);
-        }
-        if let Some(Ok(sellers)) = self.get(KEY_SELLERS).map(Self::of) {
-            for (seller, raw) in &sellers.entries {
-                if let Ok(seller) = SellerId::parse(seller) {
-                    let seller = Some(seller);
-                    insert(Role::RefreshToken { seller }, Field::of(Some(raw)));
-                }
-            }
-        }
-        credentials
+        let sellers = self.get(KEY_SELLERS).map(Self::of);
+        let entries = sellers.iter().flatten().flat_map(Self::entries);
+        let of_sellers = entries.filter_map(|(seller, raw)| {
+            let seller = Some(SellerId::parse(seller).ok()?);
+            Some((Role::RefreshToken { seller }, Field::of(Some(raw))))
+        });
+        let own = Role::OWN.map(|role| (role.clone(), self.field(&role)));
+        let all = own.into_iter().chain(of_sellers);
+        all.filter_map(|(role, field)| Some((role, field.text()?)))
+            .collect()
     }
 
     /// The document with these credentials in it. Everything else stays byte for byte: a value is
@@ -156,13 +144,9 @@ impl<'a> Document<'a> {
         let mut sellers = BTreeMap::new();
         for (role, value) in credentials {
             let quoted = quoted(value.expose_secret());
-            match role {
-                Role::ClientId => values.insert(KEY_CLIENT_ID, quoted),
-                Role::ClientSecret => values.insert(KEY_CLIENT_SECRET, quoted),
-                Role::RefreshToken { seller: None } => values.insert(KEY_REFRESH_TOKEN, quoted),
-                Role::RefreshToken {
-                    seller: Some(seller),
-                } => sellers.insert(seller.as_str(), quoted),
+            match role.seller() {
+                None => values.insert(key(role), quoted),
+                Some(seller) => sellers.insert(seller.as_str(), quoted),
             };
         }
         if !sellers.is_empty() {

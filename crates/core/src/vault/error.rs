@@ -26,6 +26,13 @@ pub enum VaultError {
 }
 
 impl VaultError {
+    pub(crate) fn malformed(name: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Malformed {
+            name: name.into(),
+            problem: problem.into(),
+        }
+    }
+
     /// Whether trying again later may succeed.
     pub const fn is_transient(&self) -> bool {
         match self {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::application::{ApplicationName, Layout, Role};
 use crate::config::{ConfigError, LWA_VAULT, Lookup};
+use crate::text::after;
 
 /// Which service keeps the credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,21 +53,12 @@ impl VaultKind {
     /// Where one credential is stored, as an operator looks for it: a full parameter name, or a
     /// secret and the key of its document.
     pub fn place(self, layout: &Layout, application: &ApplicationName, role: &Role) -> String {
-        match (self, role) {
-            (Self::ParameterStore, role) => layout.parameter(application, role),
-            (Self::SecretsManager, Role::ClientId) => document_key(application, KEY_CLIENT_ID),
-            (Self::SecretsManager, Role::ClientSecret) => {
-                document_key(application, KEY_CLIENT_SECRET)
+        match self {
+            Self::ParameterStore => layout.parameter(application, role),
+            Self::SecretsManager => {
+                let (key, seller) = (key(role), after(".", role.seller()));
+                format!("secret {application}, key {key}{seller}")
             }
-            (Self::SecretsManager, Role::RefreshToken { seller: None }) => {
-                document_key(application, KEY_REFRESH_TOKEN)
-            }
-            (
-                Self::SecretsManager,
-                Role::RefreshToken {
-                    seller: Some(seller),
-                },
-            ) => document_key(application, &format!("{KEY_SELLERS}.{seller}")),
         }
     }
 }
@@ -80,6 +72,12 @@ pub const KEY_REFRESH_TOKEN: &str = "refreshToken";
 /// Key of the object of sellers' refresh tokens, by seller id, in a secret's document.
 pub const KEY_SELLERS: &str = "sellers";
 
-fn document_key(application: &ApplicationName, key: &str) -> String {
-    format!("secret {application}, key {key}")
+/// The key of a secret's document that holds a credential or, for a seller's, the object with it.
+pub(crate) const fn key(role: &Role) -> &'static str {
+    match role {
+        Role::ClientId => KEY_CLIENT_ID,
+        Role::ClientSecret => KEY_CLIENT_SECRET,
+        Role::RefreshToken { seller: None } => KEY_REFRESH_TOKEN,
+        Role::RefreshToken { seller: Some(_) } => KEY_SELLERS,
+    }
 }

@@ -15,14 +15,14 @@ pub mod secrets_manager;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::application::{ApplicationName, Layout};
+use crate::application::{ApplicationName, Layout, Role};
 use crate::ports::CallError;
 
 pub use credentials::{
-    CredentialValues, Credentials, RefreshTokenOf, SecretVersion, StoredApplication, StoredSecret,
-    is_same_secret,
+    CredentialValues, Credentials, SecretVersion, StoredApplication, StoredSecret, is_same_secret,
 };
 pub use error::{StoreError, VaultError};
+pub(crate) use kind::key;
 pub use kind::{KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS, VaultKind};
 use parameter_store::ParameterStore;
 use ports::{NewTag, ReadMetadata, ReadValues, Tags, WriteTags, WriteValues};
@@ -51,6 +51,14 @@ impl<A> Vault<A> {
         self.kind
     }
 
+    /// The name of what carries the tags of an application's client secret.
+    fn tagged(&self, application: &ApplicationName) -> String {
+        match self.kind {
+            VaultKind::ParameterStore => self.layout.parameter(application, &Role::ClientSecret),
+            VaultKind::SecretsManager => application.to_string(),
+        }
+    }
+
     const fn parameter_store(&self) -> ParameterStore<'_, A> {
         ParameterStore {
             account: &self.account,
@@ -77,11 +85,12 @@ macro_rules! in_service {
 }
 
 impl<A: ReadMetadata + ReadValues> Vault<A> {
-    /// The current credentials of an application, in one call.
+    /// The current credentials of an application, in one call. Which refresh token is read along
+    /// is given by its role; what is not needed is not decrypted.
     pub async fn read(
         &self,
         application: &ApplicationName,
-        refresh_token: &RefreshTokenOf,
+        refresh_token: Option<&Role>,
     ) -> Result<Credentials, VaultError> {
         in_service!(self.read(application, refresh_token))
     }
@@ -102,7 +111,7 @@ impl<A: ReadMetadata + ReadValues> Vault<A> {
         application: &ApplicationName,
         current: &StoredSecret,
     ) -> Result<Option<Timestamp>, VaultError> {
-        in_service!(self.value_unchanged_since(application, current))
+        Ok(in_service!(self.look_back(application, current))?.unchanged_since)
     }
 
     /// The client secret that was stored before `current`, if a version before it is kept whose
@@ -112,7 +121,7 @@ impl<A: ReadMetadata + ReadValues> Vault<A> {
         application: &ApplicationName,
         current: &StoredSecret,
     ) -> Result<Option<StoredSecret>, VaultError> {
-        in_service!(self.read_previous_secret(application, current))
+        Ok(in_service!(self.look_back(application, current))?.other)
     }
 
     /// Every application below the configured prefixes, in the order of their names. Client ids
@@ -123,7 +132,11 @@ impl<A: ReadMetadata + ReadValues> Vault<A> {
 
     /// All tags of an application's client secret, as they are now.
     pub async fn tags(&self, application: &ApplicationName) -> Result<Tags, CallError> {
-        in_service!(self.tags(application))
+        let name = self.tagged(application);
+        match self.kind {
+            VaultKind::ParameterStore => self.account.list_parameter_tags(&name).await,
+            VaultKind::SecretsManager => Ok(self.account.describe_secret(&name).await?.tags),
+        }
     }
 }
 
@@ -134,7 +147,11 @@ impl<A: WriteTags> Vault<A> {
         application: &ApplicationName,
         tags: &[NewTag],
     ) -> Result<(), CallError> {
-        in_service!(self.write_tags(application, tags))
+        let name = self.tagged(application);
+        match self.kind {
+            VaultKind::ParameterStore => self.account.add_parameter_tags(&name, tags).await,
+            VaultKind::SecretsManager => self.account.tag_secret(&name, tags).await,
+        }
     }
 
     /// Removes tags from an application's client secret. A tag that is not there does not matter.
@@ -143,7 +160,11 @@ impl<A: WriteTags> Vault<A> {
         application: &ApplicationName,
         keys: &[&'static str],
     ) -> Result<(), CallError> {
-        in_service!(self.remove_tags(application, keys))
+        let name = self.tagged(application);
+        match self.kind {
+            VaultKind::ParameterStore => self.account.remove_parameter_tags(&name, keys).await,
+            VaultKind::SecretsManager => self.account.untag_secret(&name, keys).await,
+        }
     }
 }
 

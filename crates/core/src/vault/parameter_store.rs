@@ -2,37 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::credentials::{
-    Credentials, MAX_VERSIONS_BACK, RefreshTokenOf, SecretVersion, StoredApplication, StoredSecret,
+    Credentials, LookBack, MAX_VERSIONS_BACK, SecretVersion, StoredApplication, StoredSecret,
 };
 use super::error::{StoreError, VaultError};
 use super::ports::{
-    GET_PARAMETERS_LIMIT, NewTag, ParameterFilter, ParameterMetadata, ParameterValue,
-    ParameterWrite, ReadMetadata, ReadValues, Tags, Tier, WriteTags, WriteValues,
+    GET_PARAMETERS_LIMIT, ParameterFilter, ParameterMetadata, ParameterValue, ParameterWrite,
+    ReadMetadata, ReadValues, Tags, Tier, WriteValues, all_pages,
 };
 use crate::application::{ApplicationName, Layout, Role};
 use crate::ports::{CallError, CallFailure};
+use crate::text::when;
 
 /// Every parameter that matches a filter, to the last page of the listing.
 pub async fn list_parameters(
     account: &impl ReadMetadata,
     filter: ParameterFilter<'_>,
 ) -> Result<Vec<ParameterMetadata>, CallError> {
-    let mut found = Vec::new();
-    let mut token: Option<String> = None;
-    loop {
-        let page = account
-            .describe_parameters(filter, token.as_deref())
-            .await?;
-        found.extend(page.items);
-        token = page.next;
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
+    all_pages(|token| async move { account.describe_parameters(filter, token.as_deref()).await })
+        .await
 }
 
 /// Those of at most [`NAMES_LIMIT`](super::ports::NAMES_LIMIT) parameters that exist.
@@ -109,23 +99,14 @@ pub async fn values(
 pub fn value_problem(value: &SecretString, tier: Tier) -> Option<String> {
     let text = value.expose_secret();
     if text.contains("{{") {
-        return Some(
-            "it contains `{{`, which Parameter Store takes for a reference to another parameter \
-             and refuses"
-                .to_owned(),
-        );
+        let problem = "it contains `{{`, which Parameter Store takes for a reference to another \
+                       parameter and refuses";
+        return Some(problem.to_owned());
     }
-    let limit = tier.max_value();
-    let advice = if tier == Tier::Standard {
-        "; an Advanced one holds 8192"
-    } else {
-        ""
-    };
-    (text.len() > limit).then(|| {
-        format!(
-            "it is {} bytes long, and a parameter of this tier holds {limit}{advice}",
-            text.len()
-        )
+    let (length, limit) = (text.len(), tier.max_value());
+    let advice = when(tier == Tier::Standard, "; an Advanced one holds 8192");
+    (length > limit).then(|| {
+        format!("it is {length} bytes long, and a parameter of this tier holds {limit}{advice}")
     })
 }
 
@@ -135,44 +116,32 @@ pub(super) struct ParameterStore<'a, A> {
     pub(super) layout: &'a Layout,
 }
 
-impl<A> ParameterStore<'_, A> {
-    fn secret_name(&self, application: &ApplicationName) -> String {
-        self.layout.parameter(application, &Role::ClientSecret)
-    }
-}
-
 impl<A: ReadMetadata + ReadValues> ParameterStore<'_, A> {
     pub(super) async fn read(
         &self,
         application: &ApplicationName,
-        refresh_token: &RefreshTokenOf,
+        refresh_token: Option<&Role>,
     ) -> Result<Credentials, VaultError> {
-        let name = |role| self.layout.parameter(application, &role);
-        let (id, secret) = (name(Role::ClientId), name(Role::ClientSecret));
-        let token = refresh_token.role().map(name);
+        let name = |role| self.layout.parameter(application, role);
+        let (id, secret) = (name(&Role::ClientId), name(&Role::ClientSecret));
+        let token = refresh_token.map(name);
         let mut names = vec![id.clone(), secret.clone()];
         names.extend(token.clone());
-        let mut values = values(self.account, &names).await?;
-        for value in values.values() {
-            if value.value.expose_secret().trim().is_empty() {
-                return Err(VaultError::Malformed {
-                    name: value.name.clone(),
-                    problem: "is blank".into(),
-                });
-            }
+        let mut found = BTreeMap::new();
+        for (name, value) in values(self.account, &names).await? {
+            found.insert(name, stored(&value)?);
         }
-        names.retain(|name| !values.contains_key(name));
-        let (Some(id), Some(secret), true) =
-            (values.remove(&id), values.remove(&secret), names.is_empty())
+        names.retain(|name| !found.contains_key(name));
+        let (Some(id), Some(client_secret), true) =
+            (found.remove(&id), found.remove(&secret), names.is_empty())
         else {
             return Err(VaultError::Missing { names });
         };
+        let token = token.and_then(|name| found.remove(&name));
         Ok(Credentials {
-            client_id: trimmed(&id).expose_secret().to_owned(),
-            client_secret: stored(&secret),
-            refresh_token: token
-                .and_then(|name| values.remove(&name))
-                .map(|value| trimmed(&value)),
+            client_id: id.value.expose_secret().to_owned(),
+            client_secret,
+            refresh_token: token.map(|token| token.value),
         })
     }
 
@@ -187,33 +156,29 @@ impl<A: ReadMetadata + ReadValues> ParameterStore<'_, A> {
         }
     }
 
-    pub(super) async fn value_unchanged_since(
+    /// The versions are read one at a time: usually the first is the one, and what is not needed
+    /// is not decrypted.
+    pub(super) async fn look_back(
         &self,
         application: &ApplicationName,
         current: &StoredSecret,
-    ) -> Result<Option<Timestamp>, VaultError> {
-        let mut since = current.written_at;
-        for version in versions_before(current) {
+    ) -> Result<LookBack, VaultError> {
+        let mut back = LookBack::from(current);
+        let number = current.version.as_str().parse().unwrap_or(1);
+        for version in (1..number).rev().take(MAX_VERSIONS_BACK) {
             match self.version(application, version).await? {
-                Some(earlier) if earlier.has_same_value(current) => since = earlier.written_at,
-                _ => return Ok(since),
+                Some(earlier) if earlier.has_same_value(current) => {
+                    back.unchanged_since = earlier.written_at;
+                }
+                other => {
+                    back.other = other;
+                    return Ok(back);
+                }
             }
         }
-        Ok(since.filter(|_| versions_before(current).count() < MAX_VERSIONS_BACK))
-    }
-
-    pub(super) async fn read_previous_secret(
-        &self,
-        application: &ApplicationName,
-        current: &StoredSecret,
-    ) -> Result<Option<StoredSecret>, VaultError> {
-        for version in versions_before(current) {
-            match self.version(application, version).await? {
-                Some(earlier) if earlier.has_same_value(current) => {}
-                other => return Ok(other),
-            }
-        }
-        Ok(None)
+        let reaches_the_first = (1..number).count() < MAX_VERSIONS_BACK;
+        back.unchanged_since = back.unchanged_since.filter(|_| reaches_the_first);
+        Ok(back)
     }
 
     async fn version(
@@ -221,21 +186,11 @@ impl<A: ReadMetadata + ReadValues> ParameterStore<'_, A> {
         application: &ApplicationName,
         version: i64,
     ) -> Result<Option<StoredSecret>, VaultError> {
-        let name = self.secret_name(application);
-        let found = self
-            .account
-            .get_parameters(&[format!("{name}:{version}")])
-            .await?;
-        let found = found.into_iter().find(|value| value.version == version);
-        match found {
-            Some(value) if value.value.expose_secret().trim().is_empty() => {
-                Err(VaultError::Malformed {
-                    name,
-                    problem: "is blank".into(),
-                })
-            }
-            found => Ok(found.as_ref().map(stored)),
-        }
+        let name = self.layout.parameter(application, &Role::ClientSecret);
+        let names = [format!("{name}:{version}")];
+        let mut found = self.account.get_parameters(&names).await?.into_iter();
+        let found = found.find(|value| value.version == version);
+        found.as_ref().map(stored).transpose()
     }
 
     /// One `DescribeParameters` per 50 applications and one `GetParameters` per ten, which
@@ -266,34 +221,6 @@ impl<A: ReadMetadata + ReadValues> ParameterStore<'_, A> {
         });
         Ok(applications.collect())
     }
-
-    pub(super) async fn tags(&self, application: &ApplicationName) -> Result<Tags, CallError> {
-        self.account
-            .list_parameter_tags(&self.secret_name(application))
-            .await
-    }
-}
-
-impl<A: WriteTags> ParameterStore<'_, A> {
-    pub(super) async fn write_tags(
-        &self,
-        application: &ApplicationName,
-        tags: &[NewTag],
-    ) -> Result<(), CallError> {
-        self.account
-            .add_parameter_tags(&self.secret_name(application), tags)
-            .await
-    }
-
-    pub(super) async fn remove_tags(
-        &self,
-        application: &ApplicationName,
-        keys: &[&'static str],
-    ) -> Result<(), CallError> {
-        self.account
-            .remove_parameter_tags(&self.secret_name(application), keys)
-            .await
-    }
 }
 
 impl<A: ReadMetadata + WriteValues> ParameterStore<'_, A> {
@@ -308,7 +235,7 @@ impl<A: ReadMetadata + WriteValues> ParameterStore<'_, A> {
         secret: &SecretString,
         _notification: &str,
     ) -> Result<SecretVersion, StoreError> {
-        let name = self.secret_name(application);
+        let name = self.layout.parameter(application, &Role::ClientSecret);
         let Some(found) = describe(self.account, &name).await? else {
             return Err(VaultError::Missing { names: vec![name] }.into());
         };
@@ -331,25 +258,18 @@ impl<A: ReadMetadata + WriteValues> ParameterStore<'_, A> {
     }
 }
 
-/// The versions before another, newest first. They are read one at a time: usually the first is
-/// the one, and what is not needed is not decrypted.
-fn versions_before(current: &StoredSecret) -> impl Iterator<Item = i64> {
-    let current = current.version.as_str().parse().unwrap_or(1);
-    (1..current).rev().take(MAX_VERSIONS_BACK)
-}
-
-fn trimmed(value: &ParameterValue) -> SecretString {
-    value.value.expose_secret().trim().into()
-}
-
 /// A client secret without the white space around it: a file's last line break is easily stored
 /// along.
-fn stored(value: &ParameterValue) -> StoredSecret {
-    StoredSecret {
-        value: trimmed(value),
+fn stored(value: &ParameterValue) -> Result<StoredSecret, VaultError> {
+    let text = value.value.expose_secret().trim();
+    if text.is_empty() {
+        return Err(VaultError::malformed(&*value.name, "is blank"));
+    }
+    Ok(StoredSecret {
+        value: text.into(),
         version: SecretVersion::new(value.version.to_string()),
         written_at: value.written_at,
-    }
+    })
 }
 
 #[cfg(test)]

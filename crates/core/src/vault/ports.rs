@@ -39,7 +39,7 @@ pub const GET_PARAMETERS_LIMIT: usize = 10;
 pub const NAMES_LIMIT: usize = 50;
 
 /// One page of a listing. It may be empty and still not be the last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page<T> {
     /// The entries, in no particular order.
     pub items: Vec<T>,
@@ -47,12 +47,20 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-impl<T> Default for Page<T> {
-    fn default() -> Self {
-        Self {
-            items: Vec::new(),
-            next: None,
+/// Everything in a listing, to its last page. `page` asks for the page of a token.
+pub(super) async fn all_pages<T, F>(page: impl Fn(Option<String>) -> F) -> Result<Vec<T>, CallError>
+where
+    F: Future<Output = Result<Page<T>, CallError>>,
+{
+    let mut all = Vec::new();
+    let mut token = None;
+    loop {
+        let Page { items, next } = page(token).await?;
+        all.extend(items);
+        if next.is_none() {
+            return Ok(all);
         }
+        token = next;
     }
 }
 

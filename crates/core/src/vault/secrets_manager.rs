@@ -1,18 +1,17 @@
 //! The procedures of a vault in Secrets Manager: one secret for each application, a JSON object.
 
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::credentials::{
-    Credentials, MAX_VERSIONS_BACK, RefreshTokenOf, SecretVersion, StoredApplication, StoredSecret,
+    Credentials, LookBack, MAX_VERSIONS_BACK, SecretVersion, StoredApplication, StoredSecret,
     is_same_secret,
 };
 use super::document::{Document, DocumentError, Field};
 use super::error::{StoreError, VaultError};
 use super::kind::{KEY_CLIENT_ID, VaultKind};
 use super::ports::{
-    NewTag, ReadMetadata, ReadValues, SecretValue, SecretValueWrite, SecretVersionEntry, Tags,
-    VersionSelector, WriteTags, WriteValues, stage,
+    ReadMetadata, ReadValues, SecretValue, SecretValueWrite, SecretVersionEntry, VersionSelector,
+    WriteValues, all_pages, stage,
 };
 use crate::application::{ApplicationName, Layout, Role};
 use crate::ports::{CallError, CallFailure};
@@ -36,18 +35,13 @@ pub async fn versions(
     name: &str,
     include_deprecated: bool,
 ) -> Result<Vec<SecretVersionEntry>, CallError> {
-    let mut found = Vec::new();
-    let mut token: Option<String> = None;
-    loop {
-        let page = account
-            .list_secret_version_ids(name, include_deprecated, token.as_deref())
-            .await?;
-        found.extend(page.items);
-        token = page.next;
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
+    all_pages(|token| async move {
+        let token = token.as_deref();
+        account
+            .list_secret_version_ids(name, include_deprecated, token)
+            .await
+    })
+    .await
 }
 
 /// The secrets of an account, named by the applications of a layout.
@@ -56,41 +50,11 @@ pub(super) struct SecretsManager<'a, A> {
     pub(super) layout: &'a Layout,
 }
 
-/// What a look back from the current version found.
-#[derive(Default)]
-struct Before {
-    /// The versions that hold the same client secret, newest first.
-    same: Vec<StoredSecret>,
-    /// The one before them that holds another.
-    other: Option<StoredSecret>,
-    /// Whether no older version can hold the same client secret, as far as was looked.
-    reaches_the_first: bool,
-}
-
-impl Before {
-    /// Takes the next older version; whether it holds another client secret, and the look ends.
-    fn is_found_in(
-        &mut self,
-        version: &SecretValue,
-        application: &ApplicationName,
-        current: &StoredSecret,
-    ) -> bool {
-        let document = parse(application, version).ok();
-        let secret = document.and_then(|document| document.field(&Role::ClientSecret).text());
-        match secret.map(|secret| stored(version, secret)) {
-            Some(secret) if secret.has_same_value(current) => self.same.push(secret),
-            Some(secret) => self.other = Some(secret),
-            None => {}
-        }
-        self.other.is_some()
-    }
-}
-
 impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
     pub(super) async fn read(
         &self,
         application: &ApplicationName,
-        refresh_token: &RefreshTokenOf,
+        refresh_token: Option<&Role>,
     ) -> Result<Credentials, VaultError> {
         let current = self.current(application).await?;
         let document = parse(application, &current)?;
@@ -103,16 +67,13 @@ impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
                     missing.push(name);
                     return Ok(None);
                 }
-                Field::Blank => "is blank".to_owned(),
-                Field::NotText => "is not a string".to_owned(),
+                Field::Blank => "is blank",
+                Field::NotText => "is not a string",
             };
-            Err(VaultError::Malformed { name, problem })
+            Err(VaultError::malformed(name, problem))
         };
         let (id, secret) = (read(&Role::ClientId)?, read(&Role::ClientSecret)?);
-        let refresh_token = match refresh_token.role() {
-            Some(role) => read(&role)?,
-            None => None,
-        };
+        let refresh_token = refresh_token.map(read).transpose()?.flatten();
         let (Some(id), Some(secret), true) = (id, secret, missing.is_empty()) else {
             return Err(VaultError::Missing { names: missing });
         };
@@ -128,78 +89,57 @@ impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
         application: &ApplicationName,
         version: &SecretVersion,
     ) -> Result<Option<StoredSecret>, VaultError> {
-        self.version(application, VersionSelector::Id(version.as_str()))
-            .await
-    }
-
-    pub(super) async fn value_unchanged_since(
-        &self,
-        application: &ApplicationName,
-        current: &StoredSecret,
-    ) -> Result<Option<Timestamp>, VaultError> {
-        let before = self.versions_before(application, current).await?;
-        let first = before.same.last().unwrap_or(current);
-        Ok(first.written_at.filter(|_| before.reaches_the_first))
-    }
-
-    pub(super) async fn read_previous_secret(
-        &self,
-        application: &ApplicationName,
-        current: &StoredSecret,
-    ) -> Result<Option<StoredSecret>, VaultError> {
-        Ok(self.versions_before(application, current).await?.other)
+        let id = VersionSelector::Id(version.as_str());
+        let Some(value) = value(self.account, application.as_str(), id).await? else {
+            return Ok(None);
+        };
+        let secret = parse(application, &value)?.field(&Role::ClientSecret);
+        Ok(secret.text().map(|secret| stored(&value, secret)))
     }
 
     /// Looks back from `current`. Storing one more refresh token makes a version with the same
     /// client secret, so a few may have to be passed over; versions are listed only then. One
     /// without a client secret is passed over too, whatever it holds: what was written into an
     /// earlier version must not keep a new secret from being stored.
-    async fn versions_before(
+    pub(super) async fn look_back(
         &self,
         application: &ApplicationName,
         current: &StoredSecret,
-    ) -> Result<Before, VaultError> {
-        let mut before = Before {
-            reaches_the_first: true,
-            ..Before::default()
+    ) -> Result<LookBack, VaultError> {
+        let mut back = LookBack::from(current);
+        let mut ends_with = |version: &SecretValue| {
+            let document = parse(application, version).ok();
+            let secret = document.and_then(|document| document.field(&Role::ClientSecret).text());
+            match secret.map(|secret| stored(version, secret)) {
+                Some(same) if same.has_same_value(current) => {
+                    back.unchanged_since = same.written_at;
+                }
+                other => back.other = other,
+            }
+            back.other.is_some()
         };
         let name = application.as_str();
         let label = VersionSelector::Stage(stage::PREVIOUS);
         let Some(previous) = value(self.account, name, label).await? else {
-            return Ok(before);
+            return Ok(back);
         };
-        if before.is_found_in(&previous, application, current) {
-            return Ok(before);
+        if ends_with(&previous) {
+            return Ok(back);
         }
         let mut unlabelled = versions(self.account, name, true).await?;
         unlabelled.retain(|version| version.stages.is_empty());
         unlabelled.sort_unstable_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         for version in unlabelled.iter().take(MAX_VERSIONS_BACK) {
             let id = VersionSelector::Id(&version.id);
-            let Some(version) = value(self.account, name, id).await? else {
-                continue;
-            };
-            if before.is_found_in(&version, application, current) {
-                return Ok(before);
+            if let Some(version) = value(self.account, name, id).await?
+                && ends_with(&version)
+            {
+                return Ok(back);
             }
         }
-        before.reaches_the_first = unlabelled.len() + 1 < MAX_VERSIONS_BACK;
-        Ok(before)
-    }
-
-    /// The client secret of a version; none where there is none.
-    async fn version(
-        &self,
-        application: &ApplicationName,
-        selector: VersionSelector<'_>,
-    ) -> Result<Option<StoredSecret>, VaultError> {
-        let Some(value) = value(self.account, application.as_str(), selector).await? else {
-            return Ok(None);
-        };
-        let secret = parse(application, &value)?
-            .field(&Role::ClientSecret)
-            .text();
-        Ok(secret.map(|secret| stored(&value, secret)))
+        let reaches_the_first = unlabelled.len() + 1 < MAX_VERSIONS_BACK;
+        back.unchanged_since = back.unchanged_since.filter(|_| reaches_the_first);
+        Ok(back)
     }
 
     async fn current(&self, application: &ApplicationName) -> Result<SecretValue, VaultError> {
@@ -216,21 +156,14 @@ impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
     pub(super) async fn applications(&self) -> Result<Vec<StoredApplication>, VaultError> {
         let mut names = Vec::new();
         for prefix in &self.layout.prefixes {
-            let mut token: Option<String> = None;
-            loop {
-                let page = self
-                    .account
-                    .list_secrets(&prefix[1..], token.as_deref())
-                    .await?;
-                let found = page.items.iter().map(|secret| &*secret.name);
-                // Two prefixes may begin alike, and a name may have a character of its own.
-                let ours = found.filter(|name| self.layout.contains(name));
-                names.extend(ours.filter_map(|name| ApplicationName::parse(name).ok()));
-                token = page.next;
-                if token.is_none() {
-                    break;
-                }
-            }
+            let (account, prefix) = (self.account, &prefix[1..]);
+            let page = |token: Option<String>| async move {
+                account.list_secrets(prefix, token.as_deref()).await
+            };
+            let found = all_pages(page).await?.into_iter().map(|secret| secret.name);
+            // Two prefixes may begin alike, and a name may have a character of its own.
+            let ours = found.filter(|name| self.layout.contains(name));
+            names.extend(ours.filter_map(|name| ApplicationName::parse(&name).ok()));
         }
         names.sort();
         names.dedup();
@@ -256,29 +189,6 @@ impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
         }
         Ok(applications)
     }
-
-    pub(super) async fn tags(&self, application: &ApplicationName) -> Result<Tags, CallError> {
-        let secret = self.account.describe_secret(application.as_str()).await?;
-        Ok(secret.tags)
-    }
-}
-
-impl<A: WriteTags> SecretsManager<'_, A> {
-    pub(super) async fn write_tags(
-        &self,
-        application: &ApplicationName,
-        tags: &[NewTag],
-    ) -> Result<(), CallError> {
-        self.account.tag_secret(application.as_str(), tags).await
-    }
-
-    pub(super) async fn remove_tags(
-        &self,
-        application: &ApplicationName,
-        keys: &[&'static str],
-    ) -> Result<(), CallError> {
-        self.account.untag_secret(application.as_str(), keys).await
-    }
 }
 
 impl<A: ReadMetadata + ReadValues + WriteValues> SecretsManager<'_, A> {
@@ -295,11 +205,8 @@ impl<A: ReadMetadata + ReadValues + WriteValues> SecretsManager<'_, A> {
         let name = application.as_str();
         let current = self.current(application).await?;
         let document = with_client_secret(application, &current, secret)?;
-        if current
-            .document
-            .as_ref()
-            .is_some_and(|stored| is_same_secret(stored, &document))
-        {
+        let stored = current.document.as_ref();
+        if stored.is_some_and(|stored| is_same_secret(stored, &document)) {
             return Ok(SecretVersion::new(current.version));
         }
         let mut write = SecretValueWrite {
@@ -356,10 +263,7 @@ fn with_client_secret(
                 name,
             },
             DocumentError::Shape { .. } | DocumentError::Sellers => {
-                StoreError::Vault(VaultError::Malformed {
-                    problem: error.to_string(),
-                    name,
-                })
+                VaultError::malformed(name, error.to_string()).into()
             }
         })
 }
@@ -370,15 +274,18 @@ fn parse<'a>(
     application: &ApplicationName,
     value: &'a SecretValue,
 ) -> Result<Document<'a>, VaultError> {
-    let malformed = |problem: String| VaultError::Malformed {
-        name: format!("secret {application}"),
-        problem,
-    };
-    let document = value
-        .document
-        .as_ref()
-        .ok_or_else(|| malformed("holds bytes, not a JSON document".to_owned()))?;
-    Document::parse(document).map_err(|error| malformed(error.to_string()))
+    Document::parse(text(application, value)?)
+        .map_err(|error| VaultError::malformed(format!("secret {application}"), error.to_string()))
+}
+
+/// The text of a version, whatever it is.
+pub(crate) fn text<'a>(
+    application: &ApplicationName,
+    value: &'a SecretValue,
+) -> Result<&'a SecretString, VaultError> {
+    let problem = "holds bytes, not a JSON document";
+    let document = value.document.as_ref();
+    document.ok_or_else(|| VaultError::malformed(format!("secret {application}"), problem))
 }
 
 fn stored(value: &SecretValue, secret: SecretString) -> StoredSecret {
@@ -397,15 +304,10 @@ const REQUEST_TOKEN: std::ops::RangeInclusive<usize> = 32..=64;
 /// the version: 32 to 64 characters, and the same for the same notification every time. Amazon's
 /// ids are UUIDs of 36 characters and stay as they are.
 fn request_token(notification: &str) -> String {
-    let mut token: String = notification
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(*REQUEST_TOKEN.end())
-        .collect();
-    while token.len() < *REQUEST_TOKEN.start() {
-        token.push('-');
-    }
-    token
+    let (shortest, longest) = (*REQUEST_TOKEN.start(), *REQUEST_TOKEN.end());
+    let legal = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let token: String = notification.chars().map(legal).take(longest).collect();
+    format!("{token:-<shortest$}")
 }
 
 /// Another token for the same notification, for a document that has changed since it was put
