@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use lwa_core::ExposeSecret;
 use lwa_core::lwa::{AccessToken, safe_words};
 use lwa_core::ports::Clock;
-use lwa_core::sp_api::{SellingPartnerApi, SpApiError, SpApiFailure};
+use lwa_core::sp_api::{Operation, SellingPartnerApi, SpApiError, SpApiFailure};
 use serde_json::Value;
 
 use crate::clock::SystemClock;
@@ -54,7 +54,7 @@ impl<C: Clock> SpApiClient<C> {
         }
     }
 
-    async fn call(
+    async fn send(
         &self,
         operation: &'static str,
         method: Method,
@@ -100,64 +100,37 @@ impl<C: Clock> SpApiClient<C> {
             Err(failure(operation, &response, token))
         }
     }
-
-    /// A call whose answer is an object with a payload. Anything else did not come from SP-API.
-    async fn read(
-        &self,
-        operation: &'static str,
-        path: &str,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        let response = self
-            .call(operation, Method::GET, path, token, timeout)
-            .await?;
-        let body = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
-        if body.get("payload").is_some() {
-            return Ok(());
-        }
-        Err(SpApiError {
-            status: Some(response.status.as_u16()),
-            request_id: request_id(&response, token),
-            ..SpApiError::without_answer(
-                operation,
-                SpApiFailure::Unavailable,
-                "the body is not an answer of SP-API",
-            )
-        })
-    }
 }
 
 impl<C: Clock> SellingPartnerApi for SpApiClient<C> {
-    async fn marketplace_participations(
+    async fn perform(
         &self,
+        operation: Operation,
         token: &AccessToken,
         timeout: Duration,
     ) -> Result<(), SpApiError> {
-        let path = "/sellers/v1/marketplaceParticipations";
-        self.read("getMarketplaceParticipations", path, token, timeout)
-            .await
-    }
-
-    async fn notification_destinations(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        let path = "/notifications/v1/destinations";
-        self.read("getDestinations", path, token, timeout).await
-    }
-
-    async fn rotate_client_secret(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        let path = "/applications/2023-11-30/clientSecret";
-        let operation = "rotateApplicationClientSecret";
-        self.call(operation, Method::POST, path, token, timeout)
-            .await
-            .map(drop)
+        let (name, _) = operation.name_and_scope();
+        let (method, path, has_payload) = match operation {
+            Operation::GetMarketplaceParticipations => {
+                (Method::GET, "/sellers/v1/marketplaceParticipations", true)
+            }
+            Operation::GetDestinations => (Method::GET, "/notifications/v1/destinations", true),
+            Operation::RotateApplicationClientSecret => {
+                (Method::POST, "/applications/2023-11-30/clientSecret", false)
+            }
+        };
+        let response = self.send(name, method, path, token, timeout).await?;
+        let body = serde_json::from_slice::<Value>(&response.body).unwrap_or_default();
+        if !has_payload || body.get("payload").is_some() {
+            return Ok(());
+        }
+        // An answer without the payload of an operation that has one did not come from SP-API.
+        let problem = "the body is not an answer of SP-API";
+        Err(SpApiError {
+            status: Some(response.status.as_u16()),
+            request_id: request_id(&response, token),
+            ..SpApiError::without_answer(name, SpApiFailure::Unavailable, problem)
+        })
     }
 }
 

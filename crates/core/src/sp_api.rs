@@ -1,9 +1,11 @@
 //! Amazon's Selling Partner API (SP-API): the calls that are made, and its answers.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::lwa::{AccessToken, in_brackets};
+use serde::Deserialize;
+
+use crate::lwa::{AccessToken, Scope, in_brackets};
+use crate::text::after;
 
 /// Where an SP-API call goes,
 /// <https://developer-docs.amazon.com/sp-api/docs/sp-api-endpoints>.
@@ -63,17 +65,6 @@ impl Region {
             Self::SandboxEu => "https://sandbox.sellingpartnerapi-eu.amazon.com",
             Self::SandboxFe => "https://sandbox.sellingpartnerapi-fe.amazon.com",
         }
-    }
-
-    /// Whether it is a sandbox. Sandboxes cannot rotate secrets.
-    pub const fn is_sandbox(self) -> bool {
-        matches!(self, Self::SandboxNa | Self::SandboxEu | Self::SandboxFe)
-    }
-}
-
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -186,12 +177,9 @@ impl SpApiError {
         if self.failure != SpApiFailure::Refused {
             return None;
         }
-        let words = [&self.details, &self.message]
-            .into_iter()
-            .flatten()
-            .map(|words| words.to_ascii_lowercase())
-            .collect::<Vec<_>>()
-            .join("\n");
+        let [details, message] =
+            [&self.details, &self.message].map(|said| after("\n", said.as_ref()));
+        let words = (details + &message).to_ascii_lowercase();
         let expired = words.contains("expired");
         let of_secret = words.contains("lwa secret") || words.contains("client secret");
         Some(match self.status {
@@ -216,32 +204,42 @@ impl SpApiError {
     }
 }
 
-/// The SP-API operations that are called. Each is one request, without a retry, answered or
-/// given up within `timeout`.
-pub trait SellingPartnerApi: Send + Sync {
-    /// `getMarketplaceParticipations`: harmless, and needs a seller's token.
-    fn marketplace_participations(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> impl Future<Output = Result<(), SpApiError>> + Send;
-
-    /// `getDestinations`: harmless, and needs a grantless token for
-    /// [`Scope::NOTIFICATIONS`](crate::lwa::Scope::NOTIFICATIONS).
-    fn notification_destinations(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> impl Future<Output = Result<(), SpApiError>> + Send;
-
-    /// `rotateApplicationClientSecret`: asks for a new client secret, which arrives by queue;
-    /// the one in use dies seven days later. Needs a grantless token for
-    /// [`Scope::CLIENT_SECRET_ROTATION`](crate::lwa::Scope::CLIENT_SECRET_ROTATION).
+/// The SP-API operations that are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Operation {
+    /// Harmless, and needs a seller's token.
+    GetMarketplaceParticipations,
+    /// Harmless, and needs a grantless token.
+    GetDestinations,
+    /// Asks for a new client secret, which arrives by queue; the one in use dies seven days
+    /// later. Needs a grantless token.
     ///
     /// Not idempotent: after an error that [may have been
     /// done](SpApiError::may_have_been_done) it must not be called again.
-    fn rotate_client_secret(
+    RotateApplicationClientSecret,
+}
+
+impl Operation {
+    /// Its name, as the API's model spells it, and the scope of a grantless operation.
+    pub const fn name_and_scope(self) -> (&'static str, Option<Scope>) {
+        match self {
+            Self::GetMarketplaceParticipations => ("getMarketplaceParticipations", None),
+            Self::GetDestinations => ("getDestinations", Some(Scope::NOTIFICATIONS)),
+            Self::RotateApplicationClientSecret => (
+                "rotateApplicationClientSecret",
+                Some(Scope::CLIENT_SECRET_ROTATION),
+            ),
+        }
+    }
+}
+
+/// The calls to SP-API.
+pub trait SellingPartnerApi: Send + Sync {
+    /// One request, without a retry, answered or given up within `timeout`.
+    fn perform(
         &self,
+        operation: Operation,
         token: &AccessToken,
         timeout: Duration,
     ) -> impl Future<Output = Result<(), SpApiError>> + Send;
@@ -318,7 +316,10 @@ mod tests {
     fn a_region_is_read_as_it_is_written() {
         for region in Region::ALL {
             assert_eq!(Region::parse(region.as_str()), Some(region));
-            assert_eq!(region.endpoint().contains("sandbox"), region.is_sandbox());
+            assert_eq!(
+                region.endpoint().contains("sandbox"),
+                region.as_str().contains("sandbox")
+            );
         }
         assert_eq!(Region::parse("EU"), Some(Region::Eu));
         assert_eq!(Region::parse("us"), None);

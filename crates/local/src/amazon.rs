@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use lwa_core::lwa::{AccessToken, Grant, LwaError, TokenEndpoint, TokenRequest};
 use lwa_core::ports::{CallError, CallFailure, Clock};
-use lwa_core::sp_api::{SellingPartnerApi, SpApiError};
+use lwa_core::sp_api::{Operation, SellingPartnerApi, SpApiError};
 
-use crate::sp_api::Operation;
 use crate::world::{State, World};
 use crate::{lwa, sp_api};
 
@@ -27,36 +26,7 @@ impl TokenEndpoint for World {
 }
 
 impl SellingPartnerApi for World {
-    async fn marketplace_participations(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        self.operation(Operation::GetMarketplaceParticipations, token, timeout)
-            .await
-    }
-
-    async fn notification_destinations(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        self.operation(Operation::GetDestinations, token, timeout)
-            .await
-    }
-
-    async fn rotate_client_secret(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        self.operation(Operation::RotateApplicationClientSecret, token, timeout)
-            .await
-    }
-}
-
-impl World {
-    async fn operation(
+    async fn perform(
         &self,
         operation: Operation,
         token: &AccessToken,
@@ -74,7 +44,9 @@ impl World {
         let answer = self.call_within(timeout, name, "", apply).await;
         answer.map_err(|error| sp_api::fault(name, error)).flatten()
     }
+}
 
+impl World {
     /// A call whose caller waits no longer than `timeout`. The service's own answer, which may
     /// be a refusal, is inside.
     async fn call_within<T>(

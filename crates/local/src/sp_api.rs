@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lwa_core::SecretString;
-use lwa_core::lwa::{AccessToken, Scope};
+use lwa_core::lwa::AccessToken;
 use lwa_core::ports::{CallError, CallFailure};
-use lwa_core::sp_api::{SpApiError, SpApiFailure};
+use lwa_core::sp_api::{Operation, SpApiError, SpApiFailure};
 use serde::Deserialize;
 
 use crate::json;
@@ -28,29 +28,6 @@ pub struct SpApi {
     /// queue.
     #[serde(skip)]
     pub rotated: Vec<(String, SecretString)>,
-}
-
-/// The operations that are called.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Operation {
-    GetMarketplaceParticipations,
-    GetDestinations,
-    RotateApplicationClientSecret,
-}
-
-impl Operation {
-    /// Its name, and the scope of a grantless operation; the others need a seller's consent.
-    pub(crate) const fn name_and_scope(self) -> (&'static str, Option<Scope>) {
-        match self {
-            Self::GetMarketplaceParticipations => ("getMarketplaceParticipations", None),
-            Self::GetDestinations => ("getDestinations", Some(Scope::NOTIFICATIONS)),
-            Self::RotateApplicationClientSecret => (
-                "rotateApplicationClientSecret",
-                Some(Scope::CLIENT_SECRET_ROTATION),
-            ),
-        }
-    }
 }
 
 /// One refusal of a scenario.

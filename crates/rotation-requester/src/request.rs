@@ -13,7 +13,7 @@ use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::notices::{self, Context, Obstacle};
 use lwa_core::rotation::request::{Answer, Decision, decide_now, is_scheduled_reminder_day};
 use lwa_core::secret::SecretRecord;
-use lwa_core::sp_api::SellingPartnerApi;
+use lwa_core::sp_api::{Operation, SellingPartnerApi};
 use lwa_core::tags;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
 
@@ -206,10 +206,9 @@ where
             self.withdraw(&records).await;
             return Acted::failed(&error);
         }
-        let answer = self
-            .sp_api
-            .rotate_client_secret(&token, ROTATION_TIMEOUT)
-            .await;
+        let rotate = Operation::RotateApplicationClientSecret;
+        let answer = self.sp_api.perform(rotate, &token, ROTATION_TIMEOUT);
+        let answer = answer.await;
         let said = answer
             .as_ref()
             .err()

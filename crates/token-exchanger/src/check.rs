@@ -4,7 +4,7 @@ use lwa_core::application::Role;
 use lwa_core::exchange::{Subject, TokenKey};
 use lwa_core::lwa::{AccessToken, TokenEndpoint};
 use lwa_core::ports::{Clock, Metrics};
-use lwa_core::sp_api::{Refusal, SellingPartnerApi, SpApiError};
+use lwa_core::sp_api::{Operation, Refusal, SellingPartnerApi, SpApiError};
 use lwa_core::vault::ports::{ReadMetadata, ReadValues};
 
 use crate::cache::KeptToken;
@@ -82,12 +82,11 @@ where
         loop {
             let time_left = invocation.time_left(&self.ports.clock).min(LONGEST_ATTEMPT);
             attempts += 1;
-            let result = match key.subject {
-                Subject::Grantless(_) => sp_api.notification_destinations(token, time_left).await,
-                Subject::OwnAccount | Subject::Seller(_) => {
-                    sp_api.marketplace_participations(token, time_left).await
-                }
+            let operation = match key.subject {
+                Subject::Grantless(_) => Operation::GetDestinations,
+                Subject::OwnAccount | Subject::Seller(_) => Operation::GetMarketplaceParticipations,
             };
+            let result = sp_api.perform(operation, token, time_left).await;
             let Err(error) = result else { return Ok(()) };
             let retry = (error.is_transient(), None);
             self.pause_or_fail(key, invocation, attempts, error, retry)

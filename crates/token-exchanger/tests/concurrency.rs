@@ -16,7 +16,7 @@ use lwa_core::config::Lookup;
 use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, TokenRequest};
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::{CallError, Clock, Metrics};
-use lwa_core::sp_api::{SellingPartnerApi, SpApiError};
+use lwa_core::sp_api::{Operation, SellingPartnerApi, SpApiError};
 use lwa_core::vault::Vault;
 use lwa_core::vault::ports::{
     Page, ParameterFilter, ParameterMetadata, ParameterValue, ReadMetadata, ReadValues,
@@ -172,24 +172,18 @@ impl TokenEndpoint for Outside {
 }
 
 impl SellingPartnerApi for Outside {
-    async fn marketplace_participations(
+    async fn perform(
         &self,
+        operation: Operation,
         _: &AccessToken,
         _: Duration,
     ) -> Result<(), SpApiError> {
+        assert_ne!(
+            operation,
+            Operation::RotateApplicationClientSecret,
+            "the exchanger never rotates"
+        );
         Ok(())
-    }
-
-    async fn notification_destinations(
-        &self,
-        _: &AccessToken,
-        _: Duration,
-    ) -> Result<(), SpApiError> {
-        Ok(())
-    }
-
-    async fn rotate_client_secret(&self, _: &AccessToken, _: Duration) -> Result<(), SpApiError> {
-        panic!("the exchanger never rotates")
     }
 }
 

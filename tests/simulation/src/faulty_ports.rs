@@ -14,7 +14,7 @@ use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::QueueMessage;
 use lwa_core::rotation::request::Answer;
-use lwa_core::sp_api::{SellingPartnerApi, SpApiError};
+use lwa_core::sp_api::{Operation, SellingPartnerApi, SpApiError};
 use lwa_core::tags;
 use lwa_core::vault::ports::{
     NewTag, Page, ParameterFilter, ParameterMetadata, ParameterValue, ParameterWrite, ReadMetadata,
@@ -173,27 +173,15 @@ impl TokenEndpoint for FaultyPorts {
 }
 
 impl SellingPartnerApi for FaultyPorts {
-    async fn marketplace_participations(
+    async fn perform(
         &self,
+        operation: Operation,
         token: &AccessToken,
         timeout: Duration,
     ) -> Result<(), SpApiError> {
-        self.world.marketplace_participations(token, timeout).await
-    }
-
-    async fn notification_destinations(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
-        self.world.notification_destinations(token, timeout).await
-    }
-
-    async fn rotate_client_secret(
-        &self,
-        token: &AccessToken,
-        timeout: Duration,
-    ) -> Result<(), SpApiError> {
+        if operation != Operation::RotateApplicationClientSecret {
+            return self.world.perform(operation, token, timeout).await;
+        }
         let answer = self.request_rotation(token, timeout).await;
         let again = self.is(
             Function::RotationRequester,
@@ -224,7 +212,8 @@ impl FaultyPorts {
             });
             traffic.requests.len() - 1
         };
-        let answer = self.world.rotate_client_secret(token, timeout).await;
+        let rotate = Operation::RotateApplicationClientSecret;
+        let answer = self.world.perform(rotate, token, timeout).await;
         if let Some(request) = self.traffic.lock().requests.get_mut(index) {
             request.counts = matches!(Answer::of(&answer), Answer::Accepted | Answer::Unclear);
         }

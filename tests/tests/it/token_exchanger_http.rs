@@ -10,7 +10,7 @@ use lwa_aws::lwa_client::LwaClient;
 use lwa_aws::sp_api_client::SpApiClient;
 use lwa_core::ExposeSecret;
 use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, Scope, TokenEndpoint, TokenRequest};
-use lwa_core::sp_api::{Refusal, SellingPartnerApi, SpApiError, SpApiFailure};
+use lwa_core::sp_api::{Operation, Refusal, SellingPartnerApi, SpApiError, SpApiFailure};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -309,46 +309,35 @@ fn token() -> AccessToken {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Call {
-    Participations,
-    Destinations,
-    Rotate,
-}
-
-const CALLS: [(Call, Method, &str); 3] = [
+const CALLS: [(Operation, Method, &str); 3] = [
     (
-        Call::Participations,
+        Operation::GetMarketplaceParticipations,
         Method::GET,
         "/sellers/v1/marketplaceParticipations",
     ),
     (
-        Call::Destinations,
+        Operation::GetDestinations,
         Method::GET,
         "/notifications/v1/destinations",
     ),
     (
-        Call::Rotate,
+        Operation::RotateApplicationClientSecret,
         Method::POST,
         "/applications/2023-11-30/clientSecret",
     ),
 ];
 
-async fn call(call: Call, url: &str, timeout: Duration) -> Result<(), SpApiError> {
+async fn call(operation: Operation, url: &str, timeout: Duration) -> Result<(), SpApiError> {
     // Whether the endpoint is given with a slash at its end or without makes no difference.
     let client = SpApiClient::new(Client::new(None), &format!("{url}/"), PATIENCE);
-    let result = match call {
-        Call::Participations => client.marketplace_participations(&token(), timeout).await,
-        Call::Destinations => client.notification_destinations(&token(), timeout).await,
-        Call::Rotate => client.rotate_client_secret(&token(), timeout).await,
-    };
+    let result = client.perform(operation, &token(), timeout).await;
     if let Err(error) = &result {
         leak::assert_none(&format!("{error} {error:?}"), &planted());
     }
     result
 }
 
-async fn answered(which: Call, answer: Answer, timeout: Duration) -> Result<(), SpApiError> {
+async fn answered(which: Operation, answer: Answer, timeout: Duration) -> Result<(), SpApiError> {
     let stub = HttpStub::start();
     for (_, method, path) in CALLS {
         stub.script(&method, path, [answer.clone()]);
@@ -363,8 +352,10 @@ async fn each_call_has_the_headers_that_sp_api_requires() {
     let stub = HttpStub::start();
     for (which, method, path) in CALLS {
         let answer = match which {
-            Call::Rotate => Answer::bytes(204, ""),
-            Call::Participations | Call::Destinations => Answer::json(200, &json!({"payload": []})),
+            Operation::RotateApplicationClientSecret => Answer::bytes(204, ""),
+            Operation::GetMarketplaceParticipations | Operation::GetDestinations => {
+                Answer::json(200, &json!({"payload": []}))
+            }
         };
         stub.script(&method, path, [answer]);
         call(which, &stub.url(), PATIENCE).await.unwrap();
@@ -459,7 +450,10 @@ async fn refusals_by_sp_api_are_told_apart_by_their_words() {
 #[tokio::test]
 async fn answers_that_are_not_sp_apis_are_never_taken_for_a_success() {
     let html = Answer::bytes(200, "<html>planted login page</html>");
-    for which in [Call::Participations, Call::Destinations] {
+    for which in [
+        Operation::GetMarketplaceParticipations,
+        Operation::GetDestinations,
+    ] {
         for answer in [
             html.clone(),
             Answer::bytes(200, ""),
@@ -471,7 +465,7 @@ async fn answers_that_are_not_sp_apis_are_never_taken_for_a_success() {
         }
     }
     let gateway = Answer::json(403, &json!({"message": "Forbidden"}));
-    let error = answered(Call::Participations, gateway, PATIENCE)
+    let error = answered(Operation::GetMarketplaceParticipations, gateway, PATIENCE)
         .await
         .unwrap_err();
     assert_eq!(error.message.as_deref(), Some("Forbidden"));
@@ -490,18 +484,25 @@ async fn a_rotation_says_whether_it_may_have_been_done() {
         (Answer::bytes(403, ""), PATIENCE, false),
     ] {
         let shown = format!("{answer:?}");
-        let error = answered(Call::Rotate, answer, timeout).await.unwrap_err();
+        let error = answered(Operation::RotateApplicationClientSecret, answer, timeout)
+            .await
+            .unwrap_err();
         assert_eq!(error.may_have_been_done(), maybe_done, "{shown}");
     }
     let nobody = HttpStub::start().url();
-    let error = call(Call::Rotate, &nobody, PATIENCE).await.unwrap_err();
+    let error = call(Operation::RotateApplicationClientSecret, &nobody, PATIENCE)
+        .await
+        .unwrap_err();
     assert_eq!(error.failure, SpApiFailure::Unreachable);
     assert!(!error.may_have_been_done());
 }
 
 #[tokio::test]
 async fn a_token_that_sp_api_repeats_is_not_repeated() {
-    for which in [Call::Participations, Call::Rotate] {
+    for which in [
+        Operation::GetMarketplaceParticipations,
+        Operation::RotateApplicationClientSecret,
+    ] {
         let details = format!("the token {ACCESS_TOKEN} is bad");
         let body = json!({"errors": [{"code": ACCESS_TOKEN, "details": details}]});
         assert!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use lwa_core::lwa::AccessToken;
 use lwa_core::ports::Clock;
-use lwa_core::sp_api::{Refusal, SellingPartnerApi};
+use lwa_core::sp_api::{Operation, Refusal, SellingPartnerApi};
 use serde_json::{Value, json};
 use token_exchanger::{ErrorKind, Response};
 
@@ -90,9 +90,9 @@ impl Year {
     pub(super) fn use_token(&mut self, number: usize, token: &AccessToken) {
         self.fault_model.lock().suspended = true;
         let until = self.world.now() + SignedDuration::from_secs(30);
-        let call = self
-            .world
-            .marketplace_participations(token, Duration::from_secs(10));
+        let operation = Operation::GetMarketplaceParticipations;
+        let timeout = Duration::from_secs(10);
+        let call = self.world.perform(operation, token, timeout);
         let ending = drive(&self.world, &self.fault_model, until, call);
         self.fault_model.lock().suspended = false;
         if let Ending::Returned(Err(error)) = ending
