@@ -3,6 +3,7 @@
 //! neighbours. It refuses what AWS refuses, which emulators do not.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use jiff::Timestamp;
 use lwa_core::ports::CallFailure;
@@ -10,6 +11,7 @@ use lwa_core::vault::ports::{
     InlinePolicy, NewTag, ParameterMetadata, ParameterValue, ParameterWrite, Tags, Tier,
 };
 use lwa_core::{ExposeSecret, SecretString};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -87,6 +89,29 @@ impl From<PolicyFile> for InlinePolicy {
     }
 }
 
+/// The parameters of a scenario, each of which has a version. An error says which one it is about.
+pub(crate) fn by_name<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<String, Parameter>, D::Error> {
+    let read = |(name, file): (String, Value)| {
+        let error =
+            |problem: &dyn Display| D::Error::custom(format!("parameter {name}: {problem}"));
+        // Only a key may be null: that is none, while one that is left out is the customer's.
+        let is_empty = |(field, value): &(&String, &Value)| value.is_null() && *field != "key_id";
+        let mut fields = file.as_object().into_iter().flatten();
+        if let Some((field, _)) = fields.find(is_empty) {
+            return Err(error(&format_args!("`{field}` must not be null")));
+        }
+        let parameter = Parameter::deserialize(&file).map_err(|problem| error(&problem))?;
+        if parameter.versions.is_empty() {
+            return Err(error(&"`versions` is missing or empty"));
+        }
+        Ok((name, parameter))
+    };
+    let files = BTreeMap::<String, Value>::deserialize(from)?;
+    files.into_iter().map(read).collect()
+}
+
 /// The versions of a scenario, with the numbers that it leaves out.
 fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ParameterVersion>, D::Error> {
     let mut versions = Vec::<ParameterVersion>::deserialize(from)?;
@@ -146,13 +171,12 @@ impl Parameter {
 
     pub(crate) fn metadata(&self, name: &str) -> ParameterMetadata {
         let current = self.versions.last();
+        let is_encrypted = self.parameter_type == "SecureString";
+        let key_id = self.key_id.as_ref().filter(|_| is_encrypted);
         ParameterMetadata {
             name: name.to_owned(),
             parameter_type: self.parameter_type.clone(),
-            key_id: self
-                .key_id
-                .clone()
-                .filter(|_| self.parameter_type == "SecureString"),
+            key_id: key_id.cloned(),
             last_modified: current.map(|version| version.written_at),
             last_modified_user: current.map(|version| version.written_by.clone()),
             version: current.map(|version| version.version),
@@ -300,9 +324,7 @@ fn read_policies(text: &str) -> Result<Vec<InlinePolicy>, Refusal> {
         Ok(PolicyFile { policy, status }.into())
     });
     let read: Vec<InlinePolicy> = read.collect::<Result<_, _>>()?;
-    let expirations = read
-        .iter()
-        .filter(|policy| policy.policy_type == "Expiration");
+    let expirations = read.iter().filter(|it| it.policy_type == "Expiration");
     if expirations.count() > 1 {
         return Err(refused("IncompatiblePolicyException"));
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::fault::ScriptedFault;
 use crate::lwa::Lwa;
-use crate::parameter_store::Parameter;
+use crate::parameter_store::{self, Parameter};
 use crate::secrets_manager::Secret;
 use crate::sp_api::SpApi;
 use crate::world::World;
@@ -22,6 +22,7 @@ pub struct WorldFile {
     /// Environment variables of the functions, over the defaults.
     pub environment: BTreeMap<String, String>,
     /// Parameter Store, by full name.
+    #[serde(deserialize_with = "parameter_store::by_name")]
     pub parameters: BTreeMap<String, Parameter>,
     /// Secrets Manager, by name.
     pub secrets: BTreeMap<String, Secret>,
@@ -66,5 +67,41 @@ impl MeanwhileFile {
         if let Some(faults) = self.faults {
             state.faults = faults;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_without_a_version_or_with_an_empty_field_is_refused_by_name() {
+        let problem = |parameter: &str| {
+            let file = format!(r#"{{"parameters":{{"/my-erp/lwa/clientsecret":{parameter}}}}}"#);
+            match serde_json::from_str::<WorldFile>(&file) {
+                Ok(_) => panic!("{parameter} was accepted"),
+                Err(error) => error.to_string(),
+            }
+        };
+        let name = "parameter /my-erp/lwa/clientsecret: ";
+        let check = |parameter: &str, expected: &str| {
+            let found = problem(parameter);
+            let expected = format!("{name}{expected}");
+            assert!(found.starts_with(&expected), "{found}");
+        };
+        check("{}", "`versions` is missing or empty");
+        check(r#"{"versions":[]}"#, "`versions` is missing or empty");
+        check(r#"{"versions":null}"#, "`versions` must not be null");
+        check(r#"{"tags":null}"#, "`tags` must not be null");
+        check("null", "invalid type: null, expected struct Parameter");
+    }
+
+    #[test]
+    fn a_key_that_is_null_is_none() {
+        let file = r#"{"parameters":{"/a":{
+            "key_id":null,"versions":[{"value":"x","written_at":"2026-06-01T00:00:00Z"}]
+        }}}"#;
+        let world: WorldFile = serde_json::from_str(file).unwrap();
+        assert_eq!(world.parameters["/a"].key_id, None);
     }
 }
