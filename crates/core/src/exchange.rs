@@ -127,10 +127,8 @@ pub fn after_refusal(refused: &[Refused], current: &Credentials, now: Timestamp)
     let secret = &current.client_secret;
     let overlap = days(i64::from(OVERLAP_DAYS));
     let is_in_overlap = |written_at| now.duration_since(written_at) < overlap;
-    if !refused
-        .iter()
-        .any(|refused| refused.is(&current.client_id, secret))
-    {
+    let mut refused = refused.iter();
+    if !refused.any(|refused| refused.is(&current.client_id, secret)) {
         Recovery::UseCurrent
     } else if secret.written_at.is_none_or(is_in_overlap) {
         Recovery::UsePrevious

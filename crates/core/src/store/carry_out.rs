@@ -3,6 +3,7 @@
 use super::Write;
 use super::plan::{Plan, Step};
 use crate::ports::{CallError, CallFailure};
+use crate::vault::VaultKind;
 use crate::vault::ports::{WriteTags, WriteValues};
 
 /// What became of one step.
@@ -24,18 +25,13 @@ pub async fn carry_out(
     mut told: impl FnMut(&Step, &Outcome),
 ) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(plan.steps.len());
-    let mut has_failed = false;
     for step in &plan.steps {
-        let outcome = if has_failed {
-            Outcome::NotTried
-        } else {
-            match make(account, &step.write).await {
+        let outcome = match outcomes.last() {
+            Some(Outcome::Failed(_) | Outcome::NotTried) => Outcome::NotTried,
+            Some(Outcome::Done) | None => match make(account, &step.write).await {
                 Ok(()) => Outcome::Done,
-                Err(error) => {
-                    has_failed = true;
-                    Outcome::Failed(error)
-                }
-            }
+                Err(error) => Outcome::Failed(error),
+            },
         };
         told(step, &outcome);
         outcomes.push(outcome);
@@ -46,8 +42,6 @@ pub async fn carry_out(
 async fn make(account: &(impl WriteTags + WriteValues), write: &Write) -> Result<(), CallError> {
     match write {
         Write::Parameter(write) => account.put_parameter(write).await.map(drop),
-        Write::TagParameter { name, tags } => account.add_parameter_tags(name, tags).await,
-        Write::UntagParameter { name, keys } => account.remove_parameter_tags(name, keys).await,
         Write::CreateSecret {
             name,
             document,
@@ -56,8 +50,14 @@ async fn make(account: &(impl WriteTags + WriteValues), write: &Write) -> Result
         } => account.create_secret(name, document, key, tags).await,
         Write::SecretValue(write) => account.put_secret_value(write).await,
         Write::SecretKey { name, key } => account.update_secret_key(name, key).await,
-        Write::TagSecret { name, tags } => account.tag_secret(name, tags).await,
-        Write::UntagSecret { name, keys } => account.untag_secret(name, keys).await,
+        Write::Tag { vault, name, tags } => match vault {
+            VaultKind::ParameterStore => account.add_parameter_tags(name, tags).await,
+            VaultKind::SecretsManager => account.tag_secret(name, tags).await,
+        },
+        Write::Untag { vault, name, keys } => match vault {
+            VaultKind::ParameterStore => account.remove_parameter_tags(name, keys).await,
+            VaultKind::SecretsManager => account.untag_secret(name, keys).await,
+        },
     }
 }
 

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::application::{Role, SellerId};
 use crate::exchange::{Shape, misplaced};
+use crate::lwa::SECRET_PREFIXES;
 use crate::vault::document::{Document, DocumentError, MAX_DOCUMENT};
 use crate::vault::{
     self, CredentialValues, KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS,
@@ -94,11 +95,8 @@ pub fn value(role: &Role, text: &SecretString) -> Result<SecretString, InputErro
 /// tokens.
 pub fn oddities(credentials: &CredentialValues) -> Vec<String> {
     let odd = |(role, value): (&Role, &SecretString)| {
-        misplaced(
-            &format!("The {role}"),
-            role,
-            Shape::of(value.expose_secret()),
-        )
+        let shape = Shape::of(value.expose_secret());
+        misplaced(&format!("The {role}"), role, shape)
     };
     credentials.iter().filter_map(odd).collect()
 }
@@ -139,11 +137,8 @@ fn sellers(raw: &str, credentials: &mut CredentialValues) -> Result<(), InputErr
         return Ok(());
     }
     let wrong = |_| InputError::WrongType(KEY_SELLERS, "an object of refresh tokens by seller id");
-    for (index, (seller, raw)) in Document::of_unique_keys(raw)
-        .map_err(wrong)?
-        .entries()
-        .enumerate()
-    {
+    let object = Document::of_unique_keys(raw).map_err(wrong)?;
+    for (index, (seller, raw)) in object.entries().enumerate() {
         let seller = SellerId::parse(seller).map_err(|_| InputError::SellerId(index + 1))?;
         let role = Role::RefreshToken {
             seller: Some(seller),
@@ -168,22 +163,13 @@ fn member(role: &Role, raw: &str) -> Result<Option<SecretString>, InputError> {
 /// Whether a word on a command line must be taken for a secret: by its prefix, or because it is
 /// a long run without one.
 pub fn looks_like_secret(text: &str) -> bool {
-    const PREFIXES: [&str; 7] = [
-        "amzn1.oa2-cs.",
-        "atzr|",
-        "atza|",
-        "aztr|",
-        "azta|",
-        "atc|",
-        "atz.sprdt|",
-    ];
     let lower = text.to_ascii_lowercase();
     let is_run = |word: &str| {
         word.len() >= SHORTEST_BARE
             && word.bytes().any(|b| b.is_ascii_digit())
             && word.bytes().any(|b| b.is_ascii_alphabetic())
     };
-    PREFIXES.iter().any(|prefix| lower.contains(prefix))
+    SECRET_PREFIXES.iter().any(|prefix| lower.contains(prefix))
         || lower.contains(&format!("\"{}\"", KEY_CLIENT_SECRET.to_ascii_lowercase()))
         || text
             .split(|c: char| "=:,; \t\n\"'".contains(c))

@@ -45,6 +45,18 @@ pub struct Order {
     pub lifetime_days: u32,
 }
 
+impl Order {
+    /// Which of client id and client secret are missing, and where they should be.
+    fn missing(&self, article: &str, has: impl Fn(&Role) -> bool) -> Vec<String> {
+        let missing = [Role::ClientId, Role::ClientSecret].into_iter();
+        let missing = missing.filter(|role| !has(role)).map(|role| {
+            let place = self.vault.place(&self.layout, &self.application, &role);
+            format!("{article} {role} ({place})")
+        });
+        missing.collect()
+    }
+}
+
 /// Which credentials of an application may be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Extent {
@@ -106,20 +118,6 @@ pub struct FoundSecret {
 pub enum Write {
     /// `PutParameter`.
     Parameter(ParameterWrite),
-    /// `AddTagsToResource`.
-    TagParameter {
-        /// The parameter.
-        name: String,
-        /// The tags; others stay.
-        tags: Vec<NewTag>,
-    },
-    /// `RemoveTagsFromResource`.
-    UntagParameter {
-        /// The parameter.
-        name: String,
-        /// The tags' names.
-        keys: Vec<&'static str>,
-    },
     /// `CreateSecret`.
     CreateSecret {
         /// The secret.
@@ -140,16 +138,20 @@ pub enum Write {
         /// Its key from now on.
         key: String,
     },
-    /// `TagResource`.
-    TagSecret {
-        /// The secret.
+    /// `AddTagsToResource` for a parameter, `TagResource` for a secret.
+    Tag {
+        /// Where it is.
+        vault: VaultKind,
+        /// The parameter or secret.
         name: String,
         /// The tags; others stay.
         tags: Vec<NewTag>,
     },
-    /// `UntagResource`.
-    UntagSecret {
-        /// The secret.
+    /// `RemoveTagsFromResource` for a parameter, `UntagResource` for a secret.
+    Untag {
+        /// Where it is.
+        vault: VaultKind,
+        /// The parameter or secret.
         name: String,
         /// The tags' names.
         keys: Vec<&'static str>,
@@ -159,15 +161,20 @@ pub enum Write {
 impl Write {
     /// The API operation, as its service names it.
     pub const fn operation(&self) -> &'static str {
+        use VaultKind::{ParameterStore, SecretsManager};
         match self {
             Self::Parameter(_) => "PutParameter",
-            Self::TagParameter { .. } => "AddTagsToResource",
-            Self::UntagParameter { .. } => "RemoveTagsFromResource",
             Self::CreateSecret { .. } => "CreateSecret",
             Self::SecretValue(_) => "PutSecretValue",
             Self::SecretKey { .. } => "UpdateSecret",
-            Self::TagSecret { .. } => "TagResource",
-            Self::UntagSecret { .. } => "UntagResource",
+            Self::Tag { vault, .. } => match vault {
+                ParameterStore => "AddTagsToResource",
+                SecretsManager => "TagResource",
+            },
+            Self::Untag { vault, .. } => match vault {
+                ParameterStore => "RemoveTagsFromResource",
+                SecretsManager => "UntagResource",
+            },
         }
     }
 
@@ -175,13 +182,11 @@ impl Write {
     pub fn target(&self) -> &str {
         match self {
             Self::Parameter(ParameterWrite { name, .. })
-            | Self::TagParameter { name, .. }
-            | Self::UntagParameter { name, .. }
             | Self::CreateSecret { name, .. }
             | Self::SecretValue(SecretValueWrite { name, .. })
             | Self::SecretKey { name, .. }
-            | Self::TagSecret { name, .. }
-            | Self::UntagSecret { name, .. } => name,
+            | Self::Tag { name, .. }
+            | Self::Untag { name, .. } => name,
         }
     }
 }

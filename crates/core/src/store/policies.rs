@@ -1,6 +1,5 @@
 //! The policies of a client secret's parameter.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::vault::ports::InlinePolicy;
@@ -35,13 +34,11 @@ pub fn standard() -> String {
 /// New policies replace all old ones, so further reminders are taken along as far as there is
 /// room. An `Expiration` is not, because it deletes the credential.
 pub fn change(found: &[InlinePolicy]) -> Option<Change> {
-    let read: Vec<Option<Policy>> = found.iter().map(Policy::read).collect();
+    let read: Vec<Option<Value>> = found.iter().map(read).collect();
     let is_standing = |days: &u32| {
-        found.iter().zip(&read).any(|(found, policy)| {
-            found.status != "Failed"
-                && policy
-                    .as_ref()
-                    .is_some_and(|policy| policy.reminds_after(*days))
+        let mut all = found.iter().zip(&read);
+        all.any(|(found, policy)| {
+            found.status != "Failed" && policy.as_ref().is_some_and(|it| reminds_after(it, *days))
         })
     };
     let deletes = |found: &InlinePolicy| found.policy_type.starts_with("Expiration");
@@ -57,16 +54,12 @@ pub fn change(found: &[InlinePolicy]) -> Option<Change> {
             unread += 1;
             continue;
         };
-        if policy.kind != NO_CHANGE {
+        let mut standard = REMIND_AFTER_DAYS.into_iter();
+        let is_standard = standard.any(|days| reminds_after(&policy, days));
+        if policy["Type"] != NO_CHANGE || is_standard || policies.contains(&policy) {
             continue;
         }
-        let is_standard = REMIND_AFTER_DAYS
-            .iter()
-            .any(|days| policy.reminds_after(*days));
-        if is_standard || policies.contains(&policy.value) {
-            continue;
-        }
-        policies.push(policy.value);
+        policies.push(policy);
         if policies.len() > MAX_POLICIES
             || Value::from(policies.clone()).to_string().len() > MAX_TEXT
         {
@@ -103,32 +96,20 @@ fn reminder(days: u32) -> Value {
     })
 }
 
-struct Policy {
-    kind: String,
-    value: Value,
+/// The content of a policy; none where that cannot be read.
+fn read(found: &InlinePolicy) -> Option<Value> {
+    let policy: Value = serde_json::from_str(&found.text).ok()?;
+    policy["Type"].is_string().then_some(policy)
 }
 
-impl Policy {
-    fn read(found: &InlinePolicy) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Shape {
-            #[serde(rename = "Type")]
-            kind: String,
-        }
-        let value: Value = serde_json::from_str(&found.text).ok()?;
-        let Shape { kind } = Shape::deserialize(&value).ok()?;
-        Some(Self { kind, value })
-    }
-
-    fn reminds_after(&self, days: u32) -> bool {
-        let attribute = |name: &str| match self.value.get("Attributes")?.get(name)? {
-            Value::String(text) => Some(text.trim().to_owned()),
-            other => Some(other.to_string()),
-        };
-        self.kind == NO_CHANGE
-            && attribute("After").is_some_and(|after| after == days.to_string())
-            && attribute("Unit").is_some_and(|unit| unit.eq_ignore_ascii_case("days"))
-    }
+fn reminds_after(policy: &Value, days: u32) -> bool {
+    let attribute = |name: &str| match policy.get("Attributes")?.get(name)? {
+        Value::String(text) => Some(text.trim().to_owned()),
+        other => Some(other.to_string()),
+    };
+    policy["Type"] == NO_CHANGE
+        && attribute("After").is_some_and(|after| after == days.to_string())
+        && attribute("Unit").is_some_and(|unit| unit.eq_ignore_ascii_case("days"))
 }
 
 #[cfg(test)]

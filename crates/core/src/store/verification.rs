@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::{Found, Order};
 use crate::application::Role;
@@ -10,7 +10,7 @@ use crate::exchange::{LONGEST_PAUSE, pause};
 use crate::lwa::{Grant, LwaError, LwaFailure, Scope, TokenEndpoint, TokenRequest};
 use crate::ports::Clock;
 use crate::vault::document::Document;
-use crate::vault::{CredentialValues, is_same_secret};
+use crate::vault::{CredentialValues, is_stored};
 
 /// How often an exchange is tried that fails for a reason that may pass.
 const ATTEMPTS: u32 = 3;
@@ -80,14 +80,7 @@ pub fn trials(
     let stored = stored(found);
     let either = |role: &Role| given.get(role).or_else(|| stored.get(role));
     let (Some(id), Some(secret)) = (either(&Role::ClientId), either(&Role::ClientSecret)) else {
-        let missing = [Role::ClientId, Role::ClientSecret]
-            .iter()
-            .filter(|role| either(role).is_none())
-            .map(|role| {
-                let place = order.vault.place(&order.layout, &order.application, role);
-                format!("a {role} ({place})")
-            })
-            .collect();
+        let missing = order.missing("a", |role| either(role).is_some());
         return Err(NotVerified::Missing { missing });
     };
     let trial = |refresh_token: Option<Role>, grant| Trial {
@@ -103,13 +96,8 @@ pub fn trials(
         let scope = Scope::CLIENT_SECRET_ROTATION;
         trials.push(trial(None, Grant::ClientCredentials(scope)));
     }
-    let is_stored = |role: &Role, value: &SecretString| {
-        stored
-            .get(role)
-            .is_some_and(|stored| is_same_secret(stored, value))
-    };
     for (role, value) in given {
-        if matches!(role, Role::RefreshToken { .. }) && !is_stored(role, value) {
+        if matches!(role, Role::RefreshToken { .. }) && !is_stored(&stored, role, value) {
             let grant = Grant::RefreshToken(value.clone());
             trials.push(trial(Some(role.clone()), grant));
         }

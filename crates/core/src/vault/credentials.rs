@@ -65,6 +65,12 @@ pub fn is_same_secret(one: &SecretString, other: &SecretString) -> bool {
     one.expose_secret().trim() == other.expose_secret().trim()
 }
 
+/// Whether a credential is stored with this value.
+pub(crate) fn is_stored(stored: &CredentialValues, role: &Role, value: &SecretString) -> bool {
+    let stored = stored.get(role);
+    stored.is_some_and(|stored| is_same_secret(stored, value))
+}
+
 /// An application that a vault holds a client secret of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredApplication {

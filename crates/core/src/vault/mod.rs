@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use crate::application::{ApplicationName, Layout, Role};
 use crate::ports::CallError;
 
+pub(crate) use credentials::is_stored;
 pub use credentials::{
     CredentialValues, Credentials, SecretVersion, StoredApplication, StoredSecret, is_same_secret,
 };
@@ -58,30 +59,21 @@ impl<A> Vault<A> {
             VaultKind::SecretsManager => application.to_string(),
         }
     }
-
-    const fn parameter_store(&self) -> ParameterStore<'_, A> {
-        ParameterStore {
-            account: &self.account,
-            layout: &self.layout,
-        }
-    }
-
-    const fn secrets_manager(&self) -> SecretsManager<'_, A> {
-        SecretsManager {
-            account: &self.account,
-            layout: &self.layout,
-        }
-    }
 }
 
 /// Runs a procedure in the service that the vault is.
 macro_rules! in_service {
-    ($vault:ident.$procedure:ident($($argument:expr),*)) => {
+    ($vault:ident.$procedure:ident($($argument:expr),*)) => {{
+        let (account, layout) = (&$vault.account, &$vault.layout);
         match $vault.kind {
-            VaultKind::ParameterStore => $vault.parameter_store().$procedure($($argument),*).await,
-            VaultKind::SecretsManager => $vault.secrets_manager().$procedure($($argument),*).await,
+            VaultKind::ParameterStore => {
+                ParameterStore { account, layout }.$procedure($($argument),*).await
+            }
+            VaultKind::SecretsManager => {
+                SecretsManager { account, layout }.$procedure($($argument),*).await
+            }
         }
-    };
+    }};
 }
 
 impl<A: ReadMetadata + ReadValues> Vault<A> {

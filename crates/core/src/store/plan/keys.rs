@@ -65,11 +65,11 @@ pub fn is_key(text: &str) -> bool {
         None => text,
         Some(arn) => match arn.splitn(5, ':').collect::<Vec<_>>().as_slice() {
             [partition, "kms", region, account, resource]
-                if partition.starts_with("aws") && is_name(region, "-") && is_name(account, "") =>
+                if partition.starts_with("aws")
+                    && is_name(region, "-")
+                    && is_name(account, "")
+                    && (resource.starts_with("alias/") || resource.starts_with("key/")) =>
             {
-                if !resource.starts_with("alias/") && !resource.starts_with("key/") {
-                    return false;
-                }
                 resource
             }
             _ => return false,

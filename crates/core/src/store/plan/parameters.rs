@@ -11,6 +11,7 @@ use super::steps::{Plan, Refusal, check_complete, tags_in_words};
 use crate::application::Role;
 use crate::store::policies::{self, REMIND_AFTER_DAYS};
 use crate::store::{FoundParameter, Order, Write};
+use crate::text::when;
 use crate::vault::parameter_store::value_problem;
 use crate::vault::ports::{ParameterWrite, Tier};
 use crate::vault::{CredentialValues, is_same_secret};
@@ -126,25 +127,16 @@ fn parameter_write(
             changes.push("a new value".to_owned());
         }
         if metadata.parameter_type != "SecureString" {
-            changes.push(format!(
-                "SecureString instead of {}",
-                metadata.parameter_type
-            ));
+            let before = &metadata.parameter_type;
+            changes.push(format!("SecureString instead of {before}"));
+            let advice = when(is_secret, " Make a new client secret soon.");
             notes.push(format!(
                 "{name} was stored in plain text, and its earlier versions stay readable in its \
-                 history.{}",
-                if is_secret {
-                    " Make a new client secret soon."
-                } else {
-                    ""
-                }
+                 history.{advice}"
             ));
         }
-        let has_key = metadata
-            .key_id
-            .as_deref()
-            .is_some_and(|found| is_same_key(found, &key));
-        if !has_key {
+        let present = metadata.key_id.as_deref();
+        if !present.is_some_and(|present| is_same_key(present, &key)) {
             changes.push(format!("key {key}"));
         }
         if tier != Tier::of(metadata.tier.as_deref()) {
@@ -211,21 +203,19 @@ fn check_name(name: &str) -> Result<(), Refusal> {
             problem,
         })
     };
-    let levels = name.trim_start_matches('/').split('/').count();
-    let first = name.trim_start_matches('/').to_ascii_lowercase();
+    let path = name.trim_start_matches('/').to_ascii_lowercase();
     if name.len() > MAX_PARAMETER_NAME {
         return refuse(format!(
             "it is longer than {MAX_PARAMETER_NAME} characters, which is what Parameter Store \
              leaves of 1011 beside the ARN"
         ));
     }
-    if levels > MAX_LEVELS {
+    if path.split('/').count() > MAX_LEVELS {
         return refuse(format!("it has more than {MAX_LEVELS} levels"));
     }
-    if first.starts_with("aws") || first.starts_with("ssm") {
-        return refuse(
-            "it begins with `aws` or `ssm`, which Parameter Store keeps for itself".to_owned(),
-        );
+    if path.starts_with("aws") || path.starts_with("ssm") {
+        let problem = "it begins with `aws` or `ssm`, which Parameter Store keeps for itself";
+        return refuse(problem.to_owned());
     }
     Ok(())
 }

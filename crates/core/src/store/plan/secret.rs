@@ -9,7 +9,7 @@ use crate::application::Role;
 use crate::store::{DEFAULT_KEY, FoundSecret, Order, Write};
 use crate::vault::document::{Document, new_document};
 use crate::vault::ports::SecretValueWrite;
-use crate::vault::{CredentialValues, is_same_secret};
+use crate::vault::{CredentialValues, is_stored};
 
 /// Longest name of a secret, in characters,
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>.
@@ -29,32 +29,22 @@ pub(super) fn plan(
     };
     check_secret(&name, found)?;
     let before = found.and_then(|found| found.document.as_ref());
-    let before = before
-        .map(Document::parse)
-        .transpose()
-        .map_err(|error| refuse(error.to_string()))?;
-    let stored = before
-        .as_ref()
-        .map(Document::credentials)
-        .unwrap_or_default();
+    let before = before.map(Document::parse).transpose();
+    let before = before.map_err(|error| refuse(error.to_string()))?;
+    let stored = before.as_ref().map(Document::credentials);
+    let stored = stored.unwrap_or_default();
     check_complete(order, |role| {
         given.contains_key(role) || stored.contains_key(role)
     })?;
-    let is_stored = |role: &Role, value: &_| {
-        stored
-            .get(role)
-            .is_some_and(|stored| is_same_secret(stored, value))
-    };
     let mut changed = given.clone();
-    changed.retain(|role, value| !is_stored(role, value));
+    changed.retain(|role, value| !is_stored(&stored, role, value));
     let document = match &before {
         _ if changed.is_empty() => None,
         Some(before) => Some(before.with(&changed)),
         None => Some(new_document(&changed)),
     };
-    let document = document
-        .transpose()
-        .map_err(|error| refuse(error.to_string()))?;
+    let document = document.transpose();
+    let document = document.map_err(|error| refuse(error.to_string()))?;
     let roles: Vec<String> = changed.keys().map(ToString::to_string).collect();
     let change = Change::of(
         given.get(&Role::ClientSecret),

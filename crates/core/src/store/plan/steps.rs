@@ -7,7 +7,6 @@ use crate::application::Role;
 use crate::deadline::Deadline;
 use crate::store::{Extent, Order, Write};
 use crate::tags::STORE_PENDING;
-use crate::vault::VaultKind;
 use crate::vault::ports::NewTag;
 
 /// Everything that is going to be written.
@@ -92,6 +91,7 @@ impl Plan {
         value: Option<(Write, String)>,
         dates: Dates,
     ) {
+        let vault = order.vault;
         self.notes.extend(dates.note);
         self.deadline = dates.deadline;
         let tag = |plan: &mut Self, tags: Vec<NewTag>| {
@@ -99,11 +99,7 @@ impl Plan {
                 return;
             }
             let (what, name) = (tags_in_words(&tags), name.to_owned());
-            let write = match order.vault {
-                VaultKind::ParameterStore => Write::TagParameter { name, tags },
-                VaultKind::SecretsManager => Write::TagSecret { name, tags },
-            };
-            plan.push(place, what, write);
+            plan.push(place, what, Write::Tag { vault, name, tags });
         };
         tag(self, dates.before);
         if let Some((write, what)) = value {
@@ -113,11 +109,7 @@ impl Plan {
         if !dates.removed.is_empty() {
             let what = format!("remove tag {}", dates.removed.join(", "));
             let (name, keys) = (name.to_owned(), dates.removed);
-            let write = match order.vault {
-                VaultKind::ParameterStore => Write::UntagParameter { name, keys },
-                VaultKind::SecretsManager => Write::UntagSecret { name, keys },
-            };
-            self.push(place, what, write);
+            self.push(place, what, Write::Untag { vault, name, keys });
         }
         if !self.steps.iter().any(|step| step.place == place) {
             self.unchanged.push(place.to_owned());
@@ -140,18 +132,8 @@ pub(super) fn tags_in_words(tags: &[NewTag]) -> String {
 /// A whole application needs a client id and a client secret. A single credential can be stored
 /// without them, though not verified.
 pub(super) fn check_complete(order: &Order, has: impl Fn(&Role) -> bool) -> Result<(), Refusal> {
-    if order.extent != Extent::Application {
-        return Ok(());
-    }
-    let missing: Vec<String> = [Role::ClientId, Role::ClientSecret]
-        .iter()
-        .filter(|role| !has(role))
-        .map(|role| {
-            let place = order.vault.place(&order.layout, &order.application, role);
-            format!("the {role} ({place})")
-        })
-        .collect();
-    if missing.is_empty() {
+    let missing = order.missing("the", has);
+    if order.extent != Extent::Application || missing.is_empty() {
         Ok(())
     } else {
         Err(Refusal::Incomplete { missing })
