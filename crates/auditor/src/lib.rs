@@ -230,23 +230,19 @@ where
     }
 
     fn context<'a>(&'a self, state: &State, scope: &'a str) -> Context<'a> {
+        let deployment = &self.settings.deployment;
         Context {
             now: state.started_at,
-            region: self
-                .settings
-                .deployment
-                .region
-                .as_deref()
-                .unwrap_or_default(),
+            region: deployment.region.as_deref().unwrap_or_default(),
             scope,
-            runbook_url: self.settings.deployment.runbook_url.as_deref(),
+            runbook_url: deployment.runbook_url.as_deref(),
         }
     }
 
     fn observe(&self, observation: Observation<'_>) {
+        let namespace = &self.settings.deployment.metrics_namespace;
         if let Observation::Application(row) = observation
-            && let Some(set) =
-                metrics::days_to_deadline(row, &self.settings.deployment.metrics_namespace)
+            && let Some(set) = metrics::days_to_deadline(row, namespace)
         {
             self.metrics.record(&set, self.clock.now());
         }

@@ -17,7 +17,7 @@ use crate::state::State;
 const MAX_FINDING_BYTES: usize = 120_000;
 
 /// What one invocation answers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Response {
     /// Whether the whole estate has been audited. If not, invoke the function again with
     /// the continuation, unchanged: `{"continuation": …}`.
@@ -51,7 +51,7 @@ pub struct Response {
 }
 
 /// How much was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Client secrets.
     pub applications: u64,
@@ -64,7 +64,7 @@ pub struct Summary {
 }
 
 /// Findings by severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Act today.
     pub critical: u64,
@@ -140,8 +140,6 @@ impl Response {
     fn so_far(state: &State) -> Self {
         let tally = &state.tally;
         Self {
-            complete: false,
-            continuation: None,
             partial: tally.is_partial(),
             started_at: state.started_at,
             summary: Summary {
@@ -156,13 +154,8 @@ impl Response {
                 info: tally.count(Severity::Info),
                 exempt: tally.exempt.total(),
             },
-            findings: Vec::new(),
-            findings_omitted: 0,
-            next_deadlines: Vec::new(),
-            not_seen: Vec::new(),
             not_seen_omitted: tally.not_seen.total(),
-            notes: Vec::new(),
-            digest: None,
+            ..Self::default()
         }
     }
 }

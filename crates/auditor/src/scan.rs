@@ -19,7 +19,7 @@ use lwa_core::audit::tally::ApplicationDeadline;
 use lwa_core::ports::{CallError, CallFailure, Clock};
 use lwa_core::vault::ports::{
     NAMES_LIMIT, Page, ParameterFilter, ParameterMetadata, ReadMetadata, SecretMetadata,
-    SecretVersionEntry,
+    SecretVersionEntry, Tags,
 };
 use lwa_core::vault::{VaultKind, parameter_store, secrets_manager};
 use lwa_core::{ApplicationName, Place, Role};
@@ -160,31 +160,14 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
         prefix: &str,
         token: Option<&str>,
     ) -> Result<Option<Stage>, OutOfTime> {
-        let page = self
-            .within(
-                self.account
-                    .describe_parameters(ParameterFilter::Below(prefix), token),
-            )
-            .await?;
+        let filter = ParameterFilter::Below(prefix);
+        let page = self.account.describe_parameters(filter, token);
+        let page = self.within(page).await?;
         let Some(Page { items, next }) = self.listed(VaultKind::ParameterStore, prefix, page)
         else {
             return Ok(Some(Stage::Settle));
         };
-        let located: Vec<(Place, ParameterMetadata)> = items
-            .into_iter()
-            .filter_map(|metadata| {
-                Some((
-                    self.settings.deployment.layout.locate(&metadata.name)?,
-                    metadata,
-                ))
-            })
-            .collect();
-        let names = located.iter().filter(|(place, _)| {
-            place.role == Role::ClientSecret && !self.state.roster.has_secret(&place.application)
-        });
-        let tags = self
-            .tags(names.map(|(_, metadata)| metadata.name.clone()).collect())
-            .await?;
+        let (located, tags) = self.located(items).await?;
         // Only from here on is anything counted: a step that runs out of time is done again.
         for (place, metadata) in located {
             self.parameter(&place, &metadata, tags.get(&metadata.name));
@@ -203,7 +186,7 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
         &mut self,
         place: &Place,
         metadata: &ParameterMetadata,
-        tags: Option<&Result<BTreeMap<String, String>, CallError>>,
+        tags: Option<&Result<Tags, CallError>>,
     ) {
         let rules = &self.settings.rules;
         let now = self.state.started_at;
@@ -241,9 +224,8 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
         token: Option<&str>,
     ) -> Result<Option<Stage>, OutOfTime> {
         let name_prefix = &prefix[1..];
-        let page = self
-            .within(self.account.list_secrets(name_prefix, token))
-            .await?;
+        let page = self.account.list_secrets(name_prefix, token);
+        let page = self.within(page).await?;
         let Some(Page { items, next }) = self.listed(VaultKind::SecretsManager, prefix, page)
         else {
             return Ok(None);
@@ -308,20 +290,16 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
             let mut names = Vec::new();
             let mut batch = Vec::new();
             for (application, parts) in &self.state.roster.pending {
-                let missing = parts
-                    .missing()
-                    .map(|role| layout.parameter(application, &role));
-                names.extend(missing);
+                let missing = parts.missing();
+                names.extend(missing.map(|role| layout.parameter(application, &role)));
                 batch.push(application.clone());
                 // One application lacks two parts at most.
                 if names.len() + 2 > NAMES_LIMIT {
                     break;
                 }
             }
-            let found = match self
-                .within(parameter_store::find_parameters(self.account, &names))
-                .await?
-            {
+            let found = parameter_store::find_parameters(self.account, &names);
+            let found = match self.within(found).await? {
                 Ok(found) => found,
                 Err(error) => {
                     self.miss(self.incomplete(prefix), &error);
@@ -329,17 +307,8 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
                     return Ok(());
                 }
             };
-            let located: Vec<_> = found
-                .into_iter()
-                .filter_map(|found| Some((layout.locate(&found.name)?, found)))
-                .collect();
-            // Client secrets that the listing has not shown, or not yet.
-            let late = located
-                .iter()
-                .filter(|(place, _)| place.role == Role::ClientSecret);
-            let tags = self
-                .tags(late.map(|(_, found)| found.name.clone()).collect())
-                .await?;
+            // Among them may be client secrets that the listing has not shown, or not yet.
+            let (located, tags) = self.located(found).await?;
             for (place, metadata) in &located {
                 match place.role {
                     Role::ClientSecret => self.parameter(place, metadata, tags.get(&metadata.name)),
@@ -359,16 +328,27 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
         Ok(())
     }
 
-    async fn tags(
+    /// The credentials among some parameters, with the tags of the client secrets that have not
+    /// passed before.
+    async fn located(
         &self,
-        names: Vec<String>,
-    ) -> Result<ByName<BTreeMap<String, String>>, OutOfTime> {
+        parameters: Vec<ParameterMetadata>,
+    ) -> Result<(Vec<(Place, ParameterMetadata)>, ByName<Tags>), OutOfTime> {
+        let layout = &self.settings.deployment.layout;
+        let located = parameters.into_iter();
+        let located = located.filter_map(|found| Some((layout.locate(&found.name)?, found)));
+        let located: Vec<_> = located.collect();
+        let secrets = located.iter().filter(|(place, _)| {
+            place.role == Role::ClientSecret && !self.state.roster.has_secret(&place.application)
+        });
+        let names = secrets.map(|(_, metadata)| metadata.name.clone());
         let account = self.account;
-        self.look_up(names, move |name: String| async move {
+        let tags = self.look_up(names.collect(), move |name: String| async move {
             let tags = account.list_parameter_tags(&name).await;
             (name, tags)
-        })
-        .await
+        });
+        let tags = tags.await?;
+        Ok((located, tags))
     }
 
     /// Looks each name up, a few at a time.

@@ -1,7 +1,6 @@
 //! The auditor's settings, from its environment.
 
 use jiff::civil::Weekday;
-use lwa_core::Severity;
 use lwa_core::audit::Rules;
 use lwa_core::config::{self, ConfigError, Deployment, Lookup};
 use lwa_core::vault::VaultKind;
@@ -27,18 +26,35 @@ impl Settings {
         F: Fn(&str) -> Option<String>,
     {
         let deployment = Deployment::from_lookup(lookup)?;
+        let allowed = "parameter-store, secrets-manager or both";
+        let vaults = lookup.parsed(config::LWA_VAULT, allowed, vaults)?;
+        let allowed = format!("whole numbers from 0 to {MAX_REMINDER}, comma-separated");
+        let reminder_days = lookup.parsed(config::REMIND_AT_DAYS, &allowed, reminder_days)?;
+        let allowed = "monday, tuesday, wednesday, thursday, friday, saturday, sunday or off";
+        let heartbeat = lookup.parsed(config::HEARTBEAT_DAY, allowed, |text| match text {
+            off if off.eq_ignore_ascii_case("off") => Some(None),
+            day => weekday(day).map(Some),
+        })?;
+        let allowed = "the ARN of a role, a user or a session, such as \
+                       arn:aws:iam::111122223333:role/NAME";
+        let expected_writer = match lookup.get(config::EXPECTED_WRITER_ARN) {
+            Some(text) if !is_principal(&text) => {
+                let variable = config::EXPECTED_WRITER_ARN;
+                return Err(ConfigError::invalid(variable, &text, allowed));
+            }
+            writer => writer,
+        };
+        let allowed = "info, warning or critical";
+        let severity = |text: &str| text.parse().ok();
+        let digest_severity = lookup.parsed(config::DIGEST_SEVERITY, allowed, severity)?;
         Ok(Self {
-            vaults: vaults(lookup)?,
+            vaults,
             rules: Rules {
                 secret_lifetime_days: deployment.secret_lifetime_days,
-                reminder_days: reminder_days(lookup)?,
-                heartbeat: heartbeat(lookup)?,
-                expected_writer: expected_writer(lookup)?,
-                digest_severity: lookup.parsed(
-                    config::DIGEST_SEVERITY,
-                    "info, warning or critical",
-                    |text| text.parse::<Severity>().ok(),
-                )?,
+                reminder_days,
+                heartbeat,
+                expected_writer,
+                digest_severity,
             },
             deployment,
         })
@@ -70,70 +86,41 @@ impl Settings {
     }
 }
 
-fn vaults<F>(lookup: &Lookup<F>) -> Result<Vec<VaultKind>, ConfigError>
-where
-    F: Fn(&str) -> Option<String>,
-{
-    let allowed = "parameter-store, secrets-manager or both";
-    lookup.parsed(config::LWA_VAULT, allowed, |text| match text {
+fn vaults(text: &str) -> Option<Vec<VaultKind>> {
+    match text {
         "both" => Some(VaultKind::ALL.to_vec()),
         one => VaultKind::parse(one).map(|vault| vec![vault]),
-    })
+    }
 }
 
-fn reminder_days<F: Fn(&str) -> Option<String>>(
-    lookup: &Lookup<F>,
-) -> Result<Vec<u32>, ConfigError> {
-    let allowed = format!("whole numbers from 0 to {MAX_REMINDER}, comma-separated");
-    lookup.parsed(config::REMIND_AT_DAYS, &allowed, |text| {
-        let day = |text: &str| text.trim().parse().ok().filter(|day| *day <= MAX_REMINDER);
-        text.split(',').map(day).collect()
-    })
+fn reminder_days(text: &str) -> Option<Vec<u32>> {
+    let day = |text: &str| text.trim().parse().ok().filter(|day| *day <= MAX_REMINDER);
+    text.split(',').map(day).collect()
 }
 
-fn heartbeat<F: Fn(&str) -> Option<String>>(
-    lookup: &Lookup<F>,
-) -> Result<Option<Weekday>, ConfigError> {
-    let allowed = "monday, tuesday, wednesday, thursday, friday, saturday, sunday or off";
-    lookup.parsed(config::HEARTBEAT_DAY, allowed, |text| {
-        Some(match text.to_ascii_lowercase().as_str() {
-            "monday" => Some(Weekday::Monday),
-            "tuesday" => Some(Weekday::Tuesday),
-            "wednesday" => Some(Weekday::Wednesday),
-            "thursday" => Some(Weekday::Thursday),
-            "friday" => Some(Weekday::Friday),
-            "saturday" => Some(Weekday::Saturday),
-            "sunday" => Some(Weekday::Sunday),
-            "off" => None,
-            _ => return None,
-        })
-    })
+fn weekday(text: &str) -> Option<Weekday> {
+    match text.to_ascii_lowercase().as_str() {
+        "monday" => Some(Weekday::Monday),
+        "tuesday" => Some(Weekday::Tuesday),
+        "wednesday" => Some(Weekday::Wednesday),
+        "thursday" => Some(Weekday::Thursday),
+        "friday" => Some(Weekday::Friday),
+        "saturday" => Some(Weekday::Saturday),
+        "sunday" => Some(Weekday::Sunday),
+        _ => None,
+    }
 }
 
-fn expected_writer<F: Fn(&str) -> Option<String>>(
-    lookup: &Lookup<F>,
-) -> Result<Option<String>, ConfigError> {
-    let Some(text) = lookup.get(config::EXPECTED_WRITER_ARN) else {
-        return Ok(None);
-    };
-    let parts: Vec<_> = text.splitn(6, ':').collect();
-    let is_principal = matches!(
+fn is_principal(arn: &str) -> bool {
+    let parts: Vec<_> = arn.splitn(6, ':').collect();
+    matches!(
         parts.as_slice(),
         ["arn", partition, "iam" | "sts", "", account, resource]
             if partition.starts_with("aws")
                 && account.len() == 12
                 && account.bytes().all(|b| b.is_ascii_digit())
                 && resource.contains('/')
-    );
-    if is_principal {
-        Ok(Some(text))
-    } else {
-        Err(ConfigError::invalid(
-            config::EXPECTED_WRITER_ARN,
-            &text,
-            "the ARN of a role, a user or a session, such as arn:aws:iam::111122223333:role/NAME",
-        ))
-    }
+    )
 }
 
 #[cfg(test)]
@@ -153,7 +140,7 @@ mod tests {
         assert_eq!(settings.vaults, [VaultKind::ParameterStore]);
         assert_eq!(settings.rules.reminder_days, [90, 60, 30, 14, 7, 3, 1]);
         assert_eq!(settings.rules.heartbeat, Some(Weekday::Monday));
-        assert_eq!(settings.rules.digest_severity, Severity::Warning);
+        assert_eq!(settings.rules.digest_severity, lwa_core::Severity::Warning);
         assert_eq!(settings.rules.expected_writer, None);
     }
 
