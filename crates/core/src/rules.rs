@@ -58,21 +58,19 @@ fn expand(pattern: &mut Value, applications: &[&str]) {
             .values_mut()
             .for_each(|field| expand(field, applications)),
         Value::Array(matchers) => {
-            *matchers = matchers
-                .iter()
-                .flat_map(|matcher| {
-                    let text = matcher.to_string();
-                    if !text.contains(PLACEHOLDER) {
-                        return vec![matcher.clone()];
-                    }
-                    applications
-                        .iter()
-                        .filter_map(|name| {
-                            serde_json::from_str(&text.replace(PLACEHOLDER, name)).ok()
-                        })
-                        .collect()
-                })
-                .collect();
+            let repeated = |matcher: &Value| -> Vec<Value> {
+                let text = matcher.to_string();
+                if !text.contains(PLACEHOLDER) {
+                    return vec![matcher.clone()];
+                }
+                let texts = applications
+                    .iter()
+                    .map(|name| text.replace(PLACEHOLDER, name));
+                texts
+                    .filter_map(|text| serde_json::from_str(&text).ok())
+                    .collect()
+            };
+            *matchers = matchers.iter().flat_map(repeated).collect();
         }
         _ => {}
     }

@@ -8,6 +8,7 @@ use lwa_core::SecretString;
 use lwa_core::ports::CallError;
 use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::QueueMessage;
+use lwa_core::text::after;
 use lwa_core::vault::ports::{
     GET_PARAMETERS_LIMIT, NAMES_LIMIT, NewTag, Page, ParameterFilter, ParameterMetadata,
     ParameterValue, ParameterWrite, ReadMetadata, ReadValues, SecretMetadata, SecretValue,
@@ -282,8 +283,5 @@ impl MessageQueue for World {
 
 /// The target of a listing that goes on.
 fn from(target: &str, token: Option<&str>) -> String {
-    match token {
-        Some(token) => format!("{target} from {token}"),
-        None => target.to_owned(),
-    }
+    format!("{target}{}", after(" from ", token))
 }

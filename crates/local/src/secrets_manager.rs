@@ -213,17 +213,13 @@ impl Secret {
     }
 
     pub(crate) fn metadata(&self, name: &str) -> SecretMetadata {
-        let labelled = self
-            .versions
-            .iter()
-            .filter(|version| !version.stages.is_empty());
+        let labelled = self.versions.iter().filter(|it| !it.stages.is_empty());
+        let stages = labelled.map(|version| (version.id.clone(), version.stages.clone()));
         SecretMetadata {
             name: name.to_owned(),
             key_id: self.key_id.clone(),
             tags: self.tags.clone(),
-            stages: labelled
-                .map(|version| (version.id.clone(), version.stages.clone()))
-                .collect(),
+            stages: stages.collect(),
             deleted_at: self.deleted_at,
         }
     }

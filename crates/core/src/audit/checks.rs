@@ -149,13 +149,8 @@ fn reminders(
     let deadline = deadline.filter(|deadline| !deadline.has_passed(now))?.at;
     let first = policy_times::first_reminder(&metadata.policies, metadata.last_modified?)?;
     let is_late = deadline.duration_since(first) < LATEST_REMINDER;
-    is_late.then(|| {
-        (
-            Code::Lwa005,
-            Warning,
-            sentences::late_reminder(first, deadline),
-        )
-    })
+    let detail = sentences::late_reminder(first, deadline);
+    is_late.then_some((Code::Lwa005, Warning, detail))
 }
 
 /// Failed and deleting policies, which are wrong on every credential.

@@ -9,7 +9,7 @@ mod wording;
 use self::parameter::Parameter;
 pub use self::parameter::{Context, Lookups};
 use crate::application::Role;
-use crate::event::{Event, EventKind, PolicyAction, RotationOutcome};
+use crate::event::{Event, EventKind, PolicyAction};
 use crate::notice::Notice;
 use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::urgency::deadline_severity;
@@ -33,14 +33,7 @@ pub fn notice(event: &Event, lookups: Option<&Lookups>, context: Context<'_>) ->
             operation,
             ..
         } => parameter_change(parameter(parameter_name), operation),
-        EventKind::SecretRotation(rotation) => {
-            let severity = match rotation.outcome {
-                RotationOutcome::Succeeded => Info,
-                RotationOutcome::Failed => Critical,
-                RotationOutcome::Abandoned => Warning,
-            };
-            wording::secret_rotation(event, rotation, severity, context)
-        }
+        EventKind::SecretRotation(rotation) => wording::secret_rotation(event, rotation, context),
         EventKind::Other => wording::unrecognised(event),
     }
 }

@@ -175,14 +175,13 @@ pub(super) fn secret_updated(parameter: &Parameter<'_>, severity: Severity) -> N
 pub(super) fn secret_rotation(
     event: &Event,
     rotation: &SecretRotation,
-    severity: Severity,
     context: Context<'_>,
 ) -> Notice {
     let name = rotation.secret_name();
-    let (kind, how) = match rotation.outcome {
-        RotationOutcome::Succeeded => ("rotation-succeeded", "succeeded"),
-        RotationOutcome::Failed => ("rotation-failed", "failed"),
-        RotationOutcome::Abandoned => ("rotation-abandoned", "was abandoned"),
+    let (severity, kind, how) = match rotation.outcome {
+        RotationOutcome::Succeeded => (Info, "rotation-succeeded", "succeeded"),
+        RotationOutcome::Failed => (Critical, "rotation-failed", "failed"),
+        RotationOutcome::Abandoned => (Warning, "rotation-abandoned", "was abandoned"),
     };
     let after = format!(" in Secrets Manager {how}");
     let headline = Headline::new("Rotation of ", quotable(name), after);

@@ -154,11 +154,9 @@ pub(super) fn with_lists(
     let is_ahead = |row: &&ApplicationDeadline| row.deadline.is_some_and(|d| !d.has_passed(now));
     let next = tally.deadlines.items().iter().filter(is_ahead).take(NEXT);
     let next = next.map(|row| deadline_line(row, now, false)).collect();
-    let has_rest_only = listed.is_empty();
-    let rest = if has_rest_only {
-        "Worth knowing"
-    } else {
-        "Not listed here"
+    let rest = match listed {
+        [] => "Worth knowing",
+        _ => "Not listed here",
     };
     let notice = notice
         .list(TO_ROTATE, reminders)
