@@ -119,7 +119,7 @@ pub fn document(text: &SecretString) -> Result<CredentialValues, InputError> {
             sellers(raw, &mut credentials)?;
             continue;
         }
-        let mut roles = Role::OF_APPLICATION.into_iter();
+        let mut roles = Role::OWN.into_iter();
         let role = roles.find(|role| vault::key(role) == key);
         let role = role.ok_or(InputError::UnknownKey(index + 1))?;
         if let Some(value) = member(&role, raw)? {
