@@ -155,17 +155,9 @@ impl SpApiError {
     }
 
     /// Whether trying the same call again later may succeed. A call that is not idempotent must
-    /// also ask [`Self::may_have_been_done`].
+    /// not be repeated for that alone.
     pub const fn is_transient(&self) -> bool {
         !matches!(self.failure, SpApiFailure::Refused)
-    }
-
-    /// Whether the call may have had its effect all the same.
-    pub const fn may_have_been_done(&self) -> bool {
-        matches!(
-            self.failure,
-            SpApiFailure::TimedOut | SpApiFailure::Unavailable
-        )
     }
 
     /// What a refusal means; none when it was none.
@@ -215,8 +207,8 @@ pub enum Operation {
     /// Asks for a new client secret, which arrives by queue; the one in use dies seven days
     /// later. Needs a grantless token.
     ///
-    /// Not idempotent: after an error that [may have been
-    /// done](SpApiError::may_have_been_done) it must not be called again.
+    /// Not idempotent: after an [unclear](crate::rotation::request::Answer::Unclear) answer it
+    /// must not be called again.
     RotateApplicationClientSecret,
 }
 
@@ -288,17 +280,16 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_done_is_not_asked_for_again() {
-        let check = |failure, transient, maybe_done| {
+    fn only_a_refusal_is_not_asked_for_again() {
+        let check = |failure, transient| {
             let error = SpApiError::without_answer("rotateApplicationClientSecret", failure, "");
             assert_eq!(error.is_transient(), transient, "{failure:?}");
-            assert_eq!(error.may_have_been_done(), maybe_done, "{failure:?}");
         };
-        check(SpApiFailure::Refused, false, false);
-        check(SpApiFailure::Throttled, true, false);
-        check(SpApiFailure::Unreachable, true, false);
-        check(SpApiFailure::TimedOut, true, true);
-        check(SpApiFailure::Unavailable, true, true);
+        check(SpApiFailure::Refused, false);
+        check(SpApiFailure::Throttled, true);
+        check(SpApiFailure::Unreachable, true);
+        check(SpApiFailure::TimedOut, true);
+        check(SpApiFailure::Unavailable, true);
         assert_eq!(SpApiFailure::of_status(302), SpApiFailure::Unavailable);
     }
 

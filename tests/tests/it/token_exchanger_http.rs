@@ -10,6 +10,7 @@ use lwa_aws::lwa_client::LwaClient;
 use lwa_aws::sp_api_client::SpApiClient;
 use lwa_core::ExposeSecret;
 use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, Scope, TokenEndpoint, TokenRequest};
+use lwa_core::rotation::request;
 use lwa_core::sp_api::{Operation, Refusal, SellingPartnerApi, SpApiError, SpApiFailure};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
@@ -473,7 +474,8 @@ async fn answers_that_are_not_sp_apis_are_never_taken_for_a_success() {
 }
 
 #[tokio::test]
-async fn a_rotation_says_whether_it_may_have_been_done() {
+async fn a_rotation_that_may_have_been_done_has_an_unclear_answer() {
+    let is_unclear = |error| request::Answer::of(&Err(error)) == request::Answer::Unclear;
     for (answer, timeout, maybe_done) in [
         (Answer::bytes(204, "").after(A_MINUTE), HASTE, true),
         (Answer::hang_up(), PATIENCE, true),
@@ -487,14 +489,14 @@ async fn a_rotation_says_whether_it_may_have_been_done() {
         let error = answered(Operation::RotateApplicationClientSecret, answer, timeout)
             .await
             .unwrap_err();
-        assert_eq!(error.may_have_been_done(), maybe_done, "{shown}");
+        assert_eq!(is_unclear(error), maybe_done, "{shown}");
     }
     let nobody = HttpStub::start().url();
     let error = call(Operation::RotateApplicationClientSecret, &nobody, PATIENCE)
         .await
         .unwrap_err();
     assert_eq!(error.failure, SpApiFailure::Unreachable);
-    assert!(!error.may_have_been_done());
+    assert!(!is_unclear(error));
 }
 
 #[tokio::test]
