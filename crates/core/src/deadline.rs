@@ -19,6 +19,9 @@ pub const QUIET_AFTER_REQUEST: SignedDuration = SignedDuration::from_hours(24);
 /// How far apart our clock, Amazon's and the vault's may be.
 pub const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_mins(5);
 
+/// How far apart a date may be from the span that it follows from: people and services round.
+pub const DATES_DIFFER_BY: SignedDuration = days(1);
+
 /// A span of whole days of 24 hours.
 pub const fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(count.saturating_mul(24))

@@ -24,6 +24,8 @@ pub const SECRET_VERSION: &str = "lwa:secret-version";
 pub const NEW_SECRET_PENDING: &str = "lwa:new-secret-pending";
 /// `lwa store` writes another client secret, and its dates are still missing: a [`StorePending`].
 pub const STORE_PENDING: &str = "lwa:store-pending";
+/// Since when a place is known to have another application's client id and not its secret.
+pub const UNPROVEN_SINCE: &str = "lwa:unproven-since";
 /// Until which date findings are muted.
 pub const EXEMPT_UNTIL: &str = "lwa:exempt-until";
 /// Why findings are muted.
@@ -32,7 +34,7 @@ pub const EXEMPT_REASON: &str = "lwa:exempt-reason";
 pub const OWNER: &str = "owner";
 
 /// Every tag that is read or written, as the README lists them.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 10] = [
     OWNER,
     SECRET_EXPIRES_AT,
     SECRET_ISSUED_AT,
@@ -40,6 +42,7 @@ pub const ALL: [&str; 9] = [
     ROTATION_REQUESTED_AT,
     NEW_SECRET_PENDING,
     STORE_PENDING,
+    UNPROVEN_SINCE,
     EXEMPT_UNTIL,
     EXEMPT_REASON,
 ];
@@ -87,6 +90,8 @@ pub struct SecretTags {
     pub new_secret_pending: Option<NewSecretPending>,
     /// [`STORE_PENDING`]; one that cannot be read counts as absent.
     pub store_pending: Option<StorePending>,
+    /// [`UNPROVEN_SINCE`].
+    pub unproven_since: Option<Timestamp>,
     /// [`OWNER`].
     pub owner: Option<String>,
     /// The names of tags whose value is no RFC 3339 instant; each counts as absent.
@@ -108,6 +113,7 @@ impl SecretTags {
             issued_at: instant(SECRET_ISSUED_AT),
             expires_at: instant(SECRET_EXPIRES_AT),
             rotation_requested_at: instant(ROTATION_REQUESTED_AT),
+            unproven_since: instant(UNPROVEN_SINCE),
             provenance: tags
                 .get(SECRET_VERSION)
                 .and_then(|it| Provenance::parse(it)),

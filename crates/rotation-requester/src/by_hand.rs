@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use lwa_core::application::{ApplicationName, Role};
 use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
+use lwa_core::rotation::membership::members;
 use lwa_core::rotation::request::{Decision, deadline, decide_now};
 use lwa_core::secret::SecretRecord;
 use lwa_core::sp_api::SellingPartnerApi;
@@ -64,7 +65,18 @@ where
             return Err(VaultError::Missing { names }.into());
         };
         stored.retain(|other| other.client_id.as_ref() == Some(&client_id));
-        let members = self.shared.records(&stored).await?;
+        let found = members(&self.shared.vault, &self.lwa, stored).await;
+        let group = found.proven()?;
+        if !group.iter().any(|member| member.name == *application) {
+            return Err(RequesterError::Unproven {
+                application: application.to_string(),
+                members: group.iter().map(|member| member.name.to_string()).collect(),
+            });
+        }
+        if let Some(problem) = self.obstacle(group) {
+            return Err(RequesterError::Unstorable(problem));
+        }
+        let members = self.shared.records(group).await?;
         let now = self.shared.clock.now();
         let known = deadline(&members, self.policy.secret_lifetime_days, now);
         let decision = decide_now(&members, known, now);

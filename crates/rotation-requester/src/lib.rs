@@ -21,6 +21,7 @@
 
 mod by_hand;
 mod dates;
+mod look_alikes;
 mod messages;
 mod report;
 mod request;

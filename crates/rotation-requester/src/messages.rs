@@ -1,8 +1,9 @@
 //! Amazon's notices of expiry, as messages of a queue.
 
 use lwa_core::lwa::TokenEndpoint;
-use lwa_core::ports::{Clock, Metrics, Notifier};
+use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::expiry::{Reported, reported, take};
+use lwa_core::rotation::membership::{Unproven, members};
 use lwa_core::rotation::notices::{self, Rejection};
 use lwa_core::rotation::notification::{Notification, SecretExpiry};
 use lwa_core::rotation::queue::QueueMessage;
@@ -32,6 +33,9 @@ where
             report.log(message, report.outcome.as_str());
             reports.push(report);
         }
+        if let Err(error) = self.shared.publish_rejections().await {
+            tracing::error!("no notification was published about rejected messages: {error}");
+        }
         reports
     }
 
@@ -40,73 +44,89 @@ where
             Ok(Notification::SecretExpiry(expiry)) => expiry,
             Ok(Notification::NewSecret(new)) => {
                 let rejection = Rejection::NewSecretInWrongQueue(&new);
-                return self.reject(message, &rejection).await;
+                return self.reject(message, &rejection);
             }
-            Err(problem) => return self.reject(message, &Rejection::Unusable(&problem)).await,
+            Err(problem) => return self.reject(message, &Rejection::Unusable(&problem)),
         };
         let group = match self.shared.with_client_id(&expiry.client_id).await {
             Ok(group) if group.is_empty() => {
                 let rejection = Rejection::UnknownClientId(&expiry.client_id);
-                return self.reject(message, &rejection).await;
+                return self.reject(message, &rejection);
             }
             Ok(group) => group,
-            Err(error) => return self.vault_failed(message, &error).await,
-        };
-        let records = match self.shared.records(&group).await {
-            Ok(records) => records,
             Err(error) => return self.vault_failed(message, &error.into()).await,
         };
+        let members = members(&self.shared.vault, &self.lwa, group).await;
+        let proven = match members.proven() {
+            Ok(proven) => proven,
+            Err(error) => return self.vault_failed(message, &error).await,
+        };
+        let mut records = match self.shared.records(proven).await {
+            Ok(records) => records,
+            Err(error) => {
+                let error = VaultError::from(error);
+                return self.vault_failed(message, &error.into()).await;
+            }
+        };
         let names = names(&records);
-        let acted = self.expiry(message, &expiry, records).await;
+        let reported = self
+            .reported(&expiry.sent_at(message.sent_at()), &mut records)
+            .await;
+        let acted = match reported {
+            Err(error) => Acted::failed(&error),
+            Ok(Reported::Outdated) => Acted::done(Outcome::Outdated),
+            Ok(Reported::Doubtful { reported, stored }) => {
+                let rejection = Rejection::DoubtfulDate {
+                    applications: &names,
+                    reported,
+                    stored,
+                };
+                return self.reject(message, &rejection);
+            }
+            Ok(known) => {
+                let decision = decide(&records, &self.policy, self.shared.clock.now());
+                let asker = Asker::Notice {
+                    receive_count: message.receive_count(),
+                    is_news: known == Reported::New,
+                };
+                self.act_where_storable(proven, &records, &decision, asker)
+                    .await
+            }
+        };
         MessageReport::new(message, &names, acted.outcome, acted.detail, acted.again)
     }
 
-    /// Stores the deadline of a notice, and acts on what is then known.
-    async fn expiry(
+    /// Stores the deadline of a notice where it is news, and answers what it is to the secret:
+    /// news if it is anywhere.
+    async fn reported(
         &self,
-        message: &QueueMessage,
         expiry: &SecretExpiry,
-        mut records: Vec<SecretRecord>,
-    ) -> Acted {
+        records: &mut [SecretRecord],
+    ) -> Result<Reported, CallError> {
         let now = self.shared.clock.now();
-        let (mut is_news, mut is_outdated) = (false, true);
-        for record in &mut records {
+        let mut known = Reported::Outdated;
+        for record in records {
             let reported = reported(expiry, record, self.policy.secret_lifetime_days, now);
-            is_outdated &= reported == Reported::Outdated;
             if reported == Reported::New {
-                is_news = true;
                 let tags = take(expiry, record);
                 let vault = &self.shared.vault;
-                if let Err(error) = vault.write_tags(&record.application, &tags).await {
-                    return Acted::failed(&error);
-                }
+                vault.write_tags(&record.application, &tags).await?;
             }
+            known = known.max(reported);
         }
-        if is_outdated {
-            return Acted::done(Outcome::Outdated);
-        }
-        let decision = decide(&records, &self.policy, now);
-        let asker = Asker::Notice {
-            receive_count: message.receive_count(),
-            is_news,
-        };
-        self.act(&records, &decision, asker).await
+        Ok(known)
     }
 
-    /// Puts a message that can never be handled on its way to the dead-letter queue.
-    async fn reject(&self, message: &QueueMessage, rejection: &Rejection<'_>) -> MessageReport {
-        let (id, shared) = (&message.message_id, &self.shared);
-        let detail = if shared.is_rejected(id) {
-            None
-        } else {
-            let rejected = shared.reject(id, rejection, false, UPON_A_NOTICE).await;
-            rejected.err().map(|error| error.to_string())
-        };
-        MessageReport::new(message, &[], Outcome::Rejected, detail, true)
+    /// Notes that a message can never be handled. Every time it comes back it is returned, until
+    /// the queue moves it to the dead-letter queue.
+    fn reject(&self, message: &QueueMessage, rejection: &Rejection<'_>) -> MessageReport {
+        let id = &message.message_id;
+        let headline = self.shared.reject(id, rejection, false, UPON_A_NOTICE);
+        MessageReport::new(message, &[], Outcome::Rejected, Some(headline), true)
     }
 
-    /// Gives a message back because the vault cannot be reached.
-    async fn vault_failed(&self, message: &QueueMessage, error: &VaultError) -> MessageReport {
+    /// Gives a message back because it is not known whose it is.
+    async fn vault_failed(&self, message: &QueueMessage, error: &Unproven) -> MessageReport {
         let context = self.shared.context(UPON_A_NOTICE, self.shared.clock.now());
         let notice = notices::rotation_postponed(context, &[], None, &error.to_string());
         self.shared

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use lwa_core::error::FunctionError;
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::CallError;
+use lwa_core::rotation::membership::Unproven;
 use lwa_core::rotation::queue::InvalidPayload;
 use lwa_core::rotation::report::batch_response;
 use lwa_core::vault::VaultError;
@@ -105,6 +106,24 @@ pub enum RequesterError {
         /// What there is.
         known: Vec<String>,
     },
+    /// The application has the client id of others and not their secret.
+    #[error(
+        "`{application}` has the client id of {}, but Amazon does not accept its secret; store \
+         the secret that is in use there with `lwa store --application {application}`",
+        members.join(", ")
+    )]
+    Unproven {
+        /// What was asked for.
+        application: String,
+        /// The applications whose secret Amazon accepts.
+        members: Vec<String>,
+    },
+    /// It is not known which of several places belong to the application.
+    #[error(transparent)]
+    NoneProven(#[from] Unproven),
+    /// A new secret could be stored nowhere.
+    #[error("{0}")]
+    Unstorable(String),
     /// The vault could not be read.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -125,9 +144,11 @@ impl FunctionError for RequesterError {
     fn error_type(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) | Self::UnknownApplication { .. } => "InvalidRequest",
-            Self::Vault(VaultError::Missing { .. } | VaultError::Malformed { .. }) => {
+            Self::Unstorable(_)
+            | Self::Vault(VaultError::Missing { .. } | VaultError::Malformed { .. }) => {
                 "CredentialMissing"
             }
+            Self::Unproven { .. } | Self::NoneProven(_) => "CredentialRejected",
             Self::Vault(VaultError::Call(_)) => "VaultUnavailable",
             Self::Incomplete { .. } => "RotationIncomplete",
         }

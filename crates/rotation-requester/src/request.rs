@@ -1,5 +1,6 @@
 //! Doing what was decided: reminding people, or requesting a rotation.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -35,6 +36,9 @@ const SILENT_TRIES: u32 = 2;
 
 /// The last line of a notification that a message of the queue has caused.
 pub(crate) const UPON_A_NOTICE: &str = "From rotation-requester, upon a notification from Amazon.";
+
+/// The last line of a notification that the schedule has caused.
+pub(crate) const BY_SCHEDULE: &str = "From rotation-requester's daily schedule.";
 
 /// What a rotation is considered for.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +87,7 @@ impl Acted {
         }
     }
 
-    pub(crate) fn failed(error: &CallError) -> Self {
+    pub(crate) fn failed(error: &impl Display) -> Self {
         Self::again(Outcome::Failed, error.to_string())
     }
 
@@ -187,9 +191,12 @@ where
         deadline: Option<Deadline>,
         asker: Asker,
     ) -> Acted {
-        let token = match self.token(&records[0].application).await {
+        let token = match self.token(records).await {
             Ok(token) => token,
-            Err(hindrance) => return self.hindered(records, deadline, asker, hindrance).await,
+            Err(hindrance) => {
+                let names = names(records);
+                return self.hindered(&names, deadline, asker, hindrance).await;
+            }
         };
         // Another invocation may have asked while the token was fetched.
         let records = match self.shared.refreshed(records).await {
@@ -226,7 +233,7 @@ where
             Answer::Refused(cause) => {
                 self.withdraw(&records).await;
                 let hindrance = Hindrance::Obstacle(Obstacle::SpApi(cause, said));
-                self.hindered(&records, deadline, asker, hindrance).await
+                self.hindered(&names, deadline, asker, hindrance).await
             }
             Answer::NotDone => {
                 self.withdraw(&records).await;
@@ -234,7 +241,7 @@ where
                 // One call a minute is allowed, so another try at once would be no use.
                 let silent_tries = if is_throttled { 0 } else { SILENT_TRIES };
                 let hindrance = Hindrance::Passing(said, silent_tries);
-                self.hindered(&records, deadline, asker, hindrance).await
+                self.hindered(&names, deadline, asker, hindrance).await
             }
             Answer::Unclear => {
                 let notice = notices::rotation_unclear(context, &names, known, &said);
@@ -247,15 +254,15 @@ where
     /// Notifies people that nothing was requested, or gives a notice back without a notification.
     pub(crate) async fn hindered(
         &self,
-        records: &[SecretRecord],
+        names: &[ApplicationName],
         deadline: Option<Deadline>,
         asker: Asker,
         hindrance: Hindrance,
     ) -> Acted {
-        let (context, names, known) = (self.context(asker), names(records), deadline.as_ref());
+        let (context, known) = (self.context(asker), deadline.as_ref());
         let (notice, acted) = match hindrance {
             Hindrance::Obstacle(obstacle) => {
-                let notice = notices::rotation_refused(context, &names, known, &obstacle);
+                let notice = notices::rotation_refused(context, names, known, &obstacle);
                 (notice, Acted::because(Outcome::Refused, obstacle.answer()))
             }
             Hindrance::Passing(cause, silent_tries) => {
@@ -264,15 +271,29 @@ where
                 {
                     return Acted::again(Outcome::Postponed, cause);
                 }
-                let notice = notices::rotation_postponed(context, &names, known, &cause);
+                let notice = notices::rotation_postponed(context, names, known, &cause);
                 (notice, Acted::because(Outcome::Postponed, cause))
             }
         };
         self.publish(&notice, acted).await
     }
 
-    /// A token to ask with, by the secret that is in use.
-    async fn token(&self, application: &ApplicationName) -> Result<AccessToken, Hindrance> {
+    /// A token to ask with, by a secret that is in use. Of several places one may hold the secret
+    /// before, so each is tried.
+    async fn token(&self, records: &[SecretRecord]) -> Result<AccessToken, Hindrance> {
+        let mut hindrance = None;
+        for record in records {
+            match self.token_of(&record.application).await {
+                Ok(token) => return Ok(token),
+                Err(found) => hindrance = hindrance.or(Some(found)),
+            }
+        }
+        Err(hindrance.unwrap_or_else(|| {
+            Hindrance::Obstacle(Obstacle::Vault("no secret is stored".to_owned()))
+        }))
+    }
+
+    async fn token_of(&self, application: &ApplicationName) -> Result<AccessToken, Hindrance> {
         let hindrance = |is_transient, said, obstacle: Obstacle| {
             if is_transient {
                 Hindrance::Passing(said, SILENT_TRIES)
@@ -357,7 +378,7 @@ where
     fn context(&self, asker: Asker) -> Context<'_> {
         let origin = match asker {
             Asker::Notice { .. } => UPON_A_NOTICE,
-            Asker::Schedule => "From rotation-requester's daily schedule.",
+            Asker::Schedule => BY_SCHEDULE,
             Asker::Person => "From a rotation that a person asked for.",
         };
         self.shared.context(origin, self.shared.clock.now())

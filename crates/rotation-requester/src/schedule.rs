@@ -1,19 +1,21 @@
 //! The daily look at the whole estate.
 
 use jiff::SignedDuration;
-use lwa_core::application::Role;
+use lwa_core::application::{ApplicationName, Role};
 use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::client_ids::ClientIds;
+use lwa_core::rotation::membership::members;
 use lwa_core::rotation::notices::Obstacle;
 use lwa_core::rotation::request::{Decision, decide};
+use lwa_core::secret::SecretRecord;
 use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::vault::StoredApplication;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
 
 use crate::dates::look_whose_dates;
 use crate::report::{ApplicationReport, Outcome, RequesterError, ScheduleReport};
-use crate::request::{Acted, Asker, Hindrance};
+use crate::request::{Acted, Asker, Hindrance, names};
 use crate::requester::RotationRequester;
 
 /// For how long in one run values are looked at whose dates are not certain. In the first run
@@ -47,7 +49,10 @@ where
         };
         let mut applications = Vec::new();
         for group in estate.groups() {
-            applications.push(self.scheduled(&group, &mut run).await);
+            applications.push(self.scheduled(group, &mut run).await);
+        }
+        if let Err(error) = self.shared.publish_rejections().await {
+            tracing::error!("no notification was published about rejected messages: {error}");
         }
         for report in &applications {
             tracing::info!(
@@ -68,20 +73,31 @@ where
         })
     }
 
-    /// Decides and acts on the applications that share a client id, or on one without any.
-    async fn scheduled(&self, group: &[StoredApplication], run: &mut Run) -> ApplicationReport {
-        let mut records = match self.shared.records(group).await {
-            Ok(records) => records,
+    /// Decides and acts on the applications that share a secret, or on one without a client id.
+    async fn scheduled(&self, group: Vec<StoredApplication>, run: &mut Run) -> ApplicationReport {
+        let names: Vec<_> = group.iter().map(|found| found.name.clone()).collect();
+        let members = members(&self.shared.vault, &self.lwa, group).await;
+        let group = match members.proven() {
+            Ok(group) => group,
+            Err(error) if error.is_transient() || run.dry_run => {
+                return unknown(&names, Acted::failed(&error));
+            }
             Err(error) => {
-                return ApplicationReport {
-                    applications: group.iter().map(|found| found.name.to_string()).collect(),
-                    decision: "unknown",
-                    deadline: None,
-                    outcome: Outcome::Failed,
-                    detail: Some(error.to_string()),
-                };
+                let hindrance = Hindrance::Obstacle(Obstacle::Vault(error.to_string()));
+                let acted = self.hindered(&names, None, Asker::Schedule, hindrance);
+                return unknown(&names, acted.await);
             }
         };
+        let read = self.shared.records(group).await;
+        let mut records = match read {
+            Ok(records) => records,
+            Err(error) => return unknown(&names, Acted::failed(&error)),
+        };
+        if !run.dry_run
+            && let Err(error) = self.tell_look_alikes(&members, &records).await
+        {
+            return unknown(&names, Acted::failed(&error));
+        }
         let (vault, clock) = (&self.shared.vault, &self.shared.clock);
         let lifetime_days = self.policy.secret_lifetime_days;
         for record in &mut records {
@@ -99,21 +115,66 @@ where
             run.looks -= clock.now().duration_since(began);
         }
         let decision = decide(&records, &self.policy, clock.now());
-        let no_client_id = group.iter().find(|found| found.client_id.is_none());
-        let acted = match (&decision, no_client_id) {
-            (Decision::Request { .. } | Decision::Remind(_), _) if run.dry_run => {
+        let acted = match &decision {
+            Decision::Request { .. } | Decision::Remind(_) if run.dry_run => {
                 Acted::done(Outcome::DryRun)
             }
             _ if run.dry_run => Acted::done(Outcome::Nothing),
-            (Decision::Request { deadline, .. }, Some(found)) => {
-                let missing = self.place(&found.name, &Role::ClientId);
-                let obstacle = Obstacle::Vault(format!("{missing} is missing"));
-                let hindrance = Hindrance::Obstacle(obstacle);
-                self.hindered(&records, *deadline, Asker::Schedule, hindrance)
+            _ => {
+                self.act_where_storable(group, &records, &decision, Asker::Schedule)
                     .await
             }
-            _ => self.act(&records, &decision, Asker::Schedule).await,
         };
         acted.report(&records, &decision)
+    }
+
+    /// Does what was decided, unless it is a request whose answer could be stored nowhere.
+    pub(crate) async fn act_where_storable(
+        &self,
+        group: &[StoredApplication],
+        records: &[SecretRecord],
+        decision: &Decision,
+        asker: Asker,
+    ) -> Acted {
+        match (decision, self.obstacle(group)) {
+            (Decision::Request { deadline, .. }, Some(problem)) => {
+                let hindrance = Hindrance::Obstacle(Obstacle::Vault(problem));
+                let names = names(records);
+                self.hindered(&names, *deadline, asker, hindrance).await
+            }
+            _ => self.act(records, decision, asker).await,
+        }
+    }
+
+    /// Why a rotation of an application is no use: its new secret could be stored nowhere.
+    pub(crate) fn obstacle(&self, group: &[StoredApplication]) -> Option<String> {
+        if let Some(found) = group.iter().find(|found| found.client_id.is_none()) {
+            return Some(format!(
+                "{} is missing",
+                self.place(&found.name, &Role::ClientId)
+            ));
+        }
+        if !group.iter().all(|found| found.write_problem.is_some()) {
+            return None;
+        }
+        let first = group.first()?;
+        let name = &first.name;
+        let problem = first.write_problem.as_deref()?;
+        Some(format!(
+            "{} {problem}, so a new secret cannot be stored there; mend it with `lwa store \
+             --application {name} --keep`",
+            self.place(name, &Role::ClientSecret)
+        ))
+    }
+}
+
+/// The report of applications of which not enough is known to decide anything.
+fn unknown(names: &[ApplicationName], acted: Acted) -> ApplicationReport {
+    ApplicationReport {
+        applications: names.iter().map(ToString::to_string).collect(),
+        decision: "unknown",
+        deadline: None,
+        outcome: acted.outcome,
+        detail: acted.detail,
     }
 }

@@ -2,17 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::application::ApplicationName;
-use lwa_core::lwa::TokenEndpoint;
+use lwa_core::lwa::{LwaError, TokenEndpoint};
 use lwa_core::ports::{Clock, Metrics, Notifier};
+use lwa_core::rotation::membership::members;
 use lwa_core::rotation::notices;
 use lwa_core::rotation::ports::MessageQueue;
-use lwa_core::rotation::receive::{
-    Delivery, Destination, Judgement, Verdict, is_stored_since, verdict,
-};
+use lwa_core::rotation::receive::{Delivery, Destination, Judgement, is_stored_since};
 use lwa_core::secret::SecretRecord;
 use lwa_core::tags::{self, SecretTags};
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
-use lwa_core::vault::{SecretVersion, StoreError, VaultError};
+use lwa_core::vault::{StoreError, StoredApplication, VaultError, is_same_secret};
 
 use crate::receiver::SecretReceiver;
 use crate::report::Outcome;
@@ -30,69 +29,96 @@ where
     C: Clock,
     M: Metrics,
 {
-    /// Takes one new secret to where it belongs.
+    /// Takes one new secret to where it belongs. A place where that fails holds up only itself:
+    /// the message comes back for it, and finds the others done.
     pub(crate) async fn deliver(
         &self,
         delivery: &Delivery,
-        names: &[ApplicationName],
+        group: Vec<StoredApplication>,
     ) -> Result<Outcome, Trouble> {
-        let new = &delivery.new;
-        let mut places = Vec::with_capacity(names.len());
-        for name in names {
-            places.push(self.look_at(delivery, name).await?);
-        }
-        let is_contested = self.settle_contests(delivery, &mut places).await?;
-        if !places.iter().any(Destination::is_open) {
-            if is_contested {
-                return Err(Trouble::Contested);
+        let members = members(&self.shared.vault, &self.lwa, group).await;
+        let proven = members.proven()?;
+        let mut held_up = members.first_unknown().cloned().map(Trouble::from);
+        let mut places = Vec::with_capacity(proven.len());
+        for member in proven {
+            match self.destination(delivery, &member.name).await {
+                Ok(place) => places.push(place),
+                Err(trouble) => held_up = Some(trouble),
             }
-            return self.nothing_to_store(delivery, &places).await;
+        }
+        if !places.iter().any(Destination::is_open) {
+            return match held_up {
+                Some(trouble) => Err(trouble),
+                None => self.nothing_to_store(delivery, &places).await,
+            };
         }
         places.retain(Destination::is_open);
+        let new = &delivery.new;
         let tried = self.try_secret(&new.client_id, &new.secret).await;
-        let now = self.shared.clock.now();
-        let is_replaced = places.iter().any(|place| {
-            new.event_time
-                .zip(place.record.written_at)
-                .is_some_and(|(issued, written)| written > issued)
-        });
-        let verdict = verdict(&tried, delivery.old_ends, is_replaced, now);
-        if let (Verdict::Wait, Err(refusal)) = (verdict, tried.clone()) {
-            self.wait(delivery, &places, &refusal).await?;
-            return Err(Trouble::Waits(refusal));
-        }
-        let mut versions = Vec::with_capacity(places.len());
-        for place in &places {
-            let record = &place.record;
-            versions.push(match &record.version {
-                Some(version) if place.judgement == Judgement::Finish => {
-                    (version.clone(), record.written_at.unwrap_or(now))
-                }
-                _ => (self.store(delivery, record).await?, now),
-            });
-        }
-        for (place, (version, since)) in places.iter().zip(&versions) {
-            let dates = delivery.dates(version, *since, place.begun_at(delivery, now));
-            let name = &place.record.application;
-            self.shared.vault.write_tags(name, &dates).await?;
-        }
-        let context = self.shared.context(UPON_A_MESSAGE, now);
-        let (names, old_ends) = (Destination::names(&places), delivery.old_ends);
-        let notice = match &tried {
-            Ok(()) => notices::secret_stored(context, &names, new, old_ends),
-            Err(refusal) => {
-                notices::secret_stored_unverified(context, &names, new, old_ends, refusal)
+        if let Err(refusal) = &tried {
+            let open = self.open_unverified(delivery, &places, refusal).await;
+            if !open.contains(&true) {
+                self.wait(delivery, &places, refusal).await?;
+                return Err(Trouble::Waits(refusal.clone()));
             }
+            if open.contains(&false) {
+                held_up = Some(Trouble::Waits(refusal.clone()));
+            }
+            let mut open = open.into_iter();
+            places.retain(|_| open.next().unwrap_or_default());
+        }
+        let mut stored = Vec::with_capacity(places.len());
+        for place in places {
+            match self.store(delivery, &place).await {
+                Ok(()) => stored.push(place),
+                Err(trouble) => held_up = Some(trouble),
+            }
+        }
+        if !stored.is_empty() {
+            let left_out = &members.unproven;
+            if let Err(trouble) = self.tell(delivery, &stored, left_out, &tried).await {
+                held_up = Some(trouble);
+            }
+        }
+        match (held_up, tried) {
+            (Some(trouble), _) => Err(trouble),
+            (None, Ok(())) => Ok(Outcome::Stored),
+            (None, Err(_)) => Ok(Outcome::StoredUnverified),
+        }
+    }
+
+    /// Publishes that a secret is stored, and ends the rotation.
+    async fn tell(
+        &self,
+        delivery: &Delivery,
+        stored: &[Destination],
+        left_out: &[(StoredApplication, String)],
+        tried: &Result<(), LwaError>,
+    ) -> Result<(), Trouble> {
+        let now = self.shared.clock.now();
+        let context = self.shared.context(UPON_A_MESSAGE, now);
+        let names = Destination::names(stored);
+        let notice = match tried {
+            Ok(()) => notices::secret_stored(context, &names, delivery),
+            Err(refusal) => notices::secret_stored_unverified(context, &names, delivery, refusal),
         };
+        let notice = notices::without_look_alikes(context, notice, left_out);
         self.shared.publish(&notice).await?;
-        for place in &places {
+        for place in stored {
             self.finish(delivery, place, now).await?;
         }
-        match tried {
-            _ if is_contested => Err(Trouble::Contested),
-            Ok(()) => Ok(Outcome::Stored),
-            Err(_) => Ok(Outcome::StoredUnverified),
-        }
+        Ok(())
+    }
+
+    /// What is to be done in one place, once LWA was asked where that is not certain.
+    async fn destination(
+        &self,
+        delivery: &Delivery,
+        application: &ApplicationName,
+    ) -> Result<Destination, Trouble> {
+        let mut place = self.look_at(delivery, application).await?;
+        self.settle_contest(delivery, &mut place).await?;
+        Ok(place)
     }
 
     /// Reads what is stored in one place, and judges it.
@@ -124,6 +150,17 @@ where
             }
             _ => None,
         };
+        let is_predecessor = match &current {
+            Some(current) if delivery.may_be_before(current, self.shared.clock.now()) => {
+                let before = vault.read_previous_secret(application, current).await;
+                let before = before.or_else(|error| match error {
+                    error if error.is_transient() => Err(error),
+                    _ => Ok(None),
+                })?;
+                before.is_some_and(|before| is_same_secret(&before.value, &delivery.new.secret))
+            }
+            _ => false,
+        };
         let record = SecretRecord {
             application: application.clone(),
             version: current.as_ref().map(|current| current.version.clone()),
@@ -135,6 +172,7 @@ where
             record,
             current.map(|current| current.value),
             since,
+            is_predecessor,
             self.shared.deployment.secret_lifetime_days,
             self.shared.clock.now(),
         ))
@@ -168,25 +206,33 @@ where
         Ok(Outcome::Stale)
     }
 
-    async fn store(
-        &self,
-        delivery: &Delivery,
-        record: &SecretRecord,
-    ) -> Result<SecretVersion, Trouble> {
-        let name = &record.application;
-        let vault = &self.shared.vault;
-        let stored = vault.store(name, &delivery.new.secret, &delivery.id);
-        let version = stored.await.map_err(|error| match error {
-            StoreError::Vault(error) => error.into(),
-            StoreError::Unstorable { .. } => Trouble::Unstorable(name.clone(), error.to_string()),
-        })?;
-        tracing::info!(
-            application.name = name.as_str(),
-            secret.version = version.as_str(),
-            notification.id = delivery.id,
-            "stored a new client secret"
-        );
-        Ok(version)
+    /// Stores the secret in one place, with its dates.
+    async fn store(&self, delivery: &Delivery, place: &Destination) -> Result<(), Trouble> {
+        let (vault, record) = (&self.shared.vault, &place.record);
+        let (name, now) = (&record.application, self.shared.clock.now());
+        let (version, since) = match &record.version {
+            Some(version) if place.judgement == Judgement::Finish => {
+                (version.clone(), record.written_at.unwrap_or(now))
+            }
+            _ => {
+                let stored = vault.store(name, &delivery.new.secret, &delivery.id).await;
+                let version = stored.map_err(|error| match error {
+                    StoreError::Vault(error) => error.into(),
+                    StoreError::Unstorable { .. } => {
+                        Trouble::Unstorable(name.clone(), error.to_string())
+                    }
+                })?;
+                tracing::info!(
+                    application.name = name.as_str(),
+                    secret.version = version.as_str(),
+                    notification.id = delivery.id,
+                    "stored a new client secret"
+                );
+                (version, now)
+            }
+        };
+        let dates = delivery.dates(&version, since, place.begun_at(delivery, now));
+        Ok(vault.write_tags(name, &dates).await?)
     }
 
     /// Removes the tags of a rotation that is over. If that cannot be done, or not within half

@@ -1,7 +1,6 @@
 //! The function over its ports: its messages, in their order.
 
 use std::cmp::Reverse;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::config::{ConfigError, Deployment, Lookup};
@@ -112,7 +111,7 @@ where
             _ => None,
         });
         let clock = &self.shared.clock;
-        let mut messages = Vec::with_capacity(parsed.len());
+        let (mut messages, mut rejected) = (Vec::new(), Vec::new());
         for (message, parsed) in parsed {
             let now = clock.now();
             let report = if until.is_some_and(|until| until.duration_since(now) < LONGEST_MESSAGE) {
@@ -121,8 +120,12 @@ where
                 self.message(message, parsed).await
             };
             report.log(message, report.outcome.as_str());
+            if report.outcome == Outcome::Rejected {
+                rejected.push(message);
+            }
             messages.push(report);
         }
+        self.dispose(&rejected).await;
         let report = Report { messages };
         if let Some(metrics) = report.metrics(&self.shared.deployment.metrics_namespace) {
             self.metrics.record(&metrics, clock.now());
@@ -136,29 +139,29 @@ where
         parsed: Result<Notification, Unusable>,
     ) -> MessageReport {
         if self.shared.is_rejected(&message.message_id) {
-            self.set_visibility(message, Duration::ZERO).await;
             return report(message, &[], Outcome::Rejected, None);
         }
         let new = match parsed {
             Ok(Notification::NewSecret(new)) => new,
             Ok(Notification::SecretExpiry(expiry)) => {
                 let rejection = Rejection::ExpiryInWrongQueue(&expiry);
-                return self.reject(message, &rejection).await;
+                return self.reject(message, &rejection);
             }
-            Err(problem) => return self.reject(message, &Rejection::Unusable(&problem)).await,
+            Err(problem) => return self.reject(message, &Rejection::Unusable(&problem)),
         };
         let group = match self.shared.with_client_id(&new.client_id).await {
             Ok(group) if group.is_empty() => {
                 let rejection = Rejection::UnknownClientId(&new.client_id);
-                return self.reject(message, &rejection).await;
+                return self.reject(message, &rejection);
             }
             Ok(group) => group,
             Err(error) => return self.give_back(message, &[], None, error.into()).await,
         };
-        let names: Vec<_> = group.into_iter().map(|found| found.name).collect();
+        let names: Vec<_> = group.iter().map(|found| found.name.clone()).collect();
         let (id, now) = (&message.message_id, self.shared.clock.now());
-        let delivery = Delivery::new(new, id, message.sent_at(), now);
-        match self.deliver(&delivery, &names).await {
+        let lifetime_days = self.shared.deployment.secret_lifetime_days;
+        let delivery = Delivery::new(new, id, message.sent_at(), lifetime_days, now);
+        match self.deliver(&delivery, group).await {
             Ok(outcome) => report(message, &names, outcome, None),
             Err(trouble) => {
                 self.give_back(message, &names, Some(&delivery), trouble)

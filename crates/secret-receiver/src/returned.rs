@@ -6,6 +6,7 @@ use std::time::Duration;
 use lwa_core::application::ApplicationName;
 use lwa_core::lwa::{LwaError, TokenEndpoint};
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
+use lwa_core::rotation::membership::Unproven;
 use lwa_core::rotation::notices::{self, Rejection};
 use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::queue::{QueueMessage, retry_after};
@@ -32,6 +33,15 @@ pub(crate) enum Trouble {
     Waits(LwaError),
     /// Something else was stored since, and it is unknown which is newer.
     Contested,
+}
+
+impl From<Unproven> for Trouble {
+    fn from(error: Unproven) -> Self {
+        Self::Failed {
+            error: error.to_string(),
+            may_mend_itself: error.is_transient(),
+        }
+    }
 }
 
 impl From<VaultError> for Trouble {
@@ -69,7 +79,7 @@ where
         let (outcome, detail) = match trouble {
             Trouble::Unstorable(name, problem) => {
                 let rejection = Rejection::Unstorable(slice::from_ref(&name), &problem);
-                return self.reject(message, &rejection).await;
+                return self.reject(message, &rejection);
             }
             Trouble::Waits(refusal) => (Outcome::Waits, refusal.to_string()),
             Trouble::Contested => (
@@ -80,40 +90,59 @@ where
                 error,
                 may_mend_itself,
             } => {
-                let now = self.shared.clock.now();
-                let context = self.shared.context(UPON_A_MESSAGE, now);
-                let ends = delivery.map(|delivery| delivery.old_ends);
-                let notice = notices::secret_not_stored(context, names, ends, &error);
-                self.shared
-                    .notify_failure(message, may_mend_itself, &notice)
+                return self
+                    .fail(message, names, delivery, error, may_mend_itself)
                     .await;
-                (Outcome::Failed, error)
             }
         };
         self.retry_soon(message).await;
         report(message, names, outcome, Some(detail))
     }
 
-    /// Puts a message that can never be handled on its way to the dead-letter queue, once
-    /// people know of it.
-    pub(crate) async fn reject(
+    /// Gives a message back because of something outside, and notifies people where they should
+    /// hear of it.
+    async fn fail(
+        &self,
+        message: &QueueMessage,
+        names: &[ApplicationName],
+        delivery: Option<&Delivery>,
+        error: String,
+        may_mend_itself: bool,
+    ) -> MessageReport {
+        let context = self.shared.context(UPON_A_MESSAGE, self.shared.clock.now());
+        let ends = delivery.map(|delivery| delivery.old_ends);
+        let notice = notices::secret_not_stored(context, names, ends, &error);
+        self.shared
+            .notify_failure(message, may_mend_itself, &notice)
+            .await;
+        self.retry_soon(message).await;
+        report(message, names, Outcome::Failed, Some(error))
+    }
+
+    /// Notes that a message can never be handled.
+    pub(crate) fn reject(
         &self,
         message: &QueueMessage,
         rejection: &Rejection<'_>,
     ) -> MessageReport {
         let id = &message.message_id;
-        let rejected = self.shared.reject(id, rejection, true, UPON_A_MESSAGE);
-        let detail = match rejected.await {
-            Ok(headline) => {
-                self.set_visibility(message, Duration::ZERO).await;
-                headline
+        let headline = self.shared.reject(id, rejection, true, UPON_A_MESSAGE);
+        report(message, &[], Outcome::Rejected, Some(headline))
+    }
+
+    /// Puts messages that can never be handled on their way to the dead-letter queue, once
+    /// people know of them.
+    pub(crate) async fn dispose(&self, rejected: &[&QueueMessage]) {
+        let told = self.shared.publish_rejections().await;
+        if let Err(error) = &told {
+            tracing::error!("no notification was published about rejected messages: {error}");
+        }
+        for message in rejected {
+            match &told {
+                Ok(()) => self.set_visibility(message, Duration::ZERO).await,
+                Err(_) => self.retry_soon(message).await,
             }
-            Err(error) => {
-                self.retry_soon(message).await;
-                format!("no notification was published: {error}")
-            }
-        };
-        report(message, &[], Outcome::Rejected, Some(detail))
+        }
     }
 
     async fn retry_soon(&self, message: &QueueMessage) {

@@ -37,35 +37,57 @@ where
         self.lwa.exchange(&request, LWA_TIMEOUT).await.map(drop)
     }
 
-    /// Where a value was stored since, without dates, LWA is asked whether it works. Answers
-    /// whether to [keep](keep_stored) one, of which people hear.
-    pub(crate) async fn settle_contests(
+    /// Where it is not certain that the new secret is newer than the stored one, LWA is asked
+    /// whether that works. People hear of one that is [kept](keep_stored).
+    pub(crate) async fn settle_contest(
         &self,
         delivery: &Delivery,
-        places: &mut [Destination],
-    ) -> Result<bool, Trouble> {
-        let mut is_contested = false;
-        for place in places {
-            let (Judgement::Contested, Some(value)) = (place.judgement, &place.value) else {
-                continue;
-            };
-            let tried = self.try_secret(&delivery.new.client_id, value).await;
-            if let Err(error) = &tried
-                && !is_spreading(error.failure)
-            {
-                return Err(Trouble::Failed {
-                    error: error.to_string(),
-                    may_mend_itself: true,
-                });
-            }
-            if keep_stored(&tried, delivery.old_ends, self.shared.clock.now()) {
-                is_contested = true;
-                self.notify_contest(delivery, place).await?;
-            } else {
-                place.judgement = Judgement::Store;
-            }
+        place: &mut Destination,
+    ) -> Result<(), Trouble> {
+        let (Judgement::Contested, Some(value)) = (place.judgement, &place.value) else {
+            return Ok(());
+        };
+        let tried = self.try_secret(&delivery.new.client_id, value).await;
+        if let Err(error) = &tried
+            && !is_spreading(error.failure)
+        {
+            return Err(Trouble::Failed {
+                error: error.to_string(),
+                may_mend_itself: true,
+            });
         }
-        Ok(is_contested)
+        if keep_stored(&tried, delivery.old_ends, self.shared.clock.now()) {
+            self.notify_contest(delivery, place).await?;
+            return Err(Trouble::Contested);
+        }
+        place.judgement = Judgement::Store;
+        Ok(())
+    }
+
+    /// In which of several places a secret that LWA does not accept is to be stored all the same:
+    /// the one before it is about to end, and LWA refuses what is stored. What works stays, and
+    /// while LWA does not answer nothing is known.
+    pub(crate) async fn open_unverified(
+        &self,
+        delivery: &Delivery,
+        places: &[Destination],
+        refusal: &LwaError,
+    ) -> Vec<bool> {
+        let is_due = is_spreading(refusal.failure) && delivery.is_dying(self.shared.clock.now());
+        let mut open = Vec::with_capacity(places.len());
+        for place in places {
+            open.push(match &place.value {
+                _ if !is_due => false,
+                // It is stored already, and waits for its dates.
+                Some(_) if place.judgement == Judgement::Finish => true,
+                Some(value) => {
+                    let tried = self.try_secret(&delivery.new.client_id, value).await;
+                    tried.is_err_and(|error| is_spreading(error.failure))
+                }
+                None => true,
+            });
+        }
+        open
     }
 
     /// Once a day, like every secret that waits. The tag keeps no rotation off: another one is
@@ -76,7 +98,7 @@ where
         place: &Destination,
     ) -> Result<(), Trouble> {
         let now = self.shared.clock.now();
-        if !place.should_notify_waiting(now) {
+        if !place.should_notify_waiting(delivery, now) {
             return Ok(());
         }
         let (context, older_ends) = (self.shared.context(UPON_A_MESSAGE, now), delivery.old_ends);
@@ -103,7 +125,7 @@ where
         let now = self.shared.clock.now();
         let due: Vec<_> = places
             .iter()
-            .filter(|place| place.should_notify_waiting(now))
+            .filter(|place| place.should_notify_waiting(delivery, now))
             .collect();
         if due.is_empty() {
             return Ok(());
@@ -114,8 +136,7 @@ where
         let notice = notices::secret_waiting(
             self.shared.context(UPON_A_MESSAGE, now),
             &Destination::names(places),
-            &delivery.new,
-            delivery.old_ends,
+            delivery,
             refusal,
             is_first,
         );

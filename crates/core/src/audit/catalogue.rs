@@ -133,6 +133,15 @@ codes! {
               by a principal you do not know is an incident.",
         remedy: "Look the change up in CloudTrail. If it was legitimate, write the credential \
                  again with the expected principal; if not, rotate the secret.";
+    Lwa016 "LWA016" "Unproven look-alike", "warning",
+        meaning: "The credential has the client id of another application, and Login with \
+                  Amazon does not accept its secret with it. rotation-requester, which may \
+                  decrypt, has compared them and set the tag lwa:unproven-since.",
+        why: "A client id is no secret, so anyone who may write there can have copied it, \
+              hoping for the next client secret. The place gets none, and its tags count for \
+              nothing.",
+        remedy: "If it should share the secret, store the one that is in use with `lwa store`. \
+                 Otherwise find out who wrote it, and delete it or give it its own client id.";
 }
 
 impl Code {
@@ -157,8 +166,13 @@ impl fmt::Display for Code {
 
 /// The text is not the code of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a finding; there are LWA001 to LWA{last:03}", last = EXPLANATIONS.len())]
+#[error("`{0}` is not a finding; there are {codes}", codes = all_codes())]
 pub struct UnknownCode(String);
+
+fn all_codes() -> String {
+    let codes: Vec<&str> = EXPLANATIONS.iter().map(|it| it.code.as_str()).collect();
+    codes.join(", ")
+}
 
 impl FromStr for Code {
     type Err = UnknownCode;
@@ -195,9 +209,8 @@ mod tests {
 
     #[test]
     fn every_code_explains_itself_and_parses_back() {
-        for (index, explanation) in EXPLANATIONS.iter().enumerate() {
+        for explanation in EXPLANATIONS {
             let code = explanation.code;
-            assert_eq!(code.as_str(), format!("LWA{:03}", index + 1));
             assert_eq!(code.explanation(), explanation);
             assert_eq!(code.as_str().to_lowercase().parse(), Ok(code));
             assert_eq!(serde_json::json!(code), code.as_str());
@@ -208,14 +221,14 @@ mod tests {
                 );
             }
         }
-        assert_eq!(EXPLANATIONS.len(), 12);
+        assert_eq!(EXPLANATIONS.len(), 13);
+        assert!(EXPLANATIONS.is_sorted_by_key(|explanation| explanation.code.as_str()));
     }
 
     #[test]
     fn an_unknown_code_is_answered_with_what_there_is() {
-        assert_eq!(
-            "LWA013".parse::<Code>().unwrap_err().to_string(),
-            "`LWA013` is not a finding; there are LWA001 to LWA012"
-        );
+        let error = "LWA099".parse::<Code>().unwrap_err().to_string();
+        assert!(error.starts_with("`LWA099` is not a finding; there are LWA001, LWA002, "));
+        assert!(error.ends_with(", LWA012, LWA016"), "{error}");
     }
 }

@@ -60,9 +60,12 @@ pub(super) fn parameter(
     problems.chain(writer(metadata, rules)).collect()
 }
 
-/// The deadline, and a rotation that was to move it.
+/// The deadline, a rotation that was to move it, and whether the secret is the application's.
 pub(super) fn deadline(known: &Known, rules: &Rules, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if let Some(since) = known.record.tags.unproven_since {
+        problems.push((Code::Lwa016, Warning, sentences::unproven(since)));
+    }
     let Some(deadline) = known.deadline else {
         if known.is_complete {
             let detail = sentences::UNKNOWN_DEADLINE.to_owned();

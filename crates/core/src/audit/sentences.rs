@@ -71,6 +71,14 @@ pub(super) fn unanswered(requested: Timestamp) -> String {
     format!("A rotation was requested at {at}, and no new secret has been stored since.")
 }
 
+pub(super) fn unproven(since: Timestamp) -> String {
+    let at = minute(since);
+    format!(
+        "Found at {at}: it has the client id of another application, and a secret that Amazon \
+         does not accept with it."
+    )
+}
+
 pub(super) fn plain_text(parameter_type: &str) -> String {
     let found = quotable(parameter_type);
     format!("It is a {found}, so its value is stored in plain text.")

@@ -80,6 +80,7 @@ mod tests {
             client_id: client_id.map(str::to_owned),
             version: None,
             written_at: None,
+            write_problem: None,
         }
     }
 

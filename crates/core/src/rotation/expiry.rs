@@ -3,28 +3,40 @@
 use jiff::Timestamp;
 
 use super::notification::SecretExpiry;
-use crate::deadline::{CLOCKS_DIFFER_BY, end_of_overlap};
+use crate::deadline::{
+    CLOCKS_DIFFER_BY, DATES_DIFFER_BY, Deadline, OVERLAP_DAYS, days, end_of_overlap,
+};
 use crate::secret::SecretRecord;
 use crate::tags;
 use crate::vault::ports::NewTag;
 
 /// What a notice's deadline is to a stored secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reported {
-    /// To be stored.
-    New,
-    /// Stored already.
-    Known,
     /// About a secret that has been replaced since, or older than what is stored.
     Outdated,
+    /// Later than what is stored, and not what follows from when the stored secret was made: it
+    /// is about another secret, or false.
+    Doubtful {
+        /// The deadline of the notice.
+        reported: Timestamp,
+        /// The stored deadline, which stays.
+        stored: Timestamp,
+    },
+    /// Stored already.
+    Known,
+    /// To be stored.
+    New,
 }
 
 /// Compares a notice with what is stored.
 ///
-/// A deadline moves forward freely, and back only on a notice that Amazon wrote after the
-/// stored secret was issued, or after it was written where the issue is not known: then Amazon
-/// has shortened it, or the stored date was mistyped. A date within the overlap that began with
-/// the stored secret's issue is that of the secret before it. In doubt the earlier date is
+/// A deadline moves forward only to where the stored secret's life ends, counted from when it was
+/// issued or first stored; where neither is known, or another date is reported, the stored one
+/// stays. It moves back only on a notice that Amazon wrote after the stored secret was issued, or
+/// after it was written where the issue is not known: then Amazon has shortened it, or the stored
+/// date was mistyped. A date within the overlap that began with the stored secret's issue, before
+/// anything was stored, or long past is that of a secret before it. In doubt the earlier date is
 /// believed: rotating early costs nothing, and rotating late an outage.
 pub fn reported(
     notice: &SecretExpiry,
@@ -44,8 +56,32 @@ pub fn reported(
     if is_written_before(notice, record.tags.first_stored()) {
         return Reported::Outdated;
     }
-    if stored.is_none_or(|stored| stored <= notice.expires_at) {
-        return Reported::New;
+    let is_over = |known_since: Timestamp| notice.expires_at <= known_since;
+    if record.known_since().is_some_and(is_over) || notice.expires_at < long_past(now) {
+        return Reported::Outdated;
+    }
+    let doubtful = |stored| Reported::Doubtful {
+        reported: notice.expires_at,
+        stored,
+    };
+    let Some(stored) = stored else {
+        return match record.deadline(lifetime_days) {
+            Some(known) if notice.expires_at.duration_since(known.at) > DATES_DIFFER_BY => {
+                doubtful(known.at)
+            }
+            _ => Reported::New,
+        };
+    };
+    if stored < notice.expires_at {
+        let made_at = record.tags.issued_at.or(record.tags.first_stored());
+        let ends = made_at.and_then(|at| Deadline::estimated(at, lifetime_days));
+        let fits =
+            |ends: Deadline| notice.expires_at.duration_since(ends.at).abs() <= DATES_DIFFER_BY;
+        return if ends.is_some_and(fits) {
+            Reported::New
+        } else {
+            doubtful(stored)
+        };
     }
     let is_newer = record.known_since().is_none_or(|since| {
         notice
@@ -75,6 +111,12 @@ pub fn take(notice: &SecretExpiry, record: &mut SecretRecord) -> Vec<NewTag> {
         }
     }
     written
+}
+
+/// Before this instant even the secret before the stored one has ended.
+fn long_past(now: Timestamp) -> Timestamp {
+    now.saturating_sub(days(i64::from(OVERLAP_DAYS)))
+        .unwrap_or(Timestamp::MIN)
 }
 
 /// Whether Amazon wrote a notice before something was stored.
@@ -147,7 +189,10 @@ mod tests {
             None,
             "2026-10-01T00:00:00Z",
             "2026-05-01T00:00:00Z",
-            Reported::New,
+            Reported::Doubtful {
+                reported: at("2026-10-01T00:00:00Z"),
+                stored: at("2026-09-01T00:00:00Z"),
+            },
         );
         // A late notice about the secret before the stored one.
         check(
@@ -195,6 +240,49 @@ mod tests {
             "2026-04-01T00:00:00Z",
             Reported::New,
         );
+    }
+
+    #[test]
+    fn a_deadline_moves_forward_only_to_the_end_of_the_stored_secrets_life() {
+        let check = |tags: &[(&str, &str)], written: Option<&str>, expires: &str, expected| {
+            let notice = SecretExpiry {
+                client_id: "id".into(),
+                expires_at: at(expires),
+                reason: None,
+                event_time: Some(at("2026-05-31T00:00:00Z")),
+            };
+            let found = reported(&notice, &record(tags, written), 180, at(NOW));
+            let is_doubtful = matches!(found, Reported::Doubtful { .. });
+            let found = match found {
+                _ if is_doubtful => "doubtful",
+                Reported::New => "new",
+                Reported::Outdated => "outdated",
+                _ => "known",
+            };
+            assert_eq!(found, expected, "{tags:?} {written:?} {expires}");
+        };
+        let near = (SECRET_EXPIRES_AT, "2026-06-07T00:00:00Z");
+        let issued = (SECRET_ISSUED_AT, "2026-03-05T00:00:00Z");
+        let first_stored = (SECRET_VERSION, "7 2026-03-05T12:00:00Z");
+        check(&[near, issued], None, "2026-09-01T00:00:00Z", "new");
+        check(&[near, first_stored], None, "2026-09-01T00:00:00Z", "new");
+        for later in [
+            "2026-08-30T00:00:00Z",
+            "2026-09-03T00:00:00Z",
+            "2026-11-27T00:00:00Z",
+        ] {
+            check(&[near, issued], None, later, "doubtful");
+            check(&[near, first_stored], None, later, "doubtful");
+            check(&[near], Some("2026-03-05T00:00:00Z"), later, "doubtful");
+        }
+        // Without a reported date, at most to where the estimate is.
+        let written = Some("2026-03-05T00:00:00Z");
+        check(&[], written, "2026-08-01T00:00:00Z", "new");
+        check(&[], written, "2026-09-03T00:00:00Z", "doubtful");
+        // Before anything was stored, or long past: about a secret before it.
+        check(&[], written, "2026-03-04T00:00:00Z", "outdated");
+        check(&[], None, "2024-03-04T00:00:00Z", "outdated");
+        check(&[], None, "2026-05-25T04:59:59Z", "outdated");
     }
 
     #[test]

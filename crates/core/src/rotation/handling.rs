@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::client_ids::ClientIds;
 use super::notices::{Context, Rejection, message_rejected};
 use super::queue::{QueueMessage, should_notify_failure};
+use super::rejections::Rejections;
 use crate::config::Deployment;
-use crate::memory::{HOPELESS_FOR, Memory};
 use crate::notice::Notice;
 use crate::ports::{CallError, Clock, Notifier};
 use crate::secret::SecretRecord;
@@ -27,7 +27,7 @@ pub struct Handling<A, N, C> {
     pub clock: C,
     notifier: N,
     client_ids: Mutex<Option<ClientIds>>,
-    rejected: Memory,
+    rejections: Rejections,
 }
 
 impl<A, N, C> Handling<A, N, C>
@@ -37,14 +37,14 @@ where
     C: Clock,
 {
     /// One that has seen no message yet.
-    pub const fn new(deployment: Deployment, vault: Vault<A>, notifier: N, clock: C) -> Self {
+    pub fn new(deployment: Deployment, vault: Vault<A>, notifier: N, clock: C) -> Self {
         Self {
             deployment,
             vault,
             clock,
             notifier,
             client_ids: Mutex::new(None),
-            rejected: Memory::new(HOPELESS_FOR),
+            rejections: Rejections::default(),
         }
     }
 
@@ -120,22 +120,33 @@ where
 
     /// Whether this execution environment has rejected a message.
     pub fn is_rejected(&self, id: &str) -> bool {
-        self.rejected.contains(id, self.clock.now())
+        self.rejections.remembers(id, self.clock.now())
     }
 
-    /// Publishes that a message can never be handled, and remembers that. Returns what was said.
-    pub async fn reject(
+    /// Notes that a message can never be handled, for [`Self::publish_rejections`]. Returns what
+    /// people are told of it.
+    pub fn reject(
         &self,
         id: &str,
         rejection: &Rejection<'_>,
         holds_secret: bool,
         origin: &'static str,
-    ) -> Result<String, CallError> {
+    ) -> String {
         let now = self.clock.now();
         let notice = message_rejected(self.context(origin, now), rejection, id, holds_secret);
-        self.publish(&notice).await?;
-        self.rejected.insert(id.to_owned(), now);
-        Ok(notice.opening())
+        let headline = notice.opening();
+        self.rejections.note(id, notice, now);
+        headline
+    }
+
+    /// Publishes what was rejected, once an hour for each kind, with the number of messages and
+    /// the first of them as an example.
+    pub async fn publish_rejections(&self) -> Result<(), CallError> {
+        for told in self.rejections.due(self.clock.now()) {
+            self.publish(&told.notice()).await?;
+            self.rejections.is_told(&told, self.clock.now());
+        }
+        Ok(())
     }
 
     /// Publishes the notice about a message that goes back to its queue, if people should hear of

@@ -13,10 +13,12 @@
 pub mod client_ids;
 pub mod expiry;
 pub mod handling;
+pub mod membership;
 pub mod notices;
 pub mod notification;
 pub mod ports;
 pub mod queue;
 pub mod receive;
+mod rejections;
 pub mod report;
 pub mod request;

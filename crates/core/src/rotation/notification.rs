@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+use crate::deadline::CLOCKS_DIFFER_BY;
 use crate::lwa::safe_words;
 use crate::text::quotable;
 
@@ -81,6 +82,17 @@ pub enum Unusable {
     /// A field that should be an instant is none.
     #[error("the notification's field {0} is not an RFC 3339 instant")]
     NotAnInstant(&'static str),
+}
+
+impl SecretExpiry {
+    /// The notice without a time of the event that lies after its message was sent.
+    #[must_use]
+    pub fn sent_at(mut self, sent_at: Option<Timestamp>) -> Self {
+        let latest = sent_at.unwrap_or(Timestamp::MAX);
+        let is_possible = |at: &Timestamp| at.duration_since(latest) <= CLOCKS_DIFFER_BY;
+        self.event_time = self.event_time.filter(is_possible);
+        self
+    }
 }
 
 impl Notification {

@@ -5,12 +5,12 @@ use secrecy::SecretString;
 
 use super::notification::NewSecret;
 use crate::application::ApplicationName;
-use crate::deadline::{CLOCKS_DIFFER_BY, days, end_of_overlap};
+use crate::deadline::{CLOCKS_DIFFER_BY, DATES_DIFFER_BY, days, end_of_overlap};
 use crate::lwa::{LwaError, LwaFailure};
 use crate::secret::SecretRecord;
 use crate::tags::{self, NewSecretPending, Provenance, SecretTags};
 use crate::vault::ports::NewTag;
-use crate::vault::{SecretVersion, is_same_secret};
+use crate::vault::{SecretVersion, StoredSecret, is_same_secret};
 
 /// When the old secret has less than this left, the new one is stored whether LWA knows it
 /// yet or not: with the old one everything would stop for certain.
@@ -35,28 +35,63 @@ pub struct Delivery {
     pub id: String,
     /// When the secret before the new one stops working.
     pub old_ends: Timestamp,
+    /// Whether a date of the message cannot be true, so that the deadline is an estimate.
+    pub is_doubtful: bool,
 }
 
 impl Delivery {
     /// The new secret of a message with an id, which was sent at an instant. The old one ends when
     /// Amazon says, or else with the overlap.
+    ///
+    /// Dates are a hint: a secret cannot have been made after its message was sent, lives no
+    /// longer than its lifetime after it was made, and the one before it no longer than the
+    /// overlap. What goes beyond that is cut off, and the deadline is then in doubt.
     pub fn new(
-        new: NewSecret,
+        mut new: NewSecret,
         message_id: &str,
         sent_at: Option<Timestamp>,
+        lifetime_days: u32,
         now: Timestamp,
     ) -> Self {
-        let made_at = new.event_time.or(sent_at).unwrap_or(now);
+        let sent_at = sent_at.unwrap_or(now);
+        let event_time = new.event_time;
+        let is_possible = |at: &Timestamp| at.duration_since(sent_at) <= CLOCKS_DIFFER_BY;
+        new.event_time = event_time.filter(is_possible);
+        let made_at = new.event_time.unwrap_or(sent_at);
+        let latest = made_at
+            .saturating_add(days(i64::from(lifetime_days)))
+            .unwrap_or(Timestamp::MAX);
+        let is_within = |at: Timestamp, end: Timestamp| at.duration_since(end) <= DATES_DIFFER_BY;
+        let is_doubtful = new.event_time != event_time || !is_within(new.expires_at, latest);
+        if !is_within(new.expires_at, latest) {
+            new.expires_at = latest;
+        }
+        let overlap_ends = end_of_overlap(made_at);
+        let old_ends = new
+            .old_expires_at
+            .filter(|&at| is_within(at, overlap_ends) && at > made_at);
         Self {
             id: new
                 .notification_id
                 .clone()
                 .unwrap_or_else(|| message_id.to_owned()),
-            old_ends: new
-                .old_expires_at
-                .unwrap_or_else(|| end_of_overlap(made_at)),
+            old_ends: old_ends.unwrap_or(overlap_ends),
+            is_doubtful,
             new,
         }
+    }
+
+    /// Whether the secret before the new one ends so soon that the new one is stored even where
+    /// LWA does not know it, unless what is stored works.
+    pub fn is_dying(&self, now: Timestamp) -> bool {
+        self.old_ends.duration_since(now) < STORE_UNVERIFIED_BEFORE_END
+    }
+
+    /// Whether the new secret may be one that the stored one has replaced: something else was
+    /// stored, so recently that the one before it may still work.
+    pub fn may_be_before(&self, stored: &StoredSecret, now: Timestamp) -> bool {
+        let is_recent = |at: Timestamp| now.duration_since(at) < STORED_WITHIN;
+        !is_same_secret(&stored.value, &self.new.secret) && stored.written_at.is_none_or(is_recent)
     }
 
     /// The tags that say which version the new secret is, and since when that is stored, to be
@@ -68,7 +103,8 @@ impl Delivery {
         notified_at: Timestamp,
     ) -> Vec<NewTag> {
         let expires_at = self.new.expires_at;
-        let provenance = Provenance::new(version, Some(since), Some(expires_at));
+        let mut provenance = Provenance::new(version, Some(since), Some(expires_at));
+        provenance.is_doubtful = self.is_doubtful;
         let mut written = vec![
             tags::instant(tags::SECRET_EXPIRES_AT, expires_at),
             (tags::SECRET_VERSION, provenance.to_text()),
@@ -110,6 +146,7 @@ impl Destination {
         record: SecretRecord,
         value: Option<SecretString>,
         since: Option<Timestamp>,
+        is_predecessor: bool,
         lifetime_days: u32,
         now: Timestamp,
     ) -> Self {
@@ -130,6 +167,7 @@ impl Destination {
                 }
             }
             Some(stored) => Judgement::Stale { stored },
+            None if is_predecessor => Judgement::Contested,
             None if is_stored_since(&delivery.new, since)
                 && !is_dated(&delivery.new, &record.tags, since, lifetime_days) =>
             {
@@ -177,10 +215,14 @@ impl Destination {
         }
     }
 
-    /// Whether people should hear now that a new secret waits: when it begins to, and daily.
-    pub fn should_notify_waiting(&self, now: Timestamp) -> bool {
+    /// Whether people should hear now that a new secret waits: when it begins to, daily, and when
+    /// the one before it is about to end.
+    pub fn should_notify_waiting(&self, delivery: &Delivery, now: Timestamp) -> bool {
         let pending = self.record.tags.new_secret_pending.as_ref();
-        pending.is_none_or(|it| now.duration_since(it.notified_at).abs() >= NOTIFY_EVERY)
+        pending.is_none_or(|it| {
+            now.duration_since(it.notified_at).abs() >= NOTIFY_EVERY
+                || (delivery.is_dying(now) && !delivery.is_dying(it.notified_at))
+        })
     }
 
     /// Whether the tag of a secret that waits is that of this message.
@@ -201,8 +243,8 @@ pub enum Judgement {
         /// The stored deadline, later than the new secret's.
         stored: Timestamp,
     },
-    /// A value was stored by hand after Amazon had made the new secret, without dates: either may
-    /// be the older one.
+    /// Either may be the older one: a value was stored by hand after Amazon had made the new
+    /// secret, without dates; or the new secret was stored before, and another one replaced it.
     Contested,
     /// The secret is new.
     Store,
@@ -239,37 +281,6 @@ fn is_dated(
             .made_at(lifetime_days)
             .zip(since)
             .is_some_and(|(made_at, since)| since.duration_since(made_at) < STORED_WITHIN)
-}
-
-/// What follows from trying a new secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// LWA knows it: store it.
-    Verified,
-    /// It is unknown whether it works, and the old one is dying: store it, and say so.
-    StoreUnverified,
-    /// Try again later.
-    Wait,
-}
-
-/// Decides after an exchange with the new secret. `is_replaced` says that what is stored was
-/// written after the new secret was issued.
-///
-/// A message that comes back after the old secret has died, out of a dead-letter queue for
-/// example, may hold a secret that has been replaced by hand since. One that LWA refuses must
-/// not replace a secret that works now.
-pub fn verdict(
-    tried: &Result<(), LwaError>,
-    old_ends: Timestamp,
-    is_replaced: bool,
-    now: Timestamp,
-) -> Verdict {
-    let is_dying = old_ends.duration_since(now) < STORE_UNVERIFIED_BEFORE_END;
-    match tried {
-        Ok(()) => Verdict::Verified,
-        Err(_) if is_dying && !(is_replaced && now >= old_ends) => Verdict::StoreUnverified,
-        Err(_) => Verdict::Wait,
-    }
 }
 
 /// Whether to keep a value that was stored since, without dates, after LWA was asked about it: as
@@ -324,7 +335,7 @@ mod tests {
     }
 
     fn delivery(new: NewSecret) -> Delivery {
-        Delivery::new(new, "m-1", None, at(NOW))
+        Delivery::new(new, "m-1", None, 180, at(NOW))
     }
 
     fn judged(
@@ -345,7 +356,7 @@ mod tests {
             tags: SecretTags::from_map(&tags),
         };
         let (value, since) = (Some(value.into()), since.map(at));
-        Destination::judged(&delivery(new()), record, value, since, 180, at(now)).judgement
+        Destination::judged(&delivery(new()), record, value, since, false, 180, at(now)).judgement
     }
 
     fn check(tags: &[(&str, &str)], holds_the_new_one: bool, expected: Judgement) {
@@ -439,24 +450,66 @@ mod tests {
     }
 
     #[test]
-    fn an_unverified_secret_is_stored_when_the_old_one_has_less_than_a_day() {
-        let refused = Err(LwaError::without_answer(LwaFailure::ClientRefused, "no"));
-        let ends = delivery(new()).old_ends;
-        let check = |tried: &Result<(), LwaError>, now, expected| {
-            assert_eq!(verdict(tried, ends, false, at(now)), expected, "{now}");
+    fn the_old_secret_is_dying_for_its_last_24_hours_and_ever_after() {
+        let is_dying = |now: &str| delivery(new()).is_dying(at(now));
+        assert!(!is_dying("2026-01-16T02:15:10.045Z"));
+        assert!(is_dying("2026-01-16T02:15:10.046Z"));
+        assert!(is_dying("2026-02-16T00:00:00Z"));
+    }
+
+    #[test]
+    fn dates_that_cannot_be_true_are_cut_off_and_in_doubt() {
+        let sent = at("2026-01-10T02:15:12Z");
+        let read = |new: NewSecret| {
+            let delivery = Delivery::new(new, "m-1", Some(sent), 180, at(NOW));
+            let expires_at = delivery.new.expires_at;
+            (delivery.old_ends, expires_at, delivery.is_doubtful)
         };
-        check(&Ok(()), "2026-01-10T02:20:00Z", Verdict::Verified);
-        check(&refused, "2026-01-16T02:15:10.045Z", Verdict::Wait);
-        check(
-            &refused,
-            "2026-01-16T02:15:10.046Z",
-            Verdict::StoreUnverified,
-        );
-        check(&refused, "2026-02-16T00:00:00Z", Verdict::StoreUnverified);
-        check(&Ok(()), "2026-02-16T00:00:00Z", Verdict::Verified);
-        let replaced = |now| verdict(&refused, ends, true, at(now));
-        assert_eq!(replaced("2026-01-17T02:15:10Z"), Verdict::StoreUnverified);
-        assert_eq!(replaced("2026-01-17T02:15:10.045Z"), Verdict::Wait);
+        let old_ends = at("2026-01-17T02:15:10.045Z");
+        let expires = at("2026-07-09T02:15:10.045Z");
+        assert_eq!(read(new()), (old_ends, expires, false));
+        // People and services round to days.
+        let rounded = at("2026-07-10T00:00:00Z");
+        let to_the_day = NewSecret {
+            expires_at: rounded,
+            ..new()
+        };
+        assert_eq!(read(to_the_day), (old_ends, rounded, false));
+        let forever = NewSecret {
+            expires_at: at("2036-01-01T00:00:00Z"),
+            old_expires_at: Some(at("2036-01-01T00:00:00Z")),
+            ..new()
+        };
+        assert_eq!(read(forever), (old_ends, expires, true));
+        let already_over = NewSecret {
+            old_expires_at: Some(at("2026-01-01T00:00:00Z")),
+            ..new()
+        };
+        assert_eq!(read(already_over), (old_ends, expires, false));
+        // Made after its own message was sent.
+        let tomorrow = NewSecret {
+            event_time: Some(at("2026-01-11T02:15:10Z")),
+            expires_at: at("2026-07-10T02:15:10Z"),
+            old_expires_at: None,
+            ..new()
+        };
+        let (old_ends, expires, is_doubtful) = read(tomorrow);
+        assert_eq!(old_ends, at("2026-01-17T02:15:12Z"));
+        assert_eq!(expires, at("2026-07-10T02:15:10Z"));
+        assert!(is_doubtful);
+    }
+
+    #[test]
+    fn a_secret_that_was_stored_before_another_one_is_contested() {
+        let record = SecretRecord {
+            application: ApplicationName::parse("my-erp").unwrap(),
+            version: Some(SecretVersion::new("8")),
+            written_at: None,
+            tags: SecretTags::default(),
+        };
+        let value = Some("stored".into());
+        let place = Destination::judged(&delivery(new()), record, value, None, true, 180, at(NOW));
+        assert_eq!(place.judgement, Judgement::Contested);
     }
 
     #[test]
@@ -492,7 +545,7 @@ mod tests {
         let mut new = new();
         new.old_expires_at = None;
         let ends = |new: &NewSecret, sent: Option<&str>| {
-            Delivery::new(new.clone(), "m-1", sent.map(at), at(NOW)).old_ends
+            Delivery::new(new.clone(), "m-1", sent.map(at), 180, at(NOW)).old_ends
         };
         assert_eq!(ends(&new, None), at("2026-01-17T02:15:10.045Z"));
         new.event_time = None;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::config::{AUTO_ROTATE, ConfigError, Lookup, ROTATE_WITHIN_DAYS};
-use crate::deadline::{Deadline, QUIET_AFTER_REQUEST, days};
+use crate::deadline::{Deadline, OVERLAP_DAYS, days};
 use crate::secret::SecretRecord;
 use crate::sp_api::{Refusal, SpApiError, SpApiFailure};
 
@@ -111,21 +111,26 @@ pub fn decide(records: &[SecretRecord], policy: &Policy, now: Timestamp) -> Deci
     if known.at.duration_since(now) > within {
         return Decision::NotDue(known);
     }
-    match (decide_now(records, deadline, now), made_today(records, now)) {
+    match (
+        decide_now(records, deadline, now),
+        rotated_lately(records, now),
+    ) {
         (Decision::Request { .. }, _) if !policy.auto_rotate => Decision::Remind(known),
-        // It may be the answer to a request of today, and another one due all the same: an
-        // operator has put the secret before it back.
         (Decision::Request { .. }, Some(at)) => Decision::AlreadyRequested { deadline, at },
         (decision, _) => decision,
     }
 }
 
-/// When Amazon made the secret that the tags tell of, if that is less than a day ago.
-fn made_today(records: &[SecretRecord], now: Timestamp) -> Option<Timestamp> {
-    records
-        .iter()
-        .filter_map(|record| record.tags.issued_at)
-        .filter(|&at| now.duration_since(at).abs() < QUIET_AFTER_REQUEST)
+/// When a rotation was requested last, or the secret made that the tags tell of, if that is within
+/// the overlap. What a second rotation in the overlap does to the two secrets that work is not
+/// documented, so none is requested automatically; a person may. A secret that is dead by then
+/// cannot ask for another one at all.
+fn rotated_lately(records: &[SecretRecord], now: Timestamp) -> Option<Timestamp> {
+    let tags = records.iter().map(|record| &record.tags);
+    let instants = tags.flat_map(|tags| [tags.issued_at, tags.rotation_requested_at]);
+    instants
+        .flatten()
+        .filter(|&at| now.duration_since(at).abs() < days(i64::from(OVERLAP_DAYS)))
         .max()
 }
 
@@ -283,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_passes_between_two_requests_and_none_is_made_while_a_secret_waits() {
+    fn the_overlap_passes_between_two_requests_and_none_is_made_while_a_secret_waits() {
         let due = (SECRET_EXPIRES_AT, "2026-06-20T00:00:00Z");
         let check = |more: (&str, &str), expected| {
             assert_eq!(
@@ -296,7 +301,19 @@ mod tests {
             (ROTATION_REQUESTED_AT, "2026-05-31T05:00:01Z"),
             "already-requested",
         );
-        check((ROTATION_REQUESTED_AT, "2026-05-31T05:00:00Z"), "request");
+        check(
+            (ROTATION_REQUESTED_AT, "2026-05-25T05:00:01Z"),
+            "already-requested",
+        );
+        check((ROTATION_REQUESTED_AT, "2026-05-25T05:00:00Z"), "request");
+        check(
+            (SECRET_ISSUED_AT, "2026-05-25T05:00:01Z"),
+            "already-requested",
+        );
+        // A person may ask again after a day.
+        let asked = (ROTATION_REQUESTED_AT, "2026-05-31T05:00:00Z");
+        let by_hand = decide_now(&[record(&[due, asked], None)], None, at(NOW));
+        assert_eq!(by_hand.as_str(), "request");
         check(
             (NEW_SECRET_PENDING, "2026-05-31T05:00:00Z n-1"),
             "new-secret-waits",
@@ -328,7 +345,7 @@ mod tests {
         // The stored secret was made before the request: another may be on its way.
         let before = "2026-05-29T00:00:00Z";
         check(before, "2026-05-31T04:00:00Z", "not-due");
-        let ends = check(before, "2026-05-31T05:00:00Z", "request");
+        let ends = check(before, "2026-05-31T05:00:00Z", "already-requested");
         assert_eq!(ends, Some(at("2026-06-06T05:00:00Z")));
         // It was made upon the request, and the tag was left behind.
         check("2026-05-30T05:00:01Z", "2026-05-31T05:00:00Z", "not-due");

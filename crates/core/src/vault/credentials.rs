@@ -82,6 +82,8 @@ pub struct StoredApplication {
     pub version: Option<SecretVersion>,
     /// When it was written. Writing the same value again counts too.
     pub written_at: Option<Timestamp>,
+    /// Why no secret may be written there, as a predicate; none where one may.
+    pub write_problem: Option<String>,
 }
 
 /// What one exchange needs.

@@ -216,6 +216,7 @@ impl<A: ReadMetadata + ReadValues> ParameterStore<'_, A> {
                 client_id: id.filter(|id| !id.is_empty()),
                 version: secret.secret_version(),
                 written_at: secret.last_modified,
+                write_problem: secret.write_problem(),
                 name,
             }
         });
@@ -224,7 +225,7 @@ impl<A: ReadMetadata + ReadValues> ParameterStore<'_, A> {
 }
 
 impl<A: ReadMetadata + WriteValues> ParameterStore<'_, A> {
-    /// Writes a new version. Type, key and tier are given as they are (but for a tier that is new
+    /// Writes a new version of a `SecureString` of a customer key. Type, key and tier are given as they are (but for a tier that is new
     /// to this code, see [`Tier::of`]), because a write without
     /// a key would move the parameter to the account's default one; the policies are left out,
     /// which keeps them,
@@ -239,6 +240,13 @@ impl<A: ReadMetadata + WriteValues> ParameterStore<'_, A> {
         let Some(found) = describe(self.account, &name).await? else {
             return Err(VaultError::Missing { names: vec![name] }.into());
         };
+        if let Some(problem) = found.write_problem() {
+            let problem = format!(
+                "{problem}, and a secret is written nowhere else; mend it with \
+                 `lwa store --application {application} --keep`"
+            );
+            return Err(VaultError::Malformed { name, problem }.into());
+        }
         let tier = Tier::of(found.tier.as_deref());
         if let Some(problem) = value_problem(secret, tier) {
             return Err(StoreError::Unstorable { name, problem });

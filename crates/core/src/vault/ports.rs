@@ -100,11 +100,36 @@ pub struct ParameterMetadata {
 }
 
 impl ParameterMetadata {
+    /// Why no secret may be written to the parameter as it is: everyone in the account who may
+    /// read parameters can read one that is no `SecureString` of a customer key.
+    pub fn write_problem(&self) -> Option<String> {
+        if self.parameter_type != SECURE_STRING {
+            return Some(format!(
+                "is a {}, not a {SECURE_STRING}",
+                self.parameter_type
+            ));
+        }
+        match &self.key_id {
+            Some(key) if !is_aws_managed(key) => None,
+            _ => Some("is not encrypted with a customer key".to_owned()),
+        }
+    }
+
     /// The version as the version of a stored secret.
     pub fn secret_version(&self) -> Option<SecretVersion> {
         self.version
             .map(|version| SecretVersion::new(version.to_string()))
     }
+}
+
+/// The type of a parameter that is encrypted.
+pub const SECURE_STRING: &str = "SecureString";
+
+/// Whether a KMS key is managed by AWS, as far as its id, alias or ARN tells.
+pub fn is_aws_managed(key: &str) -> bool {
+    key.rsplit(':')
+        .next()
+        .is_some_and(|resource| resource.starts_with("alias/aws/"))
 }
 
 /// One policy of an Advanced parameter.

@@ -183,6 +183,8 @@ impl<A: ReadMetadata + ReadValues> SecretsManager<'_, A> {
                     client_id: id.map(|id| id.expose_secret().to_owned()),
                     version: Some(SecretVersion::new(&*current.version)),
                     written_at: current.created_at,
+                    // A write cannot choose a key: the secret's owner has.
+                    write_problem: None,
                     name,
                 });
             }

@@ -8,4 +8,5 @@
 
 mod dates;
 mod handler;
+mod insiders;
 mod stage;

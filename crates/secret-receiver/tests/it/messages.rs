@@ -368,6 +368,8 @@ async fn an_old_message_brought_back_late_does_not_push_out_what_works() {
         {
             let mut world = stage.world.state();
             let now = at("2026-01-19T00:00:00Z");
+            let client = world.lwa.applications.get_mut(CLIENT_ID).unwrap();
+            client.secrets[0].works_until = None;
             for parameter in world.parameters.values_mut() {
                 parameter.tags.clear();
                 if let Some(last) = parameter.versions.last_mut() {

@@ -438,6 +438,7 @@ pub(crate) struct Message {
     pub(crate) id: String,
     pub(crate) body: String,
     pub(crate) receive_count: u32,
+    sent_at: Timestamp,
     visible_at: Timestamp,
 }
 
@@ -467,6 +468,7 @@ impl Queue {
             id: id.into(),
             body: body.into(),
             receive_count: 0,
+            sent_at: self.now,
             visible_at: self.now,
         });
     }
@@ -509,7 +511,7 @@ impl Queue {
                 receiver = stage.receiver();
             }
             let calls = stage.world.calls().len();
-            let invocation = receiver.handle(Payload::new(event(&batch).to_string()), None);
+            let invocation = receiver.handle(payload(&batch), None);
             let answer = tokio::time::timeout(Duration::from_mins(1), invocation).await;
             match answer {
                 Ok(report) => self.settle(&report.unwrap(), &batch),
@@ -578,6 +580,11 @@ impl Queue {
 }
 
 /// The batch as Lambda hands it over.
+pub(crate) fn payload(batch: &[Message]) -> Payload {
+    Payload::new(event(batch).to_string())
+}
+
+/// The batch, as JSON.
 pub(crate) fn event(batch: &[Message]) -> Value {
     let records: Vec<_> = batch
         .iter()
@@ -588,7 +595,7 @@ pub(crate) fn event(batch: &[Message]) -> Value {
                 "body": message.body,
                 "attributes": {
                     "ApproximateReceiveCount": message.receive_count.to_string(),
-                    "SentTimestamp": at(SENT).as_millisecond().to_string(),
+                    "SentTimestamp": message.sent_at.as_millisecond().to_string(),
                 },
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",

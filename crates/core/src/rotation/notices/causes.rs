@@ -1,5 +1,7 @@
 //! Why a rotation, or a message about one, got stuck.
 
+use jiff::Timestamp;
+
 use crate::application::ApplicationName;
 use crate::lwa::LwaError;
 use crate::rotation::notification::{NewSecret, SecretExpiry, Unusable};
@@ -38,6 +40,15 @@ pub enum Rejection<'a> {
     NewSecretInWrongQueue(&'a NewSecret),
     /// A client id that no stored application has.
     UnknownClientId(&'a str),
+    /// A deadline that cannot be that of the stored secret: it is later than the stored one.
+    DoubtfulDate {
+        /// The applications with the client id.
+        applications: &'a [ApplicationName],
+        /// The deadline of the message.
+        reported: Timestamp,
+        /// The stored deadline.
+        stored: Timestamp,
+    },
     /// The vault cannot hold this secret.
     Unstorable(&'a [ApplicationName], &'a str),
 }
@@ -46,7 +57,9 @@ impl<'a> Rejection<'a> {
     /// The applications that the message is known to be about.
     pub(super) const fn applications(&self) -> &'a [ApplicationName] {
         match self {
-            Self::Unstorable(applications, _) => applications,
+            Self::Unstorable(applications, _) | Self::DoubtfulDate { applications, .. } => {
+                applications
+            }
             _ => &[],
         }
     }

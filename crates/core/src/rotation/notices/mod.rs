@@ -17,6 +17,6 @@ pub use self::requests::{
     rotation_unclear,
 };
 pub use self::secrets::{
-    secret_contested, secret_not_stored, secret_stale, secret_stored, secret_stored_unverified,
-    secret_waiting,
+    look_alike, secret_contested, secret_not_stored, secret_stale, secret_stored,
+    secret_stored_unverified, secret_waiting, without_look_alikes,
 };

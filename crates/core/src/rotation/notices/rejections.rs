@@ -93,6 +93,27 @@ fn explain(rejection: &Rejection<'_>) -> (&'static str, Headline, String, Vec<St
                 vec![Step::new(store), Step::new(REDRIVE)],
             )
         }
+        Rejection::DoubtfulDate {
+            applications,
+            reported,
+            stored,
+        } => {
+            let (reported, stored) = (wording::date(*reported), wording::date(*stored));
+            let newer = "If another client secret was made in the developer console, store it \
+                         with lwa store; it is not the stored one:";
+            let right = "If the date is that of the stored secret, set its tag \
+                         lwa:secret-expires-at to it.";
+            (
+                "date-doubtful",
+                Headline::new(
+                    "Notification gives a deadline of ",
+                    wording::names(applications),
+                    " that its stored secret cannot have",
+                ),
+                format!("it says {reported}; the stored secret ends on {stored}, which stays"),
+                vec![Step::at(newer, link::DEVELOPER_CONSOLE), Step::new(right)],
+            )
+        }
         Rejection::Unstorable(names, problem) => {
             let after = " cannot be stored where it belongs";
             let room = "Make room for it, or rotate again for another one.";

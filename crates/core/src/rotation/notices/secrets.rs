@@ -3,12 +3,15 @@
 use jiff::Timestamp;
 
 use super::context::Context;
-use crate::application::ApplicationName;
+use crate::application::{ApplicationName, Role};
 use crate::deadline::{Basis, Deadline};
 use crate::lwa::LwaError;
 use crate::notice::{Notice, Step};
 use crate::rotation::notification::NewSecret;
+use crate::rotation::receive::Delivery;
+use crate::secret::SecretRecord;
 use crate::severity::Severity::{Critical, Info, Warning};
+use crate::vault::StoredApplication;
 use crate::{link, wording};
 
 /// How most of these headlines begin.
@@ -18,9 +21,9 @@ const NEW: &str = "New client secret of ";
 pub fn secret_stored(
     context: Context<'_>,
     names: &[ApplicationName],
-    new: &NewSecret,
-    old_ends: Timestamp,
+    delivery: &Delivery,
 ) -> Notice {
+    let (new, old_ends) = (&delivery.new, delivery.old_ends);
     let until = wording::date(new.expires_at);
     let after = format!(" is stored and works until {until}");
     let copies = format!(
@@ -32,17 +35,17 @@ pub fn secret_stored(
         .notice(Info, "secret-stored", names, NEW, &after)
         .say(["Login with Amazon accepts it.", "There is nothing to do."])
         .paragraph("What that means", copies);
-    with_dates(notice, context, new, old_ends)
+    with_dates(notice, context, delivery)
 }
 
 /// A new secret is stored although LWA has not accepted it.
 pub fn secret_stored_unverified(
     context: Context<'_>,
     names: &[ApplicationName],
-    new: &NewSecret,
-    old_ends: Timestamp,
+    delivery: &Delivery,
     refusal: &LwaError,
 ) -> Notice {
+    let old_ends = delivery.old_ends;
     let after = " is stored, but Amazon has not accepted it";
     let name = names.first().map_or("NAME", ApplicationName::as_str);
     let ends = wording::minute(old_ends);
@@ -53,29 +56,34 @@ pub fn secret_stored_unverified(
         .say([format!("The old one ends on {ends}.")])
         .steps([Step::new(check)])
         .steps(context.steps_to_rotate(names));
-    with_dates(notice, context, new, old_ends).fact("Answer", refusal.to_string())
+    with_dates(notice, context, delivery).fact("Answer", refusal.to_string())
 }
 
 /// A new secret waits until LWA knows it, or answers at all.
 pub fn secret_waiting(
     context: Context<'_>,
     names: &[ApplicationName],
-    new: &NewSecret,
-    old_ends: Timestamp,
+    delivery: &Delivery,
     refusal: &LwaError,
     is_first: bool,
 ) -> Notice {
-    let severity = if is_first { Info } else { Warning };
+    let old_ends = delivery.old_ends;
+    let severity = match is_first {
+        _ if delivery.is_dying(context.now) => Critical,
+        true => Info,
+        false => Warning,
+    };
     let after = " has arrived, but Amazon does not accept it yet";
     let next = "A new secret takes a while to spread within Amazon, usually minutes. If Login \
-                with Amazon has not accepted it 24 hours before the old one ends, \
-                secret-receiver stores it all the same and sends a critical message.";
+                with Amazon has not accepted it 24 hours before the old one ends, you get a \
+                critical message; once the old one does not work any more, secret-receiver \
+                stores the new one all the same.";
     let notice = context
         .notice(severity, "secret-waiting", names, NEW, after)
         .say([works_until("old", old_ends)])
         .say(["secret-receiver tries the new one every 15 minutes."])
         .paragraph("What happens next", next);
-    with_dates(notice, context, new, old_ends).fact("Answer", refusal.to_string())
+    with_dates(notice, context, delivery).fact("Answer", refusal.to_string())
 }
 
 /// A new secret waits because another value was stored since, and nothing tells which of the two
@@ -155,18 +163,67 @@ fn works_until(which: &str, ends: Timestamp) -> String {
     format!("The {which} one works until {}.", wording::date(ends))
 }
 
-fn with_dates(
-    notice: Notice,
-    context: Context<'_>,
-    new: &NewSecret,
-    old_ends: Timestamp,
-) -> Notice {
-    let deadline = Deadline {
-        at: new.expires_at,
-        basis: Basis::Reported,
+fn with_dates(notice: Notice, context: Context<'_>, delivery: &Delivery) -> Notice {
+    let new = &delivery.new;
+    let basis = if delivery.is_doubtful {
+        Basis::Doubtful
+    } else {
+        Basis::Reported
     };
+    let at = new.expires_at;
     notice
-        .fact("Deadline", context.deadline(Some(&deadline)))
-        .fact("Old one ends", wording::minute(old_ends))
+        .fact("Deadline", context.deadline(Some(&Deadline { at, basis })))
+        .fact("Old one ends", wording::minute(delivery.old_ends))
         .fact("Issued", new.event_time.map(wording::minute))
+}
+
+/// Adds to a notice where a new secret was not stored, because what is there is not proven to be
+/// the application's.
+pub fn without_look_alikes(
+    context: Context<'_>,
+    notice: Notice,
+    look_alikes: &[(StoredApplication, String)],
+) -> Notice {
+    let lines = look_alikes.iter().map(|(place, reason)| {
+        let place = context
+            .vault
+            .place(context.layout, &place.name, &Role::ClientSecret);
+        format!("{place} {reason}.")
+    });
+    notice.list(
+        "Not stored where only the client id is the same",
+        lines.collect(),
+    )
+}
+
+/// A place has the client id of an application, and not its secret.
+pub fn look_alike(
+    context: Context<'_>,
+    place: &StoredApplication,
+    reason: &str,
+    members: &[SecretRecord],
+) -> Notice {
+    let names = members.iter().map(|member| member.application.clone());
+    let names: Vec<_> = names.collect();
+    let after = format!(
+        " has the client id of {} but not its secret",
+        wording::names(&names)
+    );
+    let next = "It gets no new secret, and its tags count for nothing. Anyone who may write there \
+                can have copied the client id, which is no secret.";
+    let ours = "If it should share the secret, store the secret that is in use there with lwa \
+                store.";
+    let theirs = "If not, find out who wrote it, and delete it or give it its own client id.";
+    context
+        .notice(
+            Warning,
+            "look-alike",
+            std::slice::from_ref(&place.name),
+            "",
+            &after,
+        )
+        .fact("Reason", format!("It {reason}."))
+        .paragraph("What that means", next)
+        .steps([Step::new(ours), Step::new(theirs)])
+        .steps(context.runbook())
 }

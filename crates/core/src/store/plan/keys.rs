@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::application::Role;
 use crate::store::{DEFAULT_KEY, Extent, FoundParameter, FoundSecret, Order};
+use crate::vault::ports::is_aws_managed;
 
 /// The key of a parameter: the one that was asked for; else the one it has; else the one that the
 /// rest of the application has; else the deployment's.
@@ -45,12 +46,6 @@ pub(super) fn is_same_key(one: &str, other: &str) -> bool {
         resource.strip_prefix("key/").unwrap_or(resource)
     }
     resource(one) == resource(other)
-}
-
-fn is_aws_managed(key: &str) -> bool {
-    key.rsplit(':')
-        .next()
-        .is_some_and(|resource| resource.starts_with("alias/aws/"))
 }
 
 /// Whether a key that was typed can be one: an id, an alias, or the ARN of either.
