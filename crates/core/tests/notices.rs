@@ -7,8 +7,11 @@ use lwa_core::lwa::{LwaError, LwaFailure};
 use lwa_core::notice::Notice;
 use lwa_core::rotation::notices::{self, Context, Obstacle, Rejection};
 use lwa_core::rotation::notification::{NewSecret, SecretExpiry, Unusable};
+use lwa_core::rotation::receive::Delivery;
 use lwa_core::rotation::request::RefusalCause;
-use lwa_core::vault::VaultKind;
+use lwa_core::secret::SecretRecord;
+use lwa_core::tags::SecretTags;
+use lwa_core::vault::{StoredApplication, VaultKind};
 use lwa_core::{ApplicationName, Basis, Deadline, Layout, Timestamp};
 
 use crate::legal::check;
@@ -94,6 +97,34 @@ fn every_notice(applications: &[ApplicationName], vault: VaultKind) -> Vec<(Stri
         event_time: Some(at("2026-06-01T05:00:00Z")),
         notification_id: None,
     };
+    let delivery = Delivery::new(new.clone(), "n-1", None, 180, context.now);
+    let doubtful = Delivery::new(
+        NewSecret {
+            expires_at: at("2036-11-28T05:00:00Z"),
+            ..new.clone()
+        },
+        "n-1",
+        None,
+        180,
+        context.now,
+    );
+    let look_alike = StoredApplication {
+        name: ApplicationName::parse("my-erp/copy").unwrap(),
+        client_id: Some(new.client_id.clone()),
+        version: None,
+        written_at: None,
+        write_problem: None,
+    };
+    let reason = "holds a secret that Amazon does not accept with this client id";
+    let members: Vec<_> = applications
+        .iter()
+        .map(|name| SecretRecord {
+            application: name.clone(),
+            version: None,
+            written_at: None,
+            tags: SecretTags::default(),
+        })
+        .collect();
     let expiry = SecretExpiry {
         client_id: new.client_id.clone(),
         expires_at: deadline.at,
@@ -161,21 +192,34 @@ fn every_notice(applications: &[ApplicationName], vault: VaultKind) -> Vec<(Stri
         "postponed, application unknown",
         notices::rotation_postponed(context, &[], None, "GetParameters timed out"),
     );
+    add("stored", notices::secret_stored(context, names, &delivery));
     add(
-        "stored",
-        notices::secret_stored(context, names, &new, old_ends),
+        "stored, dates in doubt",
+        notices::secret_stored(context, names, &doubtful),
+    );
+    add(
+        "stored, but not where the client id was copied",
+        notices::without_look_alikes(
+            context,
+            notices::secret_stored(context, names, &delivery),
+            &[(look_alike.clone(), reason.into())],
+        ),
+    );
+    add(
+        "look-alike",
+        notices::look_alike(context, &look_alike, reason, &members),
     );
     add(
         "stored unverified",
-        notices::secret_stored_unverified(context, names, &new, old_ends, &said),
+        notices::secret_stored_unverified(context, names, &delivery, &said),
     );
     add(
         "waiting",
-        notices::secret_waiting(context, names, &new, old_ends, &said, true),
+        notices::secret_waiting(context, names, &delivery, &said, true),
     );
     add(
         "still waiting",
-        notices::secret_waiting(context, names, &new, old_ends, &said, false),
+        notices::secret_waiting(context, names, &delivery, &said, false),
     );
     add(
         "contested",
@@ -195,6 +239,14 @@ fn every_notice(applications: &[ApplicationName], vault: VaultKind) -> Vec<(Stri
         ("expiry", Rejection::ExpiryInWrongQueue(&expiry)),
         ("new secret", Rejection::NewSecretInWrongQueue(&new)),
         ("unknown", Rejection::UnknownClientId(&new.client_id)),
+        (
+            "date",
+            Rejection::DoubtfulDate {
+                applications: names,
+                reported: at("2026-11-28T05:00:00Z"),
+                stored: deadline.at,
+            },
+        ),
         (
             "unstorable",
             Rejection::Unstorable(names, "The document has 65,536 bytes."),

@@ -42,7 +42,7 @@ pub enum Decision {
     NoDeadline,
     /// Nothing: there is time.
     NotDue(Deadline),
-    /// Nothing: a rotation was requested less than 24 hours ago, or Amazon has made a secret since
+    /// Nothing: a rotation was requested within the overlap, or Amazon has made a secret since
     /// then, upon a request perhaps.
     AlreadyRequested {
         /// The deadline.
@@ -177,7 +177,7 @@ pub enum Answer {
     Refused(RefusalCause),
     /// Nothing was done, and asking again later may succeed.
     NotDone,
-    /// It may have been done: no other request may be made for 24 hours.
+    /// It may have been done: nothing is requested automatically in the overlap.
     Unclear,
 }
 

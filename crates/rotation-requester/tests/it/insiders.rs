@@ -134,7 +134,7 @@ async fn nothing_is_requested_that_could_be_stored_nowhere() {
     let stage = Stage::new(VaultKind::ParameterStore);
     stage.tag("my-erp", tags::SECRET_EXPIRES_AT, DUE);
     {
-        let mut state = stage.world.state();
+        let mut world = stage.world.state();
         let secret = state
             .parameters
             .get_mut("/my-erp/lwa/clientsecret")

@@ -64,8 +64,8 @@ async fn a_place_that_still_holds_the_secret_before_gets_the_new_one() {
         stage.add_application("my-erp/eu", CLIENT_ID, OLD);
         {
             // LWA refuses what `my-erp/eu` holds by now, and accepts what `my-erp` holds.
-            let mut state = stage.world.state();
-            let client = state.lwa.applications.get_mut(CLIENT_ID).unwrap();
+            let mut world = stage.world.state();
+            let client = world.lwa.applications.get_mut(CLIENT_ID).unwrap();
             client.secrets[0].works_until = Some(at("2026-01-10T00:00:00Z"));
         }
         stage.world.set_now(at("2026-01-10T03:00:00Z"));
@@ -85,8 +85,8 @@ async fn where_no_place_is_proven_the_secret_waits_and_people_are_asked() {
     for vault in VAULTS {
         let stage = with_look_alike(Story::Plain, vault, FORGED);
         {
-            let mut state = stage.world.state();
-            let client = state.lwa.applications.get_mut(CLIENT_ID).unwrap();
+            let mut world = stage.world.state();
+            let client = world.lwa.applications.get_mut(CLIENT_ID).unwrap();
             client
                 .secrets
                 .retain(|known| known.value.expose_secret() == NEW);
@@ -109,8 +109,8 @@ async fn nothing_is_written_to_a_plain_string_or_under_the_aws_managed_key() {
     for what in ["String", "alias/aws/ssm"] {
         let stage = Stage::new(Story::TwoRoots, VaultKind::ParameterStore);
         {
-            let mut state = stage.world.state();
-            let place = state.parameters.get_mut(&parameter("my-erp/eu")).unwrap();
+            let mut world = stage.world.state();
+            let place = world.parameters.get_mut(&parameter("my-erp/eu")).unwrap();
             if what == "String" {
                 place.parameter_type = what.into();
             } else {
@@ -134,8 +134,8 @@ async fn nothing_is_written_to_a_plain_string_or_under_the_aws_managed_key() {
         assert!(email.contains("--application my-erp/eu --keep"), "{email}");
         // Once that is done, the redriven message finds its place.
         {
-            let mut state = stage.world.state();
-            let place = state.parameters.get_mut(&parameter("my-erp/eu")).unwrap();
+            let mut world = stage.world.state();
+            let place = world.parameters.get_mut(&parameter("my-erp/eu")).unwrap();
             place.parameter_type = "SecureString".into();
             place.key_id = Some("alias/own".into());
         }
@@ -162,8 +162,8 @@ async fn seven_forged_secrets_replace_nothing_that_works() {
             queue.send(&format!("m-{number}"), &body.to_string());
         }
         {
-            let mut state = stage.world.state();
-            let client = state.lwa.applications.get_mut(CLIENT_ID).unwrap();
+            let mut world = stage.world.state();
+            let client = world.lwa.applications.get_mut(CLIENT_ID).unwrap();
             client.secrets[0].works_until = None;
         }
         assert_eq!(queue.run(&stage).await, Ending::DeadLetters);

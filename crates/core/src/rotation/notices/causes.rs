@@ -68,7 +68,7 @@ impl<'a> Rejection<'a> {
     /// the queue for secrets may.
     pub(super) const fn severity(&self, is_secret_queue: bool) -> Severity {
         match self {
-            Self::ExpiryInWrongQueue(_) => Severity::Warning,
+            Self::ExpiryInWrongQueue(_) | Self::DoubtfulDate { .. } => Severity::Warning,
             Self::NewSecretInWrongQueue(_) => Severity::Critical,
             _ if is_secret_queue => Severity::Critical,
             _ => Severity::Warning,

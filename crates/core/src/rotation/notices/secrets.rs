@@ -171,10 +171,12 @@ fn with_dates(notice: Notice, context: Context<'_>, delivery: &Delivery) -> Noti
         Basis::Reported
     };
     let at = new.expires_at;
+    let doubt = "A date of the message cannot be true: look the deadline up in the console.";
     notice
         .fact("Deadline", context.deadline(Some(&Deadline { at, basis })))
         .fact("Old one ends", wording::minute(delivery.old_ends))
         .fact("Issued", new.event_time.map(wording::minute))
+        .fact("In doubt", delivery.is_doubtful.then(|| doubt.to_owned()))
 }
 
 /// Adds to a notice where a new secret was not stored, because what is there is not proven to be
