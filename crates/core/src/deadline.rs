@@ -16,11 +16,12 @@ pub const OVERLAP_DAYS: u32 = 7;
 /// <https://developer-docs.amazon.com/sp-api/docs/rotate-your-application-client-secret>.
 pub const QUIET_AFTER_REQUEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long after a rotation none is requested automatically: the overlap, but for its last two
-/// days. What a second rotation in the overlap does to the two secrets that work then is not
-/// documented. If the new secret has not come by then, its message is lost, and the stored secret,
-/// without which no request can be made, is about to end.
-pub const QUIET_AFTER_ROTATION: SignedDuration = days(OVERLAP_DAYS as i64 - 2);
+/// How long before a secret ends another rotation is requested automatically, although one was
+/// within the overlap. What a second one does to the two secrets that work then is not documented.
+/// But the new secret has not come by then, and a dead one cannot ask for another.
+///
+/// Three daily runs fit in, whenever on its day each begins.
+pub const LAST_CHANCE: SignedDuration = SignedDuration::from_hours(3 * 24 + 12);
 
 /// How far apart our clock, Amazon's and the vault's may be.
 pub const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_mins(5);

@@ -7,7 +7,7 @@
 //!
 //! The request is not idempotent. `lwa:rotation-requested-at` is therefore written before it,
 //! removed when Amazon clearly refuses, and left when the outcome is unknown: no other request is
-//! made in the five days after it: Amazon lets the old secret work for seven. Tags have no compare-and-set, so two invocations at the very same
+//! made in the four days after it: Amazon lets the old secret work for seven. Tags have no compare-and-set, so two invocations at the very same
 //! time could still both ask; the deployed function runs one at a time.
 //!
 //! Before the schedule decides, it makes sure of the dates that it decides by: where a version is

@@ -209,7 +209,7 @@ where
             return Acted::done(Outcome::Nothing);
         };
         if let Err(error) = self.announce(&records, requested_at).await {
-            // It may have been written all the same, and would block the next try for five days.
+            // It may have been written all the same, and would block the next try for four days.
             self.withdraw(&records).await;
             return Acted::failed(&error);
         }
@@ -360,7 +360,7 @@ where
             if let Err(error) = withdrawn {
                 tracing::warn!(
                     application.name = name.as_str(),
-                    "the tag {key} was left behind, and nothing is requested for 5 days: {error}"
+                    "the tag {key} was left behind, and nothing is requested for 4 days: {error}"
                 );
             }
         }

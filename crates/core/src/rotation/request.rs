@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::config::{AUTO_ROTATE, ConfigError, Lookup, ROTATE_WITHIN_DAYS};
-use crate::deadline::{Deadline, QUIET_AFTER_ROTATION, days};
+use crate::deadline::{Deadline, LAST_CHANCE, OVERLAP_DAYS, days};
 use crate::secret::SecretRecord;
 use crate::sp_api::{Refusal, SpApiError, SpApiFailure};
 
@@ -42,7 +42,7 @@ pub enum Decision {
     NoDeadline,
     /// Nothing: there is time.
     NotDue(Deadline),
-    /// Nothing: a rotation was requested within five days, or Amazon has made a secret since
+    /// Nothing: a rotation was requested within the overlap, or Amazon has made a secret since
     /// then, upon a request perhaps.
     AlreadyRequested {
         /// The deadline.
@@ -116,19 +116,22 @@ pub fn decide(records: &[SecretRecord], policy: &Policy, now: Timestamp) -> Deci
         rotated_lately(records, now),
     ) {
         (Decision::Request { .. }, _) if !policy.auto_rotate => Decision::Remind(known),
-        (Decision::Request { .. }, Some(at)) => Decision::AlreadyRequested { deadline, at },
+        (Decision::Request { .. }, Some(at)) if known.at.duration_since(now) > LAST_CHANCE => {
+            Decision::AlreadyRequested { deadline, at }
+        }
         (decision, _) => decision,
     }
 }
 
-/// When a rotation was requested last, or the secret made that the tags tell of, if that is so
-/// recent that none is requested automatically. A person may, after a day.
+/// When a rotation was requested last, or the secret made that the tags tell of, if that is within
+/// the overlap, in which none is requested automatically before the [last chance](LAST_CHANCE).
+/// A person may request one after a day.
 fn rotated_lately(records: &[SecretRecord], now: Timestamp) -> Option<Timestamp> {
     let tags = records.iter().map(|record| &record.tags);
     let instants = tags.flat_map(|tags| [tags.issued_at, tags.rotation_requested_at]);
     instants
         .flatten()
-        .filter(|&at| now.duration_since(at).abs() < QUIET_AFTER_ROTATION)
+        .filter(|&at| now.duration_since(at).abs() < days(i64::from(OVERLAP_DAYS)))
         .max()
 }
 
@@ -175,7 +178,7 @@ pub enum Answer {
     Refused(RefusalCause),
     /// Nothing was done, and asking again later may succeed.
     NotDone,
-    /// It may have been done: nothing is requested automatically for five days.
+    /// It may have been done: nothing is requested automatically for four days.
     Unclear,
 }
 
@@ -286,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn five_days_pass_between_two_requests_and_none_is_made_while_a_secret_waits() {
+    fn another_is_requested_when_the_overlap_is_nearly_over_and_none_while_a_secret_waits() {
         let due = (SECRET_EXPIRES_AT, "2026-06-20T00:00:00Z");
         let check = |more: (&str, &str), expected| {
             assert_eq!(
@@ -300,12 +303,12 @@ mod tests {
             "already-requested",
         );
         check(
-            (ROTATION_REQUESTED_AT, "2026-05-27T05:00:01Z"),
+            (ROTATION_REQUESTED_AT, "2026-05-28T17:00:01Z"),
             "already-requested",
         );
-        check((ROTATION_REQUESTED_AT, "2026-05-27T05:00:00Z"), "request");
+        check((ROTATION_REQUESTED_AT, "2026-05-28T17:00:00Z"), "request");
         check(
-            (SECRET_ISSUED_AT, "2026-05-27T05:00:01Z"),
+            (SECRET_ISSUED_AT, "2026-05-28T17:00:01Z"),
             "already-requested",
         );
         // A person may ask again after a day.

@@ -77,6 +77,7 @@ impl Year {
             }],
             stored: 0,
             is_irreparable: false,
+            is_asked_again: false,
             is_put_back: false,
             excused_until: 0,
         });

@@ -153,6 +153,8 @@ impl Year {
         if !request.counts {
             return;
         }
+        let application = &mut self.applications[number];
+        application.is_asked_again |= application.issued.last().is_some_and(|it| !it.is_posted);
         let before = self.requests.insert(request.client_id.clone(), request.at);
         // Two environments' clocks may differ by four minutes.
         let quiet = SignedDuration::from_mins(24 * 60 - 5);

@@ -162,6 +162,7 @@ impl Year {
             application.excused_until = application.excused_until.max(until);
         }
         application.is_put_back &= secret + 1 < application.issued.len();
+        application.is_asked_again &= secret + 1 < application.issued.len();
         if secret + 1 == application.issued.len() && application.is_irreparable {
             application.is_irreparable = false;
             // If the old one ends before LWA accepts the new one, nothing works in between.

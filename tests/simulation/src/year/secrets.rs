@@ -116,6 +116,11 @@ impl Year {
         self.traffic.lock().propagation = Duration::from_secs(propagation);
         let lost = posted && by_system && self.once_in(FaultKind::LostEvents, 25);
         let application = &mut self.applications[number];
+        // The system asks twice in one overlap, the second time when little of it is left. Where
+        // that message fails as well, only people can help, and they are told daily.
+        let before = application.issued.last();
+        let is_last_chance = before.is_some_and(|before| !before.is_posted);
+        let lost = lost && !is_last_chance;
         let secret = application.issued.len();
         application.issued.push(Issued {
             value: value.to_owned(),
@@ -139,7 +144,8 @@ impl Year {
             let id = self.id();
             let body =
                 amazon::new_secret(&client_id, value, instant(expires_at), old_ends, now, &id);
-            let late = if self.once_in(FaultKind::LateEvents, 8) {
+            let is_late = self.once_in(FaultKind::LateEvents, 8);
+            let late = if is_late && !is_last_chance {
                 self.rng.i64(HOUR..50 * HOUR)
             } else {
                 self.rng.i64(1_000..2 * MINUTE)

@@ -16,7 +16,7 @@ use crate::drive::{Ending, drive};
 use crate::invariant::Invariant;
 use crate::platform::Exchanger;
 use crate::story::Kind;
-use crate::time::{HOUR, instant};
+use crate::time::{DAY, HOUR, instant};
 
 impl Year {
     pub(super) fn services(&mut self) {
@@ -106,6 +106,12 @@ impl Year {
         self.record(Some(number), Kind::ServiceFailed, || {
             format!("a service fails: {problem}")
         });
+        // The last chance failed as well. People, who were told daily, store the newest secret.
+        if std::mem::take(&mut self.applications[number].is_asked_again) {
+            self.applications[number].is_irreparable = true;
+            let at = self.now + self.rng.i64(HOUR..DAY);
+            self.at(at, Event::StoreLate(number));
+        }
         let application = &self.applications[number];
         let is_excused = application.is_irreparable || self.now < application.excused_until;
         if !self.settings.auto_rotate || is_excused {

@@ -137,7 +137,7 @@ pub fn rotation_unclear(
     context
         .notice(Warning, "rotation-unclear", names, before, after)
         .say([
-            "The new secret may be on its way, so nothing is requested again for 5 days.",
+            "The new secret may be on its way, so nothing is requested again for 4 days.",
             "After that the daily schedule asks again if none has come.",
         ])
         .fact("Deadline", context.deadline(deadline))
