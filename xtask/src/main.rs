@@ -6,6 +6,7 @@
     reason = "a command speaks on its standard output and standard error"
 )]
 
+mod advisories;
 mod bench;
 mod build;
 mod cargo;
@@ -39,8 +40,10 @@ struct Arguments {
 enum Verb {
     /// Compile everything, tests included, without running it
     Check,
-    /// Formatting, lints, documentation without warnings, dependencies and their licences
+    /// Formatting, lints, documentation without warnings, dependencies, their licences and advisories
     Lint,
+    /// What is known to be wrong with the dependencies, in Rust, npm and Python; needs the network
+    Advisories,
     /// Everything that must hold: lint, then all tests, those against the AWS emulators included
     #[command(after_help = "Examples:
   cargo xtask test                  everything, as in CI
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Check => verbs::check(),
         Verb::Lint => verbs::lint(),
+        Verb::Advisories => advisories::advisories(),
         Verb::Test { quick, filter } => verbs::test(quick, filter.as_deref()),
         Verb::Build {
             arch,

