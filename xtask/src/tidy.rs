@@ -160,6 +160,54 @@ fn the_files_that_the_architecture_names_exist_and_a_secret_passes_few_of_them()
     assert!((10..=15).contains(&way.len()), "{way:?}");
 }
 
+/// Threats whose control no test is named for yet. It only ever gets shorter.
+const THREATS_WITHOUT_PROOF: &[&str] = &["T1", "T12", "T21", "T27", "T28"];
+
+#[test]
+fn every_threat_is_numbered_once_and_names_tests_that_exist() {
+    let text = read(&tree::root().join("docs/threat-model.md"));
+    let (threats, proofs) = text.split_once("\n## Proof\n").unwrap();
+    let threats: Vec<String> = numbered_rows(threats)
+        .into_iter()
+        .map(|mut row| row.swap_remove(0))
+        .collect();
+    let consecutive: Vec<String> = (1..=threats.len()).map(|n| format!("T{n}")).collect();
+    assert_eq!(threats, consecutive);
+
+    let proofs = numbered_rows(proofs);
+    let gone: Vec<_> = proofs
+        .iter()
+        .filter(|row| {
+            let [_, file, test] = &row[..] else {
+                return true;
+            };
+            let (file, test) = (file.trim_matches('`'), test.trim_matches('`'));
+            let path = tree::root().join(file);
+            !path.is_file() || !has_test(&read(&path), test)
+        })
+        .collect();
+    assert_eq!(gone, Vec::<&Vec<String>>::new());
+
+    let proven = |threat: &&String| proofs.iter().any(|row| row[0] == **threat);
+    let unproven: Vec<_> = threats.iter().filter(|threat| !proven(threat)).collect();
+    assert_eq!(unproven, THREATS_WITHOUT_PROOF);
+}
+
+#[test]
+fn a_test_is_found_by_its_name_and_no_other_function_is_one() {
+    let rust = "#[test]\nfn one() {}\n\nfn two() {}\n\n#[tokio::test]\nasync fn three() {}\n";
+    assert!(has_test(rust, "one") && has_test(rust, "three"));
+    assert!(!has_test(rust, "two") && !has_test(rust, "on"));
+    let script = "  test(\"a key's owner\", () => {\n  test.each([1])(\"%s is\", (one) => {\n";
+    assert!(has_test(script, "a key's owner") && has_test(script, "%s is"));
+    assert!(!has_test(script, "a key"));
+    let table = "| T1 | a | b |\n| # | c |\n| The | c |\n|---|---|\n| T2 | `d` |\n";
+    assert_eq!(
+        numbered_rows(table),
+        [vec!["T1", "a", "b"], vec!["T2", "`d`"]]
+    );
+}
+
 #[test]
 fn each_call_to_a_vault_is_issued_from_one_place_and_each_label_is_written_once() {
     let product: Vec<(PathBuf, String)> = files()
@@ -253,6 +301,26 @@ fn dependencies(manifest: &Table) -> Vec<(&String, &Value)> {
                 .flatten()
         })
         .collect()
+}
+
+/// The cells of all rows of Markdown tables whose first cell is a threat's number.
+fn numbered_rows(markdown: &str) -> Vec<Vec<String>> {
+    let cells = |line: &str| -> Option<Vec<String>> {
+        let row = line.strip_prefix('|')?.strip_suffix('|')?;
+        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().to_owned()).collect();
+        let number = cells[0].strip_prefix('T')?;
+        number.parse::<u32>().is_ok().then_some(cells)
+    };
+    markdown.lines().filter_map(cells).collect()
+}
+
+/// Whether the text of a file has a test of this name: a function in Rust, a sentence in TypeScript.
+fn has_test(text: &str, name: &str) -> bool {
+    let in_rust = text
+        .split_once(&format!("fn {name}("))
+        .and_then(|(before, _)| before.rsplit("\n\n").next())
+        .is_some_and(|above| above.contains("#[test]") || above.contains("#[tokio::test"));
+    in_rust || text.contains(&format!("(\"{name}\","))
 }
 
 /// Whether `word` is part of an address on the web, whose path is not one of this machine.
