@@ -4,6 +4,8 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { RegionInfo } from "aws-cdk-lib/region-info";
 import { z } from "zod";
 
+import { parseAddress } from "./address.ts";
+
 /** Where credentials live, as `LWA_VAULT` spells it. */
 export type Vault = "parameter-store" | "secrets-manager";
 
@@ -50,11 +52,24 @@ const group = <T extends z.ZodRawShape>(shape: T) =>
         : `an object with some of ${Object.keys(shape).join(", ")}`,
   });
 
-const url = () =>
-  matching(
-    /^https:\/\/[^\s/][\x21-\x7e]*$|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([/:][\x21-\x7e]*)?$/,
-    "an https:// URL, or an http:// one on localhost or 127.0.0.1",
+const ADDRESS =
+  "an https:// URL, or an http:// one on localhost, 127.0.0.1 or [::1], without a user name or a password";
+
+/** A page for people. */
+const page = () =>
+  z.string({ error: ADDRESS }).refine((text) => parseAddress(text) !== undefined, { error: ADDRESS });
+
+/** Where a function sends requests: it adds the path, or nothing. */
+const endpoint = () => {
+  const error = `${ADDRESS}, a query or a fragment`;
+  return z.string({ error }).refine(
+    (text) => {
+      const parts = parseAddress(text);
+      return parts !== undefined && parts.query === undefined && parts.fragment === undefined;
+    },
+    { error },
   );
+};
 
 const prefix = () =>
   matching(
@@ -151,11 +166,11 @@ const SETTINGS = group({
       .optional()
       .describe("A Microsoft Teams channel whose tenant is authorised in Amazon Q Developer in chat applications."),
   }).describe("Who is told. At least one of them."),
-  runbookUrl: url().optional().describe("A page that tells people what to do; linked from every message."),
-  lwaTokenUrl: url().optional().describe("The LWA token endpoint, if not Amazon's; for tests."),
+  runbookUrl: page().optional().describe("A page that tells people what to do; linked from every message."),
+  lwaTokenUrl: endpoint().optional().describe("The LWA token endpoint, if not Amazon's; for tests."),
   spApi: group({
     region: oneOf(SP_API_REGIONS).default("na").describe("The SP-API region."),
-    endpoint: url().optional().describe("The SP-API endpoint, if not the region's; for tests."),
+    endpoint: endpoint().optional().describe("The SP-API endpoint, if not the region's; for tests."),
   })
     .prefault({})
     .describe("The Selling Partner API."),
@@ -358,7 +373,8 @@ function problemsBetweenKeys(settings: Settings): string[] {
 
 /** A value as JSON, cut short, and nothing that looks like a credential. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // What an address has before an @ may be a password.
+  const text = (JSON.stringify(value) ?? String(value)).replace(/\/\/[^"]*@/g, "//…@");
   if (/amzn1\.oa2-cs|Atz[ar]\||Atc\||Atz\.sprdt/i.test(text)) {
     return "something that looks like a credential (secrets never belong in this file)";
   }

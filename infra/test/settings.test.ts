@@ -149,6 +149,77 @@ describe("schedule expressions", () => {
   });
 });
 
+describe("addresses", () => {
+  const settings = ["runbookUrl", "lwaTokenUrl", "spApi.endpoint"];
+
+  test.each([
+    "https://api.example.com",
+    "https://api.example.com/auth/o2/token",
+    "https://api.example.com:8443/",
+    "https://[2001:db8::1]/token",
+    "http://localhost",
+    "http://127.0.0.1:8080/auth/o2/token",
+    "http://[::1]:8080/",
+  ])("%s is accepted", (text) => {
+    for (const key of settings) {
+      parseSettings(withSetting(key, text), "the test");
+    }
+  });
+
+  test.each([
+    "http://api.example.com/",
+    "ftp://api.example.com/",
+    "HTTPS://api.example.com/",
+    "https:/api.example.com/",
+    "https:///token",
+    "api.example.com",
+    "",
+    // The host is what follows the @.
+    "http://127.0.0.1:80@api.example.com/",
+    "http://localhost@api.example.com/",
+    "http://@127.0.0.1/",
+    "https://user:password@api.example.com/",
+    // Programs take a backslash for a slash, or for a part of the host.
+    "http://127.0.0.1\\@api.example.com/",
+    "http://127.0.0.1\\.api.example.com/",
+    "http://localhost.example.com/",
+    "http://127.0.0.1.example.com/",
+    // Another spelling of a number is not 127.0.0.1 to every program.
+    "http://127.1/",
+    "http://2130706433/",
+    "http://0x7f000001/",
+    "https://api.example.com:port/",
+    "https://api.example.com:0/",
+    "https://api.example.com:65536/",
+    "https://api.example.com:/",
+    "https://api example.com/",
+    "https://api.example.com/a b",
+    "https://api.example.com/\nX: y",
+    "https://api.example.com/100%",
+    "https://äpi.example.com/",
+  ])("%s is refused", (text) => {
+    for (const key of settings) {
+      expect(problem(withSetting(key, text))).toContain("allowed: an https:// URL, or an http:// one on localhost");
+    }
+  });
+
+  test("a page may have a query and a fragment, an endpoint may not", () => {
+    for (const text of ["https://wiki.example.com/lwa?page=1", "https://wiki.example.com/lwa#rotate", "https://wiki.example.com/?a=b#c"]) {
+      parseSettings(withSetting("runbookUrl", text), "the test");
+      for (const key of ["lwaTokenUrl", "spApi.endpoint"]) {
+        expect(problem(withSetting(key, text))).toContain("without a user name or a password, a query or a fragment");
+      }
+    }
+  });
+
+  test("a password in one is never repeated", () => {
+    for (const password of ["hunter2", "hunt/er2", "hunt@er2"]) {
+      const found = problem(withSetting("runbookUrl", `https://me:${password}@wiki.example.com/`));
+      expect(found).toContain('runbookUrl is "https://…@wiki.example.com/"; allowed');
+    }
+  });
+});
+
 test("the deployment guide lists every setting with its default and meaning", () => {
   const guide = readFileSync(new URL("../../docs/deployment.md", import.meta.url), "utf8");
   for (const { key, fallback, description } of describeSettings()) {
