@@ -1,5 +1,5 @@
 import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
-import { ArnPrincipal, type IPrincipal, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { ArnPrincipal, type Conditions, type IPrincipal, PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { type IKey, Key } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 
@@ -37,17 +37,25 @@ export function messageKey(scope: Construct, id: string, alias: string): Key {
     pendingWindow: Duration.days(30),
   });
   key.addAlias(alias);
-  // Alarms publish to the topic as the service.
-  allow(key, "CloudWatchAlarms", new ServicePrincipal("cloudwatch.amazonaws.com"), "kms:GenerateDataKey*");
-  // Rules put what they could not deliver into a queue as the service.
+  const stack = Stack.of(scope);
+  // Alarms publish to the topic as the service. It says for which account, so that an alarm of
+  // another account cannot use the key.
+  allow(key, "CloudWatchAlarms", new ServicePrincipal("cloudwatch.amazonaws.com"), "kms:GenerateDataKey*", {
+    StringEquals: { "aws:SourceAccount": stack.account },
+  });
+  // Rules put what they could not deliver into a queue as the service. It does not tell the key for
+  // which account: AWS gives this statement without a condition, and says of encrypted topics that none
+  // is supported, https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html. With one, the
+  // events would be lost without an error. The queue's policy names the rules that may send.
   allow(key, "EventBridgeRules", new ServicePrincipal("events.amazonaws.com"), "kms:GenerateDataKey*");
-  const amazon = new ArnPrincipal(`arn:${Stack.of(scope).partition}:iam::${AMAZON_NOTIFICATIONS_ACCOUNT}:root`);
+  // Amazon sends as a principal of its own account, not as a service, so no source account is sent.
+  const amazon = new ArnPrincipal(`arn:${stack.partition}:iam::${AMAZON_NOTIFICATIONS_ACCOUNT}:root`);
   allow(key, "AmazonNotifications", amazon, "kms:GenerateDataKey");
   return key;
 }
 
-function allow(key: Key, sid: string, principal: IPrincipal, generate: string): void {
+function allow(key: Key, sid: string, principal: IPrincipal, generate: string, conditions?: Conditions): void {
   key.addToResourcePolicy(
-    new PolicyStatement({ sid, principals: [principal], actions: ["kms:Decrypt", generate], resources: ["*"] }),
+    new PolicyStatement({ sid, principals: [principal], actions: ["kms:Decrypt", generate], resources: ["*"], conditions }),
   );
 }

@@ -54,10 +54,12 @@ describe.each([
     test("alarms, rules and Amazon's account may use the message key, and nobody else from outside", () => {
       const statements = statementsOf(keyOf("/messages").properties["KeyPolicy"]);
       const outside = statements.filter(({ principal }) => JSON.stringify(principal) !== JSON.stringify(OURSELVES));
-      expect(outside.map(({ principal, actions }) => [principal, actions])).toEqual([
-        [{ Service: "cloudwatch.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"]],
-        [{ Service: "events.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"]],
-        [AMAZON, ["kms:Decrypt", "kms:GenerateDataKey"]],
+      const ours = { StringEquals: { "aws:SourceAccount": ACCOUNT } };
+      expect(outside.map(({ principal, actions, condition }) => [principal, actions, condition])).toEqual([
+        [{ Service: "cloudwatch.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"], ours],
+        // These two do not say for which account they act; a condition would lock them out.
+        [{ Service: "events.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"], undefined],
+        [AMAZON, ["kms:Decrypt", "kms:GenerateDataKey"], undefined],
       ]);
     });
 
