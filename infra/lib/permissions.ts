@@ -14,34 +14,30 @@ export type FunctionName = keyof typeof listed;
 export const FUNCTIONS = Object.keys(listed) as FunctionName[];
 
 /**
- * What an action may be used on. `*` is for actions that AWS authorises on everything or nothing,
- * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html.
+ * One call that a function's code can make, and what it needs to make it on. In the patterns
+ * - `{prefix}` is a configured prefix, such as `/my-erp`,
+ * - `{root}` the root path of an application: a prefix, or any path below it,
+ * - `{application}` the names of the secrets of all applications at or below a prefix,
+ * - `{clientId}`, `{clientSecret}` and `{refreshToken}` the configured leaves,
+ * - `{credentialsKey}`, `{messageKey}`, `{topic}` and `{ownQueue}` the ARN of that part of the stack.
+ *
+ * A version of a parameter, `name:3`, is authorised as the parameter without it.
  */
-export type ResourceClass =
-  | "*"
-  | "parameters"
-  | "credential-parameters"
-  | "client-secret-parameters"
-  | "secrets"
-  | "credentials-key"
-  | "message-key"
-  | "topic"
-  | "own-queue";
-
-/** One call that a function's code can make. */
 export interface Permission {
   readonly action: string;
-  readonly on: ResourceClass;
+  readonly on: readonly string[];
   /** The only vault with which the call is made; without it, the call does not depend on the vault. */
   readonly vault?: Vault;
+  /** Why AWS lets the action be restricted to no resource; required by `*`, and for nothing else. */
+  readonly because?: string;
 }
 
-/** What the resource classes stand for in one deployment. */
+/** What the parts of the stack stand for in one deployment. */
 export interface Resources {
   readonly credentialsKey: IKey;
   readonly messageKey: IKey;
   readonly topic: ITopic;
-  /** The queue that feeds the function; required by `own-queue`. */
+  /** The queue that feeds the function; required by `{ownQueue}`. */
   readonly ownQueue?: IQueue;
 }
 
@@ -50,11 +46,24 @@ export function permissions(): Readonly<Record<FunctionName, readonly Permission
   return listed as Record<FunctionName, Permission[]>;
 }
 
+/** Calls on the same resources. */
+interface Calls {
+  readonly actions: string[];
+  readonly on: readonly string[];
+  readonly because?: string;
+}
+
 /** The calls that a function can make with these vaults, by what they are made on. */
-function callsByClass(name: FunctionName, vaults: readonly Vault[]): readonly (readonly [ResourceClass, string[]])[] {
+function callsByResources(name: FunctionName, vaults: readonly Vault[]): Calls[] {
   const needed = permissions()[name].filter(({ vault }) => vault === undefined || vaults.includes(vault));
-  const classes = [...new Set(needed.map(({ on }) => on))];
-  return classes.map((on) => [on, needed.filter((call) => call.on === on).map(({ action }) => action)]);
+  // A parameter and a secret differ in their patterns, so calls of two services share no statement.
+  const groups = new Map<string, Calls>();
+  for (const { action, on, because } of needed) {
+    const group = groups.get(on.join()) ?? { actions: [], on, because };
+    groups.set(on.join(), group);
+    group.actions.push(action);
+  }
+  return [...groups.values()];
 }
 
 /** The statements that allow a function exactly the calls it can make with these vaults. */
@@ -65,10 +74,10 @@ export function statements(
   vaults: readonly Vault[],
   resources: Resources,
 ): PolicyStatement[] {
-  return callsByClass(name, vaults).map(([on, actions]) => {
+  return callsByResources(name, vaults).map(({ actions, on }) => {
     return new PolicyStatement({
       actions,
-      resources: arns(stack, on, settings, resources),
+      resources: on.flatMap((pattern) => arns(stack, pattern, settings, resources)),
       ...condition(stack, on, vaults),
     });
   });
@@ -82,86 +91,78 @@ export function wildcardReasons(
   vaults: readonly Vault[],
   resources: Resources,
 ): Acknowledgment[] {
-  return callsByClass(name, vaults)
-    .flatMap(([on, actions]) =>
-      arns(stack, on, settings, resources)
+  return callsByResources(name, vaults)
+    .flatMap((calls) =>
+      calls.on
+        .flatMap((pattern) => arns(stack, pattern, settings, resources))
         .filter((arn) => /[*?]/.test(arn))
         .map((arn) => ({
           id: `AwsSolutions-IAM5[Resource::${Token.isUnresolved(stack.account) ? arn.replace(stack.account, "<AWS::AccountId>") : arn}]`,
-          reason: reason(on, actions),
+          reason: reason(calls),
         })),
     );
 }
 
-function reason(on: ResourceClass, actions: readonly string[]): string {
-  switch (on) {
-    case "*":
-      return `AWS authorises ${actions.join(" and ")} on all resources or on none, and gets no value back.`;
-    case "parameters":
-      return `Applications come and go below the prefix without a deployment, and ${actions.join(" and ")} returns no value.`;
-    case "secrets":
-      return "Applications come and go below the prefix without a deployment, and Secrets Manager ends each name in six random characters.";
-    default:
-      return "Applications and sellers come and go below the prefix without a deployment; only parameters with the leaf name of a credential match.";
+function reason({ actions, on, because }: Calls): string {
+  if (because !== undefined) {
+    return because;
   }
+  if (on.includes("parameter{prefix}/*")) {
+    return `Applications come and go below the prefix without a deployment, and ${actions.join(" and ")} returns no value.`;
+  }
+  if (on.includes("secret:{application}")) {
+    return "Applications come and go below the prefix without a deployment, and Secrets Manager ends each name in six random characters.";
+  }
+  return "Applications and sellers come and go below the prefix without a deployment; only parameters with the leaf name of a credential match.";
 }
 
-function arns(stack: Stack, on: ResourceClass, settings: Settings, resources: Resources): string[] {
-  const { clientId, clientSecret, refreshToken } = settings.leaves;
-  switch (on) {
+/** The ARNs that a pattern stands for. */
+function arns(stack: Stack, pattern: string, settings: Settings, resources: Resources): string[] {
+  const arn = (service: string, resource: string) =>
+    `arn:${stack.partition}:${service}:${stack.region}:${stack.account}:${resource}`;
+  switch (pattern) {
     case "*":
       return ["*"];
-    case "parameters":
-      return settings.prefixes.map((prefix) => parameterArn(stack, `${prefix}/*`));
-    case "credential-parameters":
-      return parameterArns(stack, settings, [...new Set([clientId, clientSecret, refreshToken])]);
-    case "client-secret-parameters":
-      return parameterArns(stack, settings, [clientSecret]);
-    case "secrets":
-      return settings.prefixes.flatMap((prefix) =>
-        // Secrets Manager appends a hyphen and six characters to the name.
-        [`${prefix.slice(1)}-??????`, `${prefix.slice(1)}/*`].map(
-          (name) => `arn:${stack.partition}:secretsmanager:${stack.region}:${stack.account}:secret:${name}`,
-        ),
-      );
-    case "credentials-key":
+    case "{credentialsKey}":
       return [resources.credentialsKey.keyArn];
-    case "message-key":
+    case "{messageKey}":
       return [resources.messageKey.keyArn];
-    case "topic":
+    case "{topic}":
       return [resources.topic.topicArn];
-    case "own-queue":
+    case "{ownQueue}":
       if (!resources.ownQueue) {
-        throw new Error("permissions.json grants a call on own-queue to a function that no queue feeds");
+        throw new Error("permissions.json grants a call on {ownQueue} to a function that no queue feeds");
       }
       return [resources.ownQueue.queueArn];
+    case "secret:{application}":
+      return settings.prefixes.flatMap((prefix) =>
+        // Secrets Manager appends a hyphen and six characters to the name.
+        [`${prefix.slice(1)}-??????`, `${prefix.slice(1)}/*`].map((name) => arn("secretsmanager", `secret:${name}`)),
+      );
   }
-}
-
-/** The parameters with these leaves directly at a prefix, and in any application below it. */
-function parameterArns(stack: Stack, settings: Settings, leaves: readonly string[]): string[] {
-  return settings.prefixes.flatMap((prefix) =>
-    leaves.flatMap((leaf) =>
-      [`${prefix}/${leaf}`, `${prefix}/*/${leaf}`].map((name) => parameterArn(stack, name)),
-    ),
-  );
-}
-
-function parameterArn(stack: Stack, name: string): string {
-  return `arn:${stack.partition}:ssm:${stack.region}:${stack.account}:parameter${name}`;
+  return settings.prefixes.flatMap((prefix) => {
+    const roots = pattern.includes("{root}") ? [prefix, `${prefix}/*`] : [prefix];
+    return roots.map((root) => {
+      const values: Readonly<Record<string, string>> = { prefix, root, ...settings.leaves };
+      const name = pattern.replace(/\{(\w+)\}/g, (_, key: string) => {
+        const value = values[key];
+        if (value === undefined) {
+          throw new Error(`permissions.json has {${key}} in ${pattern}, which stands for nothing there`);
+        }
+        return value;
+      });
+      return arn("ssm", name);
+    });
+  });
 }
 
 /** Keys are used through the services that hold the data, never directly. */
-function condition(stack: Stack, on: ResourceClass, vaults: readonly Vault[]) {
+function condition(stack: Stack, on: readonly string[], vaults: readonly Vault[]) {
   const service: Record<Vault, string> = { "parameter-store": "ssm", "secrets-manager": "secretsmanager" };
-  switch (on) {
-    case "credentials-key":
-      return { conditions: viaServices(stack, vaults.map((vault) => service[vault])) };
-    case "message-key":
-      return { conditions: viaServices(stack, ["sns"]) };
-    default:
-      return {};
+  if (on.includes("{credentialsKey}")) {
+    return { conditions: viaServices(stack, vaults.map((vault) => service[vault])) };
   }
+  return on.includes("{messageKey}") ? { conditions: viaServices(stack, ["sns"]) } : {};
 }
 
 /** A condition that holds when one of these services uses a key on the caller's behalf. */

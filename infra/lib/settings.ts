@@ -353,6 +353,15 @@ function problemsBetweenKeys(settings: Settings): string[] {
       problems.push(`prefixes holds ${outer} and ${inner}; allowed: root paths of which none is below another`);
     }
   }
+  const leaves = Object.entries(settings.leaves);
+  for (const [key, inner] of leaves) {
+    for (const [other, outer] of leaves.filter(([name]) => name !== key)) {
+      // A policy names parameters by how they end, so that it would allow one for the other.
+      if (inner === outer || inner.endsWith(`/${outer}`)) {
+        problems.push(`leaves.${key} is ${shown(inner)}; allowed: a name that does not end in ${outer}, as leaves.${other} does`);
+      }
+    }
+  }
   settings.canaryApplications?.forEach((name, index) => {
     if (!settings.prefixes.some((prefix) => `/${name}/`.startsWith(`${prefix}/`))) {
       problems.push(

@@ -46,6 +46,8 @@ describe("a wrong setting stops with its key, the value found and what is allowe
     ["credentialsKeyArn", "alias/mine", 'credentialsKeyArn is "alias/mine"; allowed: the ARN of a KMS key'],
     ["credentialsKeyArn", "arn:aws:kms:eu-west-1:111122223333:key/a", "allowed: a key in us-east-1, as in region"],
     ["leaves.clientSecret", "/secret", 'leaves.clientSecret is "/secret"; allowed: a parameter name below the root'],
+    ["leaves.refreshToken", "lwa/clientsecret", "leaves.refreshToken is \"lwa/clientsecret\"; allowed: a name that does not end in lwa/clientsecret, as leaves.clientSecret does"],
+    ["leaves.refreshToken", "old/lwa/clientsecret", "allowed: a name that does not end in lwa/clientsecret, as leaves.clientSecret does"],
     ["alerts.emails", ["you.example.com"], 'alerts.emails[0] is "you.example.com"; allowed: an e-mail address'],
     ["alerts.phones", ["015555550123"], 'alerts.phones[0] is "015555550123"; allowed: a phone number in E.164'],
     ["alerts.phones", ["+1 555 555 0123"], 'alerts.phones[0] is "+1 555 555 0123"; allowed: a phone number in E.164'],
