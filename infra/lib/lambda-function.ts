@@ -11,7 +11,7 @@ import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
 import { type FunctionName, type Resources, statements, viaServices, wildcardReasons } from "./permissions.ts";
-import type { Settings, Vault } from "./settings.ts";
+import { type Settings, SettingsError, type Vault } from "./settings.ts";
 
 /** What every function of a deployment has in common. */
 export interface Deployment {
@@ -88,6 +88,8 @@ export class LambdaFunction extends Construct {
     if (reasons.length > 0) {
       Validations.of(role).acknowledge(...reasons);
     }
+    const variables = environment(name, settings, vaults, props.environment);
+    checkSize(name, variables);
     this.function = new Function(this, "Function", {
       functionName: `${settings.stackName}-${name}`,
       description: props.description,
@@ -97,7 +99,7 @@ export class LambdaFunction extends Construct {
       code: Code.fromAsset(join(binaries, name)),
       memorySize: props.memory ?? 128,
       timeout: props.timeout ?? Duration.seconds(30),
-      environment: environment(name, settings, vaults, props.environment),
+      environment: variables,
       reservedConcurrentExecutions: settings.reserveConcurrency ? props.reservedConcurrency : undefined,
       logGroup,
       // Everything it may do is above; nothing adds to it from elsewhere.
@@ -168,6 +170,28 @@ function platformStatements(stack: Stack, { logGroup, messageKey, failedInvocati
     }
   }
   return result;
+}
+
+/**
+ * The most that all variables of a function may have, in bytes,
+ * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
+ */
+const LARGEST_ENVIRONMENT = 4096;
+
+/** Lambda measures the variables as JSON, in which each quote within a value takes two bytes. */
+function checkSize(name: FunctionName, variables: Readonly<Record<string, string>>): void {
+  const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+  if (size(variables) > LARGEST_ENVIRONMENT) {
+    const parts = Object.entries(variables).map(([key, value]) => [key, size(value)] as const);
+    const [largest, bytes] = parts.reduce((one, other) => (other[1] > one[1] ? other : one));
+    throw new SettingsError(
+      `the variables of ${name} would have ${size(variables)} bytes; allowed: ${LARGEST_ENVIRONMENT}. ` +
+        `The largest is ${largest} with ${bytes}` +
+        (largest === "CONSUMERS"
+          ? ": in consumers, leave sellers out where a consumer may have them all, or deploy a second stack for some of them"
+          : ""),
+    );
+  }
 }
 
 /** The variables that the function reads, all of them set, so that a template shows what holds. */

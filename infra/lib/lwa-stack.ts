@@ -1,5 +1,6 @@
 import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { Key } from "aws-cdk-lib/aws-kms";
+import { Alias } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 
 import { AlertTopic } from "./alert-topic.ts";
@@ -12,7 +13,7 @@ import { deadLetterQueue } from "./notification-queue.ts";
 import { ParameterWatch } from "./parameter-watch.ts";
 import { Rotation } from "./rotation.ts";
 import { ScheduledInvocation } from "./scheduled-invocation.ts";
-import { type Settings, watchedVaults } from "./settings.ts";
+import { consumerOutput, type Settings, watchedVaults } from "./settings.ts";
 
 /** Properties of the stack. */
 export interface LwaStackProps extends StackProps {
@@ -54,6 +55,7 @@ export class LwaStack extends Stack {
       name: "token-exchanger",
       description: "Hands out LWA access tokens, cached.",
       asynchronous: true,
+      environment: settings.consumers ? { CONSUMERS: consumersVariable(settings.consumers) } : {},
     });
     const formatter = new LambdaFunction(this, "PolicyFormatter", {
       deployment,
@@ -127,13 +129,37 @@ export class LwaStack extends Stack {
       description: "Register in the Solution Provider Portal for APPLICATION_OAUTH_CLIENT_NEW_SECRET.",
       value: rotation.newSecrets.queue.queueArn,
     });
+    new CfnOutput(this, "SecretExpiryQueueUrl", {
+      description: "Send a notice to it to rehearse a rotation.",
+      value: rotation.expiryNotices.queue.queueUrl,
+    });
     new CfnOutput(this, "CredentialsKeyArn", { description: "Encrypt credentials with it.", value: credentials.keyArn });
     new CfnOutput(this, "TokenExchangerArn", {
-      description: "Let your services invoke it (lambda:InvokeFunction).",
+      description: settings.consumers
+        ? "For the canary only: without an alias the function returns no token."
+        : "Let your services invoke it (lambda:InvokeFunction).",
       value: exchanger.function.functionArn,
     });
+    for (const { name } of settings.consumers ?? []) {
+      // An alias points to a version. `currentVersion` is another one whenever code or variables
+      // change; one that was published once would keep the old ones.
+      const alias = new Alias(this, `Consumer ${name}`, {
+        aliasName: name,
+        description: `What the consumer ${name} invokes.`,
+        version: exchanger.function.currentVersion,
+      });
+      new CfnOutput(this, consumerOutput(name), {
+        description: `Let ${name}, and nothing else, invoke it (lambda:InvokeFunction).`,
+        value: alias.functionArn,
+      });
+    }
     new CfnOutput(this, "TopicArn", { description: "Messages to people.", value: topic.topicArn });
   }
+}
+
+/** What each consumer may have, as `CONSUMERS` has it. */
+function consumersVariable(consumers: NonNullable<Settings["consumers"]>): string {
+  return JSON.stringify(Object.fromEntries(consumers.map(({ name, ...rights }) => [name, rights])));
 }
 
 /** The applications that the canary checks. */

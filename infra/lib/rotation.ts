@@ -33,13 +33,15 @@ export class Rotation extends Construct {
     const timeout = Duration.minutes(1);
 
     this.expiryNotices = new NotificationQueue(this, "ExpiryNotices", {
-      queueName: `${settings.stackName}-secret-expiry`,
+      namePrefix: `${settings.stackName}-secret-expiry`,
       key: resources.messageKey,
+      senderArn: settings.rotation.senderArn,
       visibilityTimeout: Duration.seconds(6 * timeout.toSeconds()),
     });
     this.newSecrets = new NotificationQueue(this, "NewSecrets", {
-      queueName: `${settings.stackName}-new-secret`,
+      namePrefix: `${settings.stackName}-new-secret`,
       key: resources.messageKey,
+      senderArn: settings.rotation.senderArn,
       ...NEW_SECRET_RETRIES,
       // Longer than all retries together, shorter than the dead-letter queue keeps them.
       retention: Duration.days(8),

@@ -19,6 +19,9 @@ const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 
 const SP_API_REGIONS = ["na", "eu", "fe", "sandbox-na", "sandbox-eu", "sandbox-fe"] as const;
 
+/** The scopes that token-exchanger takes. The one that rotates a client secret is the requester's alone. */
+const SCOPES = ["sellingpartnerapi::notifications", "sellingpartnerapi::migration"] as const;
+
 const RETENTION_DAYS = Object.values(RetentionDays).filter(
   (days): days is number => typeof days === "number" && days !== RetentionDays.INFINITE,
 );
@@ -80,6 +83,9 @@ const prefix = () =>
 
 const leaf = () =>
   matching(PATH, "a parameter name below the root, such as lwa/clientsecret, without a leading slash");
+
+const applicationName = () =>
+  matching(PATH, "the name of an application: its root path without the leading slash, such as my-erp/eu");
 
 /** The shape only: EventBridge Scheduler checks the values when it is deployed. A crontab has five fields. */
 const schedule = () =>
@@ -184,12 +190,30 @@ const SETTINGS = group({
   })
     .prefault({})
     .describe("When things run by themselves."),
-  canaryApplications: list(
-    matching(PATH, "the name of an application: its root path without the leading slash, such as my-erp/eu"),
-    "application names",
-  )
+  canaryApplications: list(applicationName(), "application names")
     .optional()
     .describe("The applications that the canary checks; without it, one per prefix, named like the prefix."),
+  consumers: list(
+    group({
+      name: matching(
+        /^(?!\d+$)[A-Za-z0-9_-]{1,128}$/,
+        "the name of an alias: 1 to 128 letters, digits, - and _, not digits alone",
+      ),
+      applications: list(applicationName(), "application names").min(1, { error: "at least one application name" }),
+      sellers: list(
+        matching(/^[A-Za-z0-9_.-]{1,100}$/, "the id of a selling partner, such as A2EXAMPLE"),
+        "seller ids",
+      ).optional(),
+      scopes: list(oneOf(SCOPES), "scopes").optional(),
+    }),
+    "consumers",
+  )
+    .min(1, { error: "at least one consumer; without any, leave the key out" })
+    .optional()
+    .describe(
+      "The services that get tokens, each by an alias of token-exchanger; without it, what may invoke the " +
+        "function gets tokens for everything.",
+    ),
   audit: group({
     vault: oneOf(["parameter-store", "secrets-manager", "both"])
       .optional()
@@ -212,6 +236,17 @@ const SETTINGS = group({
   rotation: group({
     automatic: flag().default(true).describe("Whether rotations are requested, or only reminded of."),
     withinDays: whole(1, 180).default(30).describe("How many days before the deadline a rotation is requested."),
+    senderArn: matching(
+      /^arn:aws[a-z-]*:iam::\d{12}:(role|user)\/([\x21-\x7e]+\/)?[\w+=,.@-]{1,64}$/,
+      "the ARN of one role or user, arn:aws:iam::ACCOUNT:role/NAME, with its path if it has one; " +
+        "of a session, the ARN of its role",
+    )
+      .refine((arn) => !/[*?$]/.test(arn), { error: "the ARN of one role or user, without a wildcard" })
+      .optional()
+      .describe(
+        "The only role or user besides Amazon that may send to the two notification queues: to redrive dead " +
+          "letters and to rehearse; without it, only Amazon may.",
+      ),
   })
     .prefault({})
     .describe("Rotation by itself."),
@@ -295,6 +330,12 @@ export function watchedVaults(settings: Settings): readonly Vault[] {
   return audited === "both" ? ["parameter-store", "secrets-manager"] : [...new Set([settings.vault, audited])];
 }
 
+/** The output with the ARN that a consumer invokes. Outputs have letters and digits only. */
+export function consumerOutput(name: string): string {
+  const words = name.split(/[-_]+/).map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return `Consumer${words.join("")}Arn`;
+}
+
 /** Every key with its default and meaning, in the order of the file. */
 export function describeSettings(): readonly SettingDescription[] {
   const schema = z.toJSONSchema(SETTINGS, { io: "input", unrepresentable: "any" }) as JsonSchema;
@@ -362,10 +403,24 @@ function problemsBetweenKeys(settings: Settings): string[] {
       }
     }
   }
-  settings.canaryApplications?.forEach((name, index) => {
+  const applications = [
+    ...(settings.canaryApplications ?? []).map((name, index) => [`canaryApplications[${index}]`, name] as const),
+    ...(settings.consumers ?? []).flatMap((consumer, index) =>
+      consumer.applications.map((name, inner) => [`consumers[${index}].applications[${inner}]`, name] as const),
+    ),
+  ];
+  for (const [key, name] of applications) {
     if (!settings.prefixes.some((prefix) => `/${name}/`.startsWith(`${prefix}/`))) {
       problems.push(
-        `canaryApplications[${index}] is ${shown(name)}; allowed: an application at or below one of the prefixes ${settings.prefixes.join(", ")}`,
+        `${key} is ${shown(name)}; allowed: an application at or below one of the prefixes ${settings.prefixes.join(", ")}`,
+      );
+    }
+  }
+  settings.consumers?.forEach(({ name }, index) => {
+    const other = settings.consumers?.slice(0, index).find((consumer) => consumerOutput(consumer.name) === consumerOutput(name));
+    if (other !== undefined) {
+      problems.push(
+        `consumers[${index}].name is ${shown(name)}; allowed: a name whose letters and digits differ from those of ${other.name}`,
       );
     }
   });
@@ -373,6 +428,10 @@ function problemsBetweenKeys(settings: Settings): string[] {
     problems.push(
       `credentialsKeyArn is ${shown(settings.credentialsKeyArn)}; allowed: a key in ${settings.region}, as in region`,
     );
+  }
+  const { senderArn } = settings.rotation;
+  if (senderArn !== undefined && settings.account !== undefined && senderArn.split(":")[4] !== settings.account) {
+    problems.push(`rotation.senderArn is ${shown(senderArn)}; allowed: a role or user of ${settings.account}, as in account`);
   }
   if (settings.audit.vault !== undefined && settings.audit.vault !== "both" && settings.audit.vault !== settings.vault) {
     problems.push(`audit.vault is ${shown(settings.audit.vault)}; allowed: ${settings.vault}, as in vault, or both`);

@@ -39,6 +39,16 @@ export const EVERYTHING = {
   spApi: { region: "eu", endpoint: "http://127.0.0.1:8080" },
   schedules: { timeZone: "Europe/Berlin", audit: "rate(12 hours)", canary: "rate(1 hour)", rotation: "rate(1 day)" },
   canaryApplications: ["my-erp/de", "shop/eu"],
+  consumers: [
+    { name: "order-export", applications: ["my-erp"] },
+    {
+      name: "Stock_2",
+      applications: ["my-erp/de", "shop/eu"],
+      sellers: ["A2EXAMPLE"],
+      scopes: ["sellingpartnerapi::notifications"],
+    },
+    { name: "books", applications: ["shop/eu"], sellers: [], scopes: [] },
+  ],
   audit: {
     vault: "both",
     remindAtDays: [30, 7],
@@ -46,7 +56,7 @@ export const EVERYTHING = {
     digestSeverity: "critical",
     expectedWriterArn: `arn:aws:iam::${ACCOUNT}:role/everything-secret-receiver`,
   },
-  rotation: { automatic: false, withinDays: 14 },
+  rotation: { automatic: false, withinDays: 14, senderArn: `arn:aws:iam::${ACCOUNT}:role/operations/redrive` },
   secretLifetimeDays: 90,
   alarms: { daysToDeadline: 14, heartbeatHours: 48, exchangeErrors: 50 },
   logRetentionDays: 365,
@@ -74,8 +84,8 @@ export function newApp(builtinCloudFormationValidation = false): App {
 }
 
 /** The template of these settings, synthesised with every AwsSolutions rule. */
-export function synthesise(settings: unknown): Template {
-  return Template.fromStack(addLwaStack(newApp(), parseSettings(settings, "the test"), stubBinaries()));
+export function synthesise(settings: unknown, binaries = stubBinaries()): Template {
+  return Template.fromStack(addLwaStack(newApp(), parseSettings(settings, "the test"), binaries));
 }
 
 /** One resource of a template. */
@@ -119,6 +129,34 @@ export function statementsOf(document: any): Statement[] {
 /** The logical id behind `Ref` or `Fn::GetAtt`. */
 export function target(value: any): string {
   return value?.Ref ?? value?.["Fn::GetAtt"]?.[0] ?? JSON.stringify(value);
+}
+
+/** A stack's id, as the templates' functions see it. */
+const STACK_ID = `arn:aws:cloudformation:us-east-1:${ACCOUNT}:stack/lwa/5e6c0f10-1234-11ee-8a3c-0a1b2c3d4e5f`;
+
+/** How the names end that the stack's id is in. */
+export const STACK_UUID = "5e6c0f10123411ee8a3c0a1b2c3d4e5f";
+
+/** What CloudFormation makes of a value with its functions for text. */
+export function evaluated(value: any): any {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return Array.isArray(value) ? value.map(evaluated) : value;
+  }
+  if (value.Ref === "AWS::StackId") {
+    return STACK_ID;
+  }
+  const [name, given] = Object.entries(value)[0]!;
+  const [first, second] = name === "Fn::GetAtt" || !Array.isArray(given) ? [] : given.map(evaluated);
+  switch (name) {
+    case "Fn::Join":
+      return second.join(first);
+    case "Fn::Split":
+      return second.split(first);
+    case "Fn::Select":
+      return second[first];
+    default:
+      return value;
+  }
 }
 
 /** The function with this name, and its role. */

@@ -1,3 +1,5 @@
+import { appendFileSync } from "node:fs";
+
 import type { Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
 
@@ -5,15 +7,22 @@ import { FUNCTIONS } from "../lib/permissions.ts";
 import {
   ACCOUNT,
   EVERYTHING,
+  evaluated,
   functionAndRole,
   MINIMAL,
   resources,
   type Resource,
   rolePolicy,
+  STACK_UUID,
+  type Statement,
   statementsOf,
+  stubBinaries,
   synthesise,
   target,
 } from "./support.ts";
+
+/** What a request says of who makes it. */
+type Context = Readonly<Record<string, string>>;
 
 const AMAZON = { AWS: "arn:aws:iam::437568002678:root" };
 const OURSELVES = { AWS: `arn:aws:iam::${ACCOUNT}:root` };
@@ -23,8 +32,10 @@ describe.each([
   ["settings with everything", EVERYTHING],
 ] as const)("with %s", (_, settings) => {
   let template: Template;
+  const stackName = "stackName" in settings ? settings.stackName : "lwa";
   const all = (type: string) => resources(template, type);
-  const queue = (name: string) => all("AWS::SQS::Queue").find(({ properties }) => properties["QueueName"].endsWith(name))!;
+  const queueName = ({ properties }: Resource): string => evaluated(properties["QueueName"]);
+  const queue = (name: string) => all("AWS::SQS::Queue").find((one) => queueName(one).replace(`-${STACK_UUID}`, "").endsWith(name))!;
   const queuePolicy = (of: Resource) =>
     statementsOf(
       all("AWS::SQS::QueuePolicy").find(({ properties }) => properties["Queues"].some((q: unknown) => target(q) === of.id))!
@@ -84,7 +95,7 @@ describe.each([
       }
     });
 
-    test.each(["secret-expiry", "new-secret"])("%s grants Amazon what is documented and nobody anything else", (name) => {
+    test.each(["secret-expiry", "new-secret"])("%s grants Amazon what is documented and no other account anything", (name) => {
       const granted = queuePolicy(queue(name)).filter(({ effect }) => effect === "Allow");
       expect(granted).toEqual([
         {
@@ -97,11 +108,48 @@ describe.each([
       ]);
     });
 
+    const sender = "rotation" in settings ? settings.rotation.senderArn : undefined;
+    const stranger = { "aws:PrincipalAccount": ACCOUNT, "aws:PrincipalArn": `arn:aws:iam::${ACCOUNT}:role/stranger` };
+    const senders: readonly (readonly [string, Context, boolean])[] = [
+      ["Amazon", { "aws:PrincipalAccount": "437568002678", "aws:PrincipalArn": "arn:aws:iam::437568002678:role/any" }, true],
+      ["a principal of this account", stranger, false],
+      ["the root user of this account", { ...stranger, "aws:PrincipalArn": OURSELVES.AWS }, false],
+      ["a principal of another account", { ...stranger, "aws:PrincipalAccount": "999988887777" }, false],
+      ["an anonymous request", {}, false],
+      ["the sender of the settings", { ...stranger, "aws:PrincipalArn": sender ?? stranger["aws:PrincipalArn"] }, sender !== undefined],
+    ];
+    test.each(senders)("of all who send, %s", (_, context, isLetIn) => {
+      for (const name of ["secret-expiry", "new-secret"]) {
+        expect(isDenied(queuePolicy(queue(name)), "sqs:SendMessage", context)).toBe(!isLetIn);
+        // A dead letter is moved by SQS itself, which is no request of a principal.
+        const deadLetters = queuePolicy(queue(`${name}-dead-letters`));
+        expect(isDenied(deadLetters, "sqs:SendMessage", context)).toBe(context["aws:PrincipalArn"] !== undefined);
+        expect(deadLetters.filter(({ effect }) => effect === "Allow")).toEqual([]);
+      }
+    });
+
+    test("what is denied is to send, and over plain HTTP everything: no one is kept from receiving", () => {
+      for (const name of ["secret-expiry", "new-secret", "secret-expiry-dead-letters", "new-secret-dead-letters"]) {
+        const denied = queuePolicy(queue(name)).filter(({ effect }) => effect === "Deny");
+        expect(denied.map(({ actions }) => actions)).toEqual([["sqs:*"], ["sqs:SendMessage"]]);
+        expect(denied.map(({ principal, resources }) => [principal, resources.map(target)])).toEqual(
+          denied.map(() => [{ AWS: "*" }, [queue(name).id]]),
+        );
+      }
+    });
+
+    test.each(["secret-expiry", "new-secret"])("%s has a name that is not guessed, and stays the same over updates", (name) => {
+      expect(queueName(queue(name))).toBe(`${stackName}-${name}-${STACK_UUID}`);
+      // With the longest name that a stack may have.
+      expect(queueName(queue(name)).length - stackName.length + 32).toBeLessThanOrEqual(80);
+    });
+
     test.each(["secret-expiry", "new-secret"])("%s redrives into its own dead-letter queue, which takes from it alone", (name) => {
       const deadLetters = queue(`${name}-dead-letters`);
       expect(target(queue(name).properties["RedrivePolicy"].deadLetterTargetArn)).toBe(deadLetters.id);
+      expect(queueName(deadLetters)).toBe(`${stackName}-${name}-dead-letters`);
       const sources = deadLetters.properties["RedriveAllowPolicy"].sourceQueueArns;
-      expect(sources).toEqual([`arn:aws:sqs:${settings.region}:${ACCOUNT}:${queue(name).properties["QueueName"]}`]);
+      expect(sources.map(evaluated)).toEqual([`arn:aws:sqs:${settings.region}:${ACCOUNT}:${queueName(queue(name))}`]);
     });
 
     test("a dead letter lives longer than the queue it comes from keeps it", () => {
@@ -176,6 +224,75 @@ describe.each([
       expect(JSON.stringify(template.toJSON())).not.toMatch(/resolve:ssm-secure|resolve:secretsmanager|amzn1\.oa2-cs|Atzr/);
       template.resourceCountIs("AWS::SSM::Parameter", 0);
       template.resourceCountIs("AWS::SecretsManager::Secret", 0);
+    });
+  });
+
+  describe("consumers", () => {
+    const consumers = "consumers" in settings ? settings.consumers : [];
+
+    test("each have an alias of token-exchanger, and no other function has one", () => {
+      const { lambda } = functionAndRole(template, "token-exchanger");
+      const aliases = all("AWS::Lambda::Alias").map(({ properties }) => {
+        expect(target(properties["FunctionName"])).toBe(lambda.id);
+        return properties["Name"];
+      });
+      expect(aliases.sort()).toEqual(consumers.map(({ name }) => name).sort());
+    });
+
+    test("get the version that is published with this code and these variables", () => {
+      const versions = all("AWS::Lambda::Version");
+      expect(versions).toHaveLength(consumers.length > 0 ? 1 : 0);
+      for (const { properties } of all("AWS::Lambda::Alias")) {
+        expect(properties["FunctionVersion"]).toEqual({ "Fn::GetAtt": [versions[0]!.id, "Version"] });
+      }
+    });
+
+    test("are told to the exchanger, and to no other function", () => {
+      const told = all("AWS::Lambda::Function")
+        .map(({ properties }) => properties)
+        .filter(({ Environment }) => "CONSUMERS" in Environment.Variables);
+      expect(told.map(({ FunctionName }) => FunctionName)).toEqual(consumers.length > 0 ? [`${stackName}-token-exchanger`] : []);
+      if (consumers.length > 0) {
+        expect(JSON.parse(told[0]!["Environment"].Variables.CONSUMERS)).toEqual({
+          "order-export": { applications: ["my-erp"] },
+          Stock_2: {
+            applications: ["my-erp/de", "shop/eu"],
+            sellers: ["A2EXAMPLE"],
+            scopes: ["sellingpartnerapi::notifications"],
+          },
+          books: { applications: ["shop/eu"], sellers: [], scopes: [] },
+        });
+      }
+    });
+
+    test("find the ARN to invoke in an output of their own", () => {
+      const outputs = template.toJSON()["Outputs"];
+      const found = Object.keys(outputs).filter((key) => key.startsWith("Consumer"));
+      expect(found).toEqual(consumers.length > 0 ? ["ConsumerOrderExportArn", "ConsumerStock2Arn", "ConsumerBooksArn"] : []);
+      for (const [index, key] of found.entries()) {
+        const alias = all("AWS::Lambda::Alias").find(({ id }) => id === target(outputs[key].Value))!;
+        expect(alias.properties["Name"]).toBe(consumers[index]!.name);
+      }
+      expect(outputs.TokenExchangerArn.Description).toMatch(consumers.length > 0 ? /^For the canary only/ : /^Let your services/);
+    });
+
+    test("leave canary, alarms and failures to the function itself", () => {
+      const { lambda } = functionAndRole(template, "token-exchanger");
+      const canaries = all("AWS::Scheduler::Schedule").filter(({ properties }) => properties["Name"].includes("-canary-"));
+      expect(canaries.length).toBeGreaterThan(0);
+      for (const { properties } of canaries) {
+        expect(properties["Target"].Arn).toEqual({ "Fn::GetAtt": [lambda.id, "Arn"] });
+      }
+      // By its name alone a metric is that of all versions and aliases.
+      const alarms = all("AWS::CloudWatch::Alarm").filter(({ properties }) => /token-exchanger/.test(properties["AlarmName"]));
+      expect(alarms.map(({ properties }) => properties["Dimensions"])).toEqual(
+        alarms.map(() => [{ Name: "FunctionName", Value: { Ref: lambda.id } }]),
+      );
+      expect(alarms).toHaveLength(2);
+      const configured = all("AWS::Lambda::EventInvokeConfig").find(({ properties }) => target(properties["FunctionName"]) === lambda.id)!;
+      expect(configured.properties["Qualifier"]).toBe("$LATEST");
+      // Who may invoke is decided by the policies of the callers.
+      expect(all("AWS::Lambda::Permission").map(({ properties }) => target(properties["FunctionName"]))).not.toContain(lambda.id);
     });
   });
 
@@ -425,6 +542,59 @@ describe.each([
     }
   });
 });
+
+describe("the version that consumers get", () => {
+  const consumers = [{ name: "erp", applications: ["my-erp"] }];
+  const version = (settings: object, binaries?: string) =>
+    resources(synthesise({ ...MINIMAL, consumers, ...settings }, binaries), "AWS::Lambda::Version").map(({ id }) => id);
+
+  test("is another one when code or variables change, and otherwise the same", () => {
+    const before = version({});
+    expect(version({ logRetentionDays: 30 })).toEqual(before);
+    expect(version({ secretLifetimeDays: 90 })).not.toEqual(before);
+    expect(version({ consumers: [{ name: "erp", applications: ["my-erp"], sellers: [] }] })).not.toEqual(before);
+    const binaries = stubBinaries();
+    appendFileSync(`${binaries}/token-exchanger/bootstrap`, "# changed\n");
+    expect(version({}, binaries)).not.toEqual(before);
+  });
+});
+
+test("consumers that Lambda's variables cannot hold stop synthesis, with what to do", () => {
+  const consumers = (count: number) => [
+    { name: "erp", applications: ["my-erp"], sellers: Array.from({ length: count }, (_, index) => `A2EXAMPLE${10_000 + index}`) },
+  ];
+  synthesise({ ...MINIMAL, consumers: consumers(150) });
+  expect(() => synthesise({ ...MINIMAL, consumers: consumers(250) })).toThrow(
+    /^the variables of token-exchanger would have \d{4} bytes; allowed: 4096. The largest is CONSUMERS with \d{4}: in consumers, leave sellers out/,
+  );
+});
+
+/** Whether a policy denies an action, read as IAM reads it: all conditions of a statement must hold. */
+function isDenied(statements: Statement[], action: string, context: Context): boolean {
+  const holds = (operator: string, key: string, wanted: string) => {
+    const found = context[key];
+    switch (operator) {
+      // A negated operator holds where the key is missing,
+      // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html.
+      case "StringNotEquals":
+      case "ArnNotEquals":
+        return found !== wanted;
+      case "Null":
+        return (found === undefined) === (wanted === "true");
+      case "Bool":
+        return found === wanted;
+      default:
+        throw new Error(`${operator} is not read here`);
+    }
+  };
+  return statements
+    .filter(({ effect, actions }) => effect === "Deny" && (actions.includes(action) || actions.includes("sqs:*")))
+    .some(({ condition }) =>
+      Object.entries(condition as Record<string, Record<string, string>>).every(([operator, keys]) =>
+        Object.entries(keys).every(([key, wanted]) => holds(operator, key, wanted)),
+      ),
+    );
+}
 
 /** What a pattern would never match by: globs in plain strings, and fields without a list. */
 function problemsOf(pattern: any, field = "pattern"): string[] {

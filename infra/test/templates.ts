@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { Template } from "aws-cdk-lib/assertions";
 
 import { FUNCTIONS } from "../lib/permissions.ts";
-import { ACCOUNT, EVERYTHING, functionAndRole, MINIMAL, resources, synthesise } from "./support.ts";
+import { ACCOUNT, EVERYTHING, evaluated, functionAndRole, MINIMAL, resources, STACK_UUID, synthesise } from "./support.ts";
 
 const DEPLOYMENTS = {
   "parameter-store": MINIMAL,
@@ -55,7 +55,10 @@ function arnsOf(template: Template, region: string): ReadonlyMap<string, string>
   return new Map([
     ...resources(template, "AWS::KMS::Key").map(({ id }) => [id, arn("kms", `key/${id}`)] as const),
     ...resources(template, "AWS::SNS::Topic").map(({ id, properties }) => [id, arn("sns", properties["TopicName"])] as const),
-    ...resources(template, "AWS::SQS::Queue").map(({ id, properties }) => [id, arn("sqs", properties["QueueName"])] as const),
+    // Without the stack's UUID, which no other name has: who reads this looks for the rest.
+    ...resources(template, "AWS::SQS::Queue").map(
+      ({ id, properties }) => [id, arn("sqs", evaluated(properties["QueueName"]).replace(`-${STACK_UUID}`, ""))] as const,
+    ),
     ...resources(template, "AWS::Logs::LogGroup").map(
       ({ id, properties }) => [id, arn("logs", `log-group:${properties["LogGroupName"]}:*`)] as const,
     ),

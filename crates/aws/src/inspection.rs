@@ -60,11 +60,28 @@ pub async fn function(aws: &Aws, name: &str) -> Result<Function, CallError> {
     })
 }
 
-/// The states of the event source mappings that feed a function.
-pub async fn event_sources(aws: &Aws, function: &str) -> Result<Vec<String>, CallError> {
+/// What feeds a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    /// `Enabled` when it does.
+    pub state: String,
+    /// The ARN of the queue.
+    pub arn: String,
+}
+
+/// The event source mappings that feed a function.
+pub async fn event_sources(aws: &Aws, function: &str) -> Result<Vec<EventSource>, CallError> {
     let path = format!("/2015-03-31/event-source-mappings/?FunctionName={function}");
     let found = call(aws, LAMBDA, "ListEventSourceMappings", &path, None).await?;
-    Ok(texts(&found["EventSourceMappings"], "State"))
+    let mappings = found["EventSourceMappings"].as_array();
+    Ok(mappings
+        .into_iter()
+        .flatten()
+        .map(|mapping| EventSource {
+            state: text(&mapping["State"]),
+            arn: text(&mapping["EventSourceArn"]),
+        })
+        .collect())
 }
 
 /// A line of a log, with its time.

@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use lwa_aws::account::Account;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
-use lwa_aws::inspection::{self, LogLine};
+use lwa_aws::inspection::{self, EventSource, LogLine};
 use lwa_core::application::Role;
 use lwa_core::audit::tally::ApplicationDeadline;
 use lwa_core::config::{ConfigError, Lookup, TOPIC_ARN};
@@ -81,14 +81,13 @@ pub(crate) struct DoctorOptions {
 /// The functions that a queue feeds.
 const FED: [Function; 2] = [Function::RotationRequester, Function::SecretReceiver];
 
-/// The queues, by the last part of their names.
-const QUEUES: [(&str, QueueRole); 6] = [
-    ("secret-expiry", QueueRole::Notifications),
-    ("secret-expiry-dead-letters", QueueRole::DeadLetters),
-    ("new-secret", QueueRole::Notifications),
-    ("new-secret-dead-letters", QueueRole::DeadLetters),
-    ("failed-invocations", QueueRole::DeadLetters),
-    ("undelivered", QueueRole::DeadLetters),
+/// The queues that should be empty, by the last part of their names. What Amazon sends to has a
+/// name that cannot be guessed, so it is taken from what feeds the functions.
+const DEAD_LETTERS: [&str; 4] = [
+    "secret-expiry-dead-letters",
+    "new-secret-dead-letters",
+    "failed-invocations",
+    "undelivered",
 ];
 
 /// The schedules, by the last part of their names, with what does not happen without them.
@@ -114,6 +113,7 @@ pub(crate) fn main(options: &DoctorOptions) -> Result<bool, Failure> {
         let mut doctor = Doctor {
             aws: &aws,
             stack: &options.stack,
+            notification_queues: Vec::new(),
             report: Report::new(options.json),
         };
         boxed(doctor.run()).await?;
@@ -125,6 +125,8 @@ pub(crate) fn main(options: &DoctorOptions) -> Result<bool, Failure> {
 struct Doctor<'a> {
     aws: &'a Aws,
     stack: &'a str,
+    /// The names of the queues that Amazon sends to.
+    notification_queues: Vec<String>,
     report: Report,
 }
 
@@ -201,6 +203,9 @@ impl Doctor<'_> {
                 let call = inspection::event_sources(self.aws, &name);
                 let sources = self.report.over(&name, call).await;
                 self.report.show([checks::source(&name, &sources)])?;
+                let queues = sources.unwrap_or_default().into_iter();
+                let name = |source: EventSource| source.arn.rsplit(':').next().map(str::to_owned);
+                self.notification_queues.extend(queues.filter_map(name));
             }
         }
         Ok(Some(present))
@@ -343,8 +348,10 @@ impl Doctor<'_> {
     }
 
     async fn queues(&mut self) -> Result<(), Failure> {
-        for (part, role) in QUEUES {
-            let name = self.name(part);
+        let notifications = std::mem::take(&mut self.notification_queues).into_iter();
+        let queues = notifications.map(|name| (name, QueueRole::Notifications));
+        let dead_letters = DEAD_LETTERS.map(|part| (self.name(part), QueueRole::DeadLetters));
+        for (name, role) in queues.chain(dead_letters) {
             let call = inspection::queue(self.aws, &name);
             let found = self.report.over(&name, call).await;
             self.report.show([checks::queue(&name, role, &found)])?;

@@ -320,7 +320,9 @@ impl System {
 
     async fn poison_ends_in_its_own_dead_letter_queue_and_alarm(&mut self) {
         for queue in ["SecretExpiryQueueArn", "NewSecretQueueArn"] {
-            let dead_letters = format!("{}-dead-letters", name(self.output(queue)));
+            // Without the UUID that only the name of the queue itself ends in.
+            let (queue_name, _) = name(self.output(queue)).rsplit_once('-').unwrap();
+            let dead_letters = format!("{queue_name}-dead-letters");
             let url = self.queue_url(&dead_letters).await;
             let body = self.first_message(&url).await;
             assert_eq!(body, format!("poison for {queue}"), "in {dead_letters}");

@@ -37,6 +37,9 @@ const SECRET: &str = "amzn1.oa2-cs.v1.planted-secret";
 const REFRESH: &str = "Atzr|planted-refresh-token";
 const ACCESS: &str = "Atza|planted-access-token";
 
+/// How the names of the queues end that Amazon sends to, in short.
+const STACK_UUID: &str = "5e6c0f10";
+
 const PARAMETER_STORE: &str = "parameter-store";
 const SECRETS_MANAGER: &str = "secrets-manager";
 
@@ -187,14 +190,15 @@ impl System {
                 "deadLetterTargetArn": self.arn("sqs", &dead_letters),
                 "maxReceiveCount": 5,
             });
-            create(&format!("lwa-{name}"))
+            let name = format!("lwa-{name}-{STACK_UUID}");
+            create(&name)
                 .attributes(QueueAttributeName::Policy, policy("437568002678"))
                 .attributes(QueueAttributeName::RedrivePolicy, redrive.to_string())
                 .send()
                 .await
                 .unwrap();
             let mapping = json!({
-                "EventSourceArn": self.arn("sqs", &format!("lwa-{name}")),
+                "EventSourceArn": self.arn("sqs", &name),
                 "FunctionName": format!("lwa-{function}"),
             });
             let path = "/2015-03-31/event-source-mappings/";
@@ -263,7 +267,7 @@ impl System {
 
     async fn set_queue(&self, attribute: QueueAttributeName, value: String) {
         let set = self.emulator.aws().sqs().set_queue_attributes();
-        set.queue_url(self.queue_url("lwa-new-secret").await)
+        set.queue_url(self.queue_url(&format!("lwa-new-secret-{STACK_UUID}")).await)
             .attributes(attribute, value)
             .send()
             .await
@@ -545,7 +549,7 @@ impl System {
                 self.set_queue(QueueAttributeName::RedrivePolicy, none)
                     .await;
             }
-            Fault::MessagesWaiting => self.send("lwa-secret-expiry").await,
+            Fault::MessagesWaiting => self.send(&format!("lwa-secret-expiry-{STACK_UUID}")).await,
             Fault::QueueNotChecked => refuse_all_of("sqs:GetQueueAttributes"),
             Fault::CredentialsIncomplete | Fault::CriticalFinding => {
                 self.delete_parameter("lwa/clientidentifier").await;
@@ -656,7 +660,7 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
         ("schedule", "lwa-rotation-requester is enabled"),
         ("schedule", "lwa-canary-my-erp is enabled"),
         ("topic", "1 confirmed subscription"),
-        ("queue", "lwa-new-secret lets Amazon in"),
+        ("queue", "lwa-new-secret-5e6c0f10 lets Amazon in"),
         ("queue", "lwa-new-secret-dead-letters is empty"),
         ("queue", "lwa-undelivered is empty"),
         ("lwa", "my-erp: LWA issues a token"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lwa_aws::inspection::{Function, LogLine, Rule, Topic};
+use lwa_aws::inspection::{EventSource, Function, LogLine, Rule, Topic};
 use lwa_core::application::{ApplicationName, Layout, Role};
 use lwa_core::lwa::safe_words;
 use lwa_core::ports::{CallError, CallFailure};
@@ -125,12 +125,14 @@ pub(super) fn same_settings(functions: &[(String, Function)]) -> Option<Verdict>
     Some(Verdict::good("settings", prefix, ""))
 }
 
-/// The states of a function's event source mappings.
-pub(super) fn source(name: &str, found: &Result<Vec<String>, CallError>) -> Verdict {
-    judge(SOURCE, name, found, |states| {
-        match states.iter().find(|state| *state != "Enabled") {
-            _ if states.is_empty() => Verdict::fault(Fault::SourceMissing, name, ""),
-            Some(state) => Verdict::fault(Fault::SourceNotEnabled, name, state.to_lowercase()),
+/// A function's event source mappings.
+pub(super) fn source(name: &str, found: &Result<Vec<EventSource>, CallError>) -> Verdict {
+    judge(SOURCE, name, found, |sources| {
+        match sources.iter().find(|source| source.state != "Enabled") {
+            _ if sources.is_empty() => Verdict::fault(Fault::SourceMissing, name, ""),
+            Some(EventSource { state, .. }) => {
+                Verdict::fault(Fault::SourceNotEnabled, name, state.to_lowercase())
+            }
             None => Verdict::good("source", name, ""),
         }
     })
