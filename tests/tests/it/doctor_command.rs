@@ -267,7 +267,8 @@ impl System {
 
     async fn set_queue(&self, attribute: QueueAttributeName, value: String) {
         let set = self.emulator.aws().sqs().set_queue_attributes();
-        set.queue_url(self.queue_url(&format!("lwa-new-secret-{STACK_UUID}")).await)
+        let name = format!("lwa-new-secret-{STACK_UUID}");
+        set.queue_url(self.queue_url(&name).await)
             .attributes(attribute, value)
             .send()
             .await
@@ -549,7 +550,9 @@ impl System {
                 self.set_queue(QueueAttributeName::RedrivePolicy, none)
                     .await;
             }
-            Fault::MessagesWaiting => self.send(&format!("lwa-secret-expiry-{STACK_UUID}")).await,
+            Fault::MessagesWaiting => {
+                self.send(&format!("lwa-secret-expiry-{STACK_UUID}")).await;
+            }
             Fault::QueueNotChecked => refuse_all_of("sqs:GetQueueAttributes"),
             Fault::CredentialsIncomplete | Fault::CriticalFinding => {
                 self.delete_parameter("lwa/clientidentifier").await;
