@@ -10,7 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-use lwa_core::text::quotable;
+use lwa_core::text::quotable_input;
 
 /// The beginnings of our own targets, which are the names of our crates.
 const OURS: [&str; 6] = [
@@ -101,7 +101,7 @@ fn level(get: impl Fn(&str) -> Option<String>) -> (LevelFilter, Option<String>) 
         _ => {
             let complaint = format!(
                 "{name} is `{}`; allowed: trace, debug, info, warn, error; the level is info",
-                quotable(&value)
+                quotable_input(&value)
             );
             return (LevelFilter::INFO, Some(complaint));
         }

@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 use clap::Args;
 use lwa_aws::environment;
 use lwa_core::config::{ConfigError, LWA_VAULT, Lookup, TOPIC_ARN, VARIABLES};
-use lwa_core::store::input::looks_like_secret;
-use lwa_core::text::quotable;
+use lwa_core::redaction::holds_credential;
+use lwa_core::text::quotable_input;
 use toml::{Spanned, Value};
 
 use crate::failure::Failure;
@@ -108,7 +108,7 @@ fn of_user() -> Option<PathBuf> {
 }
 
 fn read(file: &Path, named_by: &str) -> Result<Settings, Failure> {
-    let name = quotable(&file.display().to_string());
+    let name = quotable_input(&file.display().to_string());
     let text = std::fs::read_to_string(file).map_err(|error| {
         let problem = match error.kind() {
             ErrorKind::NotFound => "does not exist".to_owned(),
@@ -136,7 +136,7 @@ impl Settings {
             toml::from_str(text).map_err(|error| {
                 let at = error.span().map_or(0, |span| span.start);
                 // Unlike the whole error, this quotes nothing of the line.
-                let problem = quotable(error.message());
+                let problem = quotable_input(error.message());
                 (line(at), format!("this is not TOML: {problem}"))
             })?;
         let mut settings = Self::default();
@@ -180,13 +180,13 @@ fn setting(name: &str, value: &Value) -> Result<String, String> {
         .collect();
     if !names.contains(&name) {
         let allowed = names.join(", ");
-        if is_named_like_secret(name) || looks_like_secret(name) {
+        if is_named_like_secret(name) || holds_credential(name) {
             return Err(format!(
                 "this is a credential or the name of one. Credentials live in the vault: \
                  `lwa store` puts them there. Allowed here: {allowed}"
             ));
         }
-        let name = quotable(name);
+        let name = quotable_input(name);
         return Err(format!("`{name}` is not a setting; allowed: {allowed}"));
     }
     let text = match value {
@@ -200,7 +200,7 @@ fn setting(name: &str, value: &Value) -> Result<String, String> {
         )
     })?;
     let text = text.join(",");
-    if looks_like_secret(&text) {
+    if holds_credential(&text) {
         return Err(format!(
             "the value of {name} looks like a credential, and is not repeated here. Credentials \
              live in the vault: `lwa store` puts them there"

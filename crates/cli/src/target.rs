@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use lwa_core::config::{LWA_PARAMETER_PREFIX, LWA_VAULT, Lookup};
-use lwa_core::exchange::Shape;
+use lwa_core::redaction::holds_credential;
 use lwa_core::{ApplicationName, Layout};
 
 use crate::account::AwsOptions;
@@ -49,12 +49,12 @@ pub(crate) fn choose(name: Option<&str>, layout: &mut Layout) -> Result<Applicat
     match (name, layout.prefixes.as_slice()) {
         (Some(name), _) => {
             // Every process can read a command line, and an error must not quote a credential.
-            if let Some(shape) = Shape::of(name) {
-                return Err(Failure::Usage(format!(
-                    "`--application` looks like {}; credentials are read from the vault, and \
-                     never given on the command line",
-                    shape.as_str()
-                )));
+            if holds_credential(name) {
+                return Err(Failure::Usage(
+                    "`--application` looks like a credential; credentials are read from the \
+                     vault, and never given on the command line"
+                        .to_owned(),
+                ));
             }
             let name = ApplicationName::parse(name).map_err(Failure::usage)?;
             if !layout.contains(&name.root()) {

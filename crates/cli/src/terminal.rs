@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use lwa_core::error::chain;
+use lwa_core::redaction::{clean, clean_input};
 use lwa_core::text::{self, printable};
 use serde_json::Value;
 
@@ -26,6 +27,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the progress is shown anew.
 const TICK: Duration = Duration::from_millis(250);
 
+/// Text as a person may see it: without credentials and without control characters.
+fn shown(text: &str) -> String {
+    printable(&clean(text))
+}
+
 /// Text in lines of at most [`COLUMNS`], those after the first below the first one's text.
 pub(crate) fn paragraph(
     out: &mut impl Write,
@@ -33,7 +39,7 @@ pub(crate) fn paragraph(
     opening: &str,
     text: &str,
 ) -> io::Result<()> {
-    for line in wrap(&printable(text), opening, COLUMNS) {
+    for line in wrap(&shown(text), opening, COLUMNS) {
         writeln!(out, "{style}{line}{style:#}")?;
     }
     Ok(())
@@ -84,7 +90,7 @@ pub(crate) fn ask(question: &str) -> io::Result<String> {
 /// One line on standard error.
 pub(crate) fn say(text: &str) {
     // There is no other place to report that standard error is closed.
-    let _ = writeln!(anstream::stderr(), "{}", printable(text));
+    let _ = writeln!(anstream::stderr(), "{}", shown(text));
 }
 
 /// Shows an error with its causes, on standard error: in lines that a person can read, or in
@@ -106,7 +112,7 @@ pub(crate) fn error(error: &anyhow::Error) {
 
 /// Shows what was wrong with the command line of a subcommand, in clap's own form.
 pub(crate) fn usage_error(mut subcommand: clap::Command, problem: &str) -> ExitCode {
-    let lines: Vec<String> = problem.lines().map(printable).collect();
+    let lines: Vec<String> = problem.lines().map(shown).collect();
     let kind = clap::error::ErrorKind::ValueValidation;
     show(&subcommand.error(kind, lines.join("\n")))
 }
@@ -114,7 +120,14 @@ pub(crate) fn usage_error(mut subcommand: clap::Command, problem: &str) -> ExitC
 /// Shows what clap has to say, be it an error or the help that was asked for; the exit code is 2
 /// for errors.
 pub(crate) fn show(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
+    let text = error.render().to_string();
+    let cleaned = clean_input(&text);
+    let _ = if cleaned == text {
+        error.print()
+    } else {
+        // An argument that clap quotes is a credential; then it is quoted without, in no colour.
+        write!(anstream::stderr(), "{cleaned}")
+    };
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 

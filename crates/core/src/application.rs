@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{after, quotable};
+use crate::text::{after, quotable_input};
 
 /// A text that is checked once, when it is parsed.
 macro_rules! checked {
@@ -91,7 +91,7 @@ impl InvalidName {
         problem.map_or(Ok(()), |problem| {
             Err(Self {
                 what,
-                found: quotable(text),
+                found: quotable_input(text),
                 problem,
             })
         })

@@ -5,6 +5,8 @@
 
 use std::error::Error;
 
+use crate::redaction::clean;
+
 /// An error that ends an invocation.
 pub trait FunctionError: Error {
     /// The `errorType` of the function's error response. It is stable: alarms and callers
@@ -13,7 +15,7 @@ pub trait FunctionError: Error {
 }
 
 /// An error with its causes, separated by colons. A cause that is quoted by the error above it is
-/// left out.
+/// left out, and a credential that one of them quotes is hidden.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for error in std::iter::successors(Some(error), |&error| error.source()) {
@@ -22,7 +24,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
             parts.push(part);
         }
     }
-    parts.join(": ")
+    clean(&parts.join(": "))
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use crate::deadline::{OVERLAP_DAYS, days};
 use crate::lwa::Scope;
 use crate::vault::{Credentials, StoredSecret};
 
+pub use crate::shape::Shape;
+
 /// How long before its expiry an access token is no longer returned, so that the caller has time
 /// to use it.
 pub const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
@@ -141,57 +143,6 @@ impl Refused {
     /// Whether it has this client id and the value of this secret.
     pub fn is(&self, client_id: &str, secret: &StoredSecret) -> bool {
         self.client_id == client_id && self.secret.has_same_value(secret)
-    }
-}
-
-/// What a text is, by the prefix that Amazon gives it.
-///
-/// Prefixes are only good for hints: older client secrets have none, and Amazon's own documents
-/// misspell some.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// `amzn1.application-oa2-client.`
-    ClientId,
-    /// `amzn1.oa2-cs.`
-    ClientSecret,
-    /// `Atzr|`
-    RefreshToken,
-    /// `Atza|`, `Atc|` or `Atz.sprdt|`
-    AccessToken,
-    /// `amzn1.sp.solution.` or, older, `amzn1.sellerapps.app.`
-    ApplicationId,
-}
-
-impl Shape {
-    /// The shape of a text; none without a known prefix.
-    pub fn of(text: &str) -> Option<Self> {
-        const PREFIXES: [(&str, Shape); 10] = [
-            ("amzn1.application-oa2-client.", Shape::ClientId),
-            ("amzn1.oa2-cs.", Shape::ClientSecret),
-            ("Atzr|", Shape::RefreshToken),
-            ("Aztr|", Shape::RefreshToken),
-            ("Atza|", Shape::AccessToken),
-            ("Azta|", Shape::AccessToken),
-            ("Atc|", Shape::AccessToken),
-            ("Atz.sprdt|", Shape::AccessToken),
-            ("amzn1.sp.solution.", Shape::ApplicationId),
-            ("amzn1.sellerapps.app.", Shape::ApplicationId),
-        ];
-        PREFIXES
-            .into_iter()
-            .find(|(prefix, _)| text.starts_with(prefix))
-            .map(|(_, shape)| shape)
-    }
-
-    /// The shape in words.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientId => "a client id",
-            Self::ClientSecret => "a client secret",
-            Self::RefreshToken => "a refresh token",
-            Self::AccessToken => "an access token",
-            Self::ApplicationId => "an application id",
-        }
     }
 }
 

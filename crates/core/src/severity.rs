@@ -58,6 +58,6 @@ impl FromStr for Severity {
         Self::ALL
             .into_iter()
             .find(|severity| severity.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| UnknownSeverity(crate::text::quotable(text)))
+            .ok_or_else(|| UnknownSeverity(crate::text::quotable_input(text)))
     }
 }

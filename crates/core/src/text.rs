@@ -2,14 +2,21 @@
 
 use std::fmt::Display;
 
+use crate::redaction::{clean, clean_input};
+
 /// Longest quotation of text from outside in an error, in characters.
 const MAX_QUOTATION: usize = 80;
 
-/// Text from outside, made fit for an error message: control characters become `?`, and
-/// anything longer than 80 characters is cut.
+/// Text from outside, made fit for an error message: credentials are hidden, control characters
+/// become `?`, and anything longer than 80 characters is cut.
 pub fn quotable(text: &str) -> String {
-    let clean = printable(text);
-    elide_end(&clean, MAX_QUOTATION)
+    elide_end(&printable(&clean(text)), MAX_QUOTATION)
+}
+
+/// The same for a setting, an option or a field of a request, where somebody may have pasted a
+/// secret without a prefix.
+pub fn quotable_input(text: &str) -> String {
+    elide_end(&printable(&clean_input(text)), MAX_QUOTATION)
 }
 
 /// The text with every control and direction-changing character replaced by `?`, so that it

@@ -15,6 +15,7 @@ use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::policy_notice::{self, Context, Lookups};
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
+use lwa_core::redaction::clean;
 use lwa_core::text::quotable;
 use lwa_core::vault::parameter_store;
 use lwa_core::vault::ports::ReadMetadata;
@@ -118,29 +119,30 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
         let notice = policy_notice::notice(&event, lookups.as_ref(), context);
         let message = notice.render();
         let message_id = if is_known {
-            tracing::info!(event.id, "event published before: nothing to do");
+            let shown = id.map(quotable);
+            tracing::info!(event.id = shown, "event published before: nothing to do");
             None
         } else {
             Some(self.publish(id, &message).await?)
         };
         self.count(lookups.as_ref(), is_known);
         Ok(Response {
-            event_id: event.id,
+            event_id: event.id.as_deref().map(clean),
             duplicate: is_known,
             message_id,
             subject: message.subject,
             severity: message.attributes.severity.as_str(),
             kind: message.attributes.kind,
             application: message.attributes.application,
-            missing: notice.missing,
+            missing: notice.missing.iter().map(|line| clean(line)).collect(),
         })
     }
 
     async fn publish(&self, id: Option<&str>, message: &Message) -> Result<String, FormatterError> {
-        let shown = id.unwrap_or("without an id");
+        let shown = quotable(id.unwrap_or("without an id"));
         let published = self.notifier.publish(message).await.map_err(|source| {
             FormatterError::PublishFailed {
-                event_id: quotable(shown),
+                event_id: shown.clone(),
                 source,
             }
         })?;

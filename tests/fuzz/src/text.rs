@@ -1,10 +1,18 @@
 //! Text on its way to people.
 
 use lwa_core::lwa::safe_words;
-use lwa_core::text::{ascii, elide_end, elide_middle, gsm7, printable, quotable};
+use lwa_core::redaction::{clean, holds_credential};
+use lwa_core::text::{ascii, elide_end, elide_middle, gsm7, printable, quotable, quotable_input};
 
-/// What begins a credential, as Amazon writes it.
-const PREFIXES: [&str; 4] = ["Atzr|", "Atza|", "Atc|", "amzn1.oa2-cs."];
+/// What begins a credential, as Amazon and others write it.
+const PREFIXES: [&str; 6] = [
+    "Atzr|",
+    "ATZA|",
+    "Atc%7C",
+    "Atz.sprdt|",
+    "Azta&#x7c;",
+    "amzn1.oa2-cs.",
+];
 
 pub(crate) fn text(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
@@ -13,16 +21,18 @@ pub(crate) fn text(data: &[u8]) {
     let safe = safe_words(text);
     assert!(safe.chars().count() <= 300, "{safe}");
     assert_eq!(printable(&safe), safe);
-    assert_eq!(safe_words(&safe), safe, "it is safe already");
+    assert_eq!(clean(&safe), safe, "it is safe already");
     for prefix in PREFIXES {
+        assert!(holds_credential(&format!("{text} {prefix}0123456789")));
         let told = safe_words(&format!("{text} {prefix}0123456789 {text}"));
         assert!(
             !told.contains("0123456789") || text.contains("0123456789"),
             "{told}"
         );
     }
-    let quoted = quotable(text);
-    assert!(quoted.chars().count() <= 80 && printable(&quoted) == quoted);
+    for quoted in [quotable(text), quotable_input(text)] {
+        assert!(quoted.chars().count() <= 80 && printable(&quoted) == quoted);
+    }
     assert!(
         ascii(text)
             .bytes()

@@ -92,9 +92,6 @@ pub(crate) fn store_input(data: &[u8]) {
             Err(error) => assert_not_quoted(&error, text),
         }
     }
-    if text.contains("Atzr|") || text.contains("amzn1.oa2-cs.") {
-        assert!(input::looks_like_secret(text));
-    }
 }
 
 pub(crate) fn policies(data: &[u8]) {

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use lwa_core::text::quotable;
+use lwa_core::text::quotable_input;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ fn invalid_json(file: &str, bytes: &[u8], error: &serde_json::Error) -> Failed {
     };
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let shown = lines.nth(line.saturating_sub(1)).unwrap_or_default();
-    let shown = quotable(String::from_utf8_lossy(shown).trim());
+    let shown = quotable_input(String::from_utf8_lossy(shown).trim());
     let message = format!("{file}:{line}:{column}: {problem}, in `{shown}`");
     Failed::new("InvalidJson", message)
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use lwa_core::store::input::looks_like_secret;
+use lwa_core::redaction::holds_credential;
 
 use crate::settings::is_named_like_secret;
 
@@ -21,7 +21,7 @@ pub(crate) fn refusal(arguments: &[OsString]) -> Option<String> {
     let is_secret = |argument: &OsString| {
         let text = argument.to_string_lossy();
         // The value of a short option may be attached to it.
-        looks_like_secret(&text) || looks_like_secret(text.trim_start_matches('-'))
+        holds_credential(&text) || holds_credential(text.trim_start_matches('-'))
     };
     let found = arguments.iter().any(is_secret);
     found.then(|| format!("an argument looks like a credential\n\n{TIP}"))

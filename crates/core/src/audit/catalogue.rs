@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::quotable;
+use crate::text::quotable_input;
 
 macro_rules! codes {
     ($($code:ident $name:literal $title:literal, $severity:literal,
@@ -182,7 +182,7 @@ impl FromStr for Code {
             .iter()
             .map(|explanation| explanation.code)
             .find(|code| code.as_str().eq_ignore_ascii_case(text.trim()))
-            .ok_or_else(|| UnknownCode(quotable(text)))
+            .ok_or_else(|| UnknownCode(quotable_input(text)))
     }
 }
 

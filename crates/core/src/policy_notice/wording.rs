@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::parameter::{Context, Parameter, event_notice, short, span};
 use crate::event::{Event, PolicyAction, RotationOutcome, SecretRotation};
 use crate::notice::{Headline, Notice, Step};
-use crate::redaction::without_credentials;
+use crate::redaction::without_named;
 use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::text::{capital, quotable};
 use crate::{link, wording};
@@ -216,9 +216,10 @@ pub(super) fn unrecognised(event: &Event) -> Notice {
 }
 
 /// The fields of an object, one line each; nested ones as JSON. An event that is not understood
-/// may hold anything, so credentials in it are hidden.
+/// may hold anything: should a notification with a new client secret be wired to the wrong
+/// function, the secret must not go to everybody's mailbox.
 fn fields(detail: &Value) -> Vec<String> {
-    let detail = &without_credentials(detail);
+    let detail = &without_named(detail);
     let Value::Object(object) = detail else {
         return vec![detail.to_string()];
     };

@@ -4,8 +4,8 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::application::{Role, SellerId};
-use crate::exchange::{Shape, misplaced};
-use crate::lwa::SECRET_PREFIXES;
+use crate::exchange::misplaced;
+use crate::shape::Shape;
 use crate::vault::document::{Document, DocumentError, MAX_DOCUMENT};
 use crate::vault::{
     self, CredentialValues, KEY_CLIENT_ID, KEY_CLIENT_SECRET, KEY_REFRESH_TOKEN, KEY_SELLERS,
@@ -13,10 +13,6 @@ use crate::vault::{
 
 /// Longest input, in bytes: twice the longest document.
 pub const MAX_INPUT: usize = 2 * MAX_DOCUMENT;
-
-/// Shortest run of letters and digits that is taken for a credential without a prefix. Older
-/// client secrets are 64 hexadecimal digits; no name, alias or date is one such run.
-const SHORTEST_BARE: usize = 32;
 
 /// Why an input cannot be used. No value is quoted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,22 +156,6 @@ fn member(role: &Role, raw: &str) -> Result<Option<SecretString>, InputError> {
     value(role, &text.as_str().into()).map(Some)
 }
 
-/// Whether a word on a command line must be taken for a secret: by its prefix, or because it is
-/// a long run without one.
-pub fn looks_like_secret(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let is_run = |word: &str| {
-        word.len() >= SHORTEST_BARE
-            && word.bytes().any(|b| b.is_ascii_digit())
-            && word.bytes().any(|b| b.is_ascii_alphabetic())
-    };
-    SECRET_PREFIXES.iter().any(|prefix| lower.contains(prefix))
-        || lower.contains(&format!("\"{}\"", KEY_CLIENT_SECRET.to_ascii_lowercase()))
-        || text
-            .split(|c: char| "=:,; \t\n\"'".contains(c))
-            .any(|word| word.bytes().all(|b| b.is_ascii_alphanumeric()) && is_run(word))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -269,37 +249,6 @@ mod tests {
         assert!(plain(own(), SECRET).is_err());
         for text in ["", " \n", "{\"a\":1}", "one\ntwo", "a\u{0}b"] {
             assert!(plain(Role::ClientSecret, text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_told_from_names_keys_and_dates() {
-        for text in [
-            SECRET,
-            "AMZN1.OA2-CS.V1.x",
-            OWN,
-            "Atza|x",
-            "--secret=Atzr|x",
-            "b5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5f7f8b5f7",
-            r#"{"AppClientSecret":"short"}"#,
-        ] {
-            assert!(looks_like_secret(text), "{text}");
-        }
-        for text in [
-            ID,
-            "my-erp/eu",
-            "/my-erp",
-            "A2EXAMPLE",
-            "alias/lwa/credentials",
-            "mrk-1234abcd12ab34cd56ef1234567890ab",
-            "1234abcd-12ab-34cd-56ef-1234567890ab",
-            "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-            "2027-05-20T00:00:00Z",
-            "http://127.0.0.1:5000",
-            "credentials.json",
-            "aprofilewithaverylongnamewithoutanydigitatall",
-        ] {
-            assert!(!looks_like_secret(text), "{text}");
         }
     }
 
