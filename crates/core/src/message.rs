@@ -22,6 +22,9 @@ pub const SMS_LIMIT: usize = 160;
 /// stay below the 256 KiB that SNS takes, whatever an event contained.
 const VALUE_LIMIT: usize = 600;
 
+/// Longest title of a chat message, in characters, same source as for [`Message::https`].
+const TITLE_LIMIT: usize = 250;
+
 /// Longest description in a chat message, in characters; the chat services cut longer ones.
 const CHAT_LIMIT: usize = 6_000;
 
@@ -56,8 +59,12 @@ pub struct Attributes {
 }
 
 impl Notice {
-    /// Lays the notice out for every protocol.
+    /// Lays the notice out for every protocol. Whatever its parts quote, no credential is in it.
     pub fn render(&self) -> Message {
+        self.cleaned().lay_out()
+    }
+
+    fn lay_out(self) -> Message {
         let subject = self.subject();
         let email = self.email();
         Message {
@@ -68,7 +75,7 @@ impl Notice {
             sms: self.sms(),
             attributes: Attributes {
                 severity: self.severity,
-                application: self.application.clone(),
+                application: self.application,
                 kind: self.kind,
             },
         }
@@ -129,10 +136,11 @@ impl Notice {
     }
 
     fn chat(&self, subject: &str) -> String {
-        let mut blocks = vec![markdown(&self.opening())];
+        let subject = plain_text(subject);
+        let mut blocks = vec![plain_text(&self.opening())];
         if !self.facts.is_empty() {
             let facts = self.facts.iter();
-            let facts = facts.map(|(label, value)| format!("*{label}:* {}", markdown(value)));
+            let facts = facts.map(|(label, value)| format!("*{label}:* {}", plain_text(value)));
             blocks.push(facts.collect::<Vec<_>>().join("\n"));
         }
         let sections = self.sections.iter();
@@ -142,14 +150,14 @@ impl Notice {
             let bullet = if is_list { "• " } else { "" };
             let lines = lines
                 .iter()
-                .map(|line| format!("{bullet}{}", markdown(line)));
+                .map(|line| format!("{bullet}{}", plain_text(line)));
             let lines = lines.collect::<Vec<_>>().join("\n");
-            blocks.push(format!("*{}*\n{lines}", markdown(title)));
+            blocks.push(format!("*{}*\n{lines}", plain_text(title)));
         }
-        blocks.push(format!("_{}_", markdown(&self.origin)));
+        blocks.push(format!("_{}_", plain_text(&self.origin)));
         let steps = self.steps.iter().map(|step| match &step.link {
-            Some(link) => format!("{} <{}>", markdown(&step.text), printable(link)),
-            None => markdown(&step.text),
+            Some(link) => format!("{} <{}>", plain_text(&step.text), printable(link)),
+            None => plain_text(&step.text),
         });
         let icon = match self.severity {
             Severity::Info => ":white_check_mark:",
@@ -161,7 +169,7 @@ impl Notice {
             "source": "custom",
             "content": {
                 "textType": "client-markdown",
-                "title": format!("{icon} {subject}"),
+                "title": elide_end(&format!("{icon} {subject}"), TITLE_LIMIT),
                 "description": elide_end(&blocks.join("\n\n"), CHAT_LIMIT),
                 "nextSteps": steps.collect::<Vec<_>>(),
                 "keywords": [self.severity.as_str(), self.kind],
@@ -172,13 +180,14 @@ impl Notice {
             },
         });
         if let Some(id) = &self.id {
-            notification["id"] = json!(elide_end(&ascii(id), 100));
+            notification["id"] = json!(plain_text(&elide_end(&ascii(id), 100)));
         }
         if let Some(application) = &self.application {
             // One thread per application and kind, so that a reminder that repeats for weeks
             // does not fill the channel.
-            notification["metadata"]["threadId"] = json!(format!("{application}/{}", self.kind));
-            notification["metadata"]["relatedResources"] = json!([application]);
+            notification["metadata"]["threadId"] =
+                json!(format!("{}/{}", plain_text(application), self.kind));
+            notification["metadata"]["relatedResources"] = json!([plain_text(application)]);
         }
         notification.to_string()
     }
@@ -198,13 +207,36 @@ fn clean(value: &str) -> String {
     format!("{kept} (shortened from {count} characters)")
 }
 
-/// A value without anything that would be markup or a mention in a chat message.
-fn markdown(value: &str) -> String {
-    clean(value)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('@', "@\u{200b}")
+/// A value that a chat shows as it is, without markup, links behind other words, or mentions.
+///
+/// Amazon Q passes it on in the chat's own Markdown, and Slack's and that of Teams have only the
+/// three entities in common: Slack shows a backslash, so neither can escape anything else
+/// (<https://api.slack.com/reference/surfaces/formatting#escaping>). Every other character
+/// that may begin markup becomes one that looks the same, except for an underscore within a word,
+/// which is none and stays, so that names can be copied.
+fn plain_text(value: &str) -> String {
+    let value = clean(value);
+    let mut out = String::with_capacity(value.len());
+    let mut before = None;
+    let mut characters = value.chars().peekable();
+    while let Some(c) = characters.next() {
+        let is_in_word = |other: Option<char>| other.is_some_and(char::is_alphanumeric);
+        let after = characters.peek().copied();
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '*' => out.push('\u{2217}'),
+            '~' => out.push('\u{223c}'),
+            '`' => out.push('\''),
+            '_' if !(is_in_word(before) && is_in_word(after)) => out.push('\u{2cd}'),
+            '@' => out.push_str("@\u{200b}"),
+            ']' if matches!(after, Some('(' | '[' | ':')) => out.push_str("]\u{200b}"),
+            c => out.push(c),
+        }
+        before = Some(c);
+    }
+    out
 }
 
 /// Writes lines under a title.
@@ -227,6 +259,8 @@ fn hanging(out: &mut String, opening: &str, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::notice::{Headline, Step};
 
@@ -309,5 +343,67 @@ mod tests {
         let message = notice.render();
         assert!(message.email.contains("a?b <!channel> @here"));
         assert!(message.https.contains("a?b &lt;!channel&gt; @\u{200b}here"));
+    }
+
+    #[test]
+    fn markdown_of_others_is_text_in_every_field_of_a_chat_message_and_ours_stays_markdown() {
+        let hostile = "[a](https://evil.example/) *b* _c_ `d` ~e~ <@U123> <!here> @here x_y";
+        let shown = "[a]\u{200b}(https://evil.example/) \u{2217}b\u{2217} \u{2cd}c\u{2cd} 'd' \
+                     \u{223c}e\u{223c} &lt;@\u{200b}U123&gt; &lt;!here&gt; @\u{200b}here x_y";
+        let others = || hostile.to_owned();
+        let mut notice = notice(hostile)
+            .about(Some(others()))
+            .id(Some(others()))
+            .say([hostile])
+            .fact("Reason", others())
+            .paragraph(hostile, hostile)
+            .list("List", vec![others()])
+            .steps([Step::at(hostile, "https://ours.example/a_b_")]);
+        notice.origin = others();
+        notice.missing = vec![others()];
+
+        let chat: Value = serde_json::from_str(&notice.render().https).unwrap();
+        let text = chat.to_string();
+        for markup in ["](", "*b", "_c", "`", "~", "<@", "<!", "@here", "@U"] {
+            assert!(!text.contains(markup), "{markup}: {chat:#}");
+        }
+        let content = &chat["content"];
+        assert_eq!(
+            content["description"].as_str().unwrap(),
+            format!(
+                "Secret of {shown} stops in 30 days. {shown}\n\n\
+                 *Parameter:* /my-erp/x\n*Reason:* {shown}\n\n\
+                 *{shown}*\n{shown}\n\n*List*\n• {shown}\n\n\
+                 *Missing from this message*\n• {shown}\n\n_{shown}_"
+            )
+        );
+        let step = format!("{shown} <https://ours.example/a_b_>");
+        assert_eq!(content["nextSteps"], json!([step]));
+        assert_eq!(chat["metadata"]["relatedResources"], json!([shown]));
+    }
+
+    #[test]
+    fn a_credential_is_in_no_field_of_any_message() {
+        let secret = "Atzr&#124;planted";
+        let others = || format!("a {secret}.");
+        let link = format!("https://ours.example/{secret}?x");
+        let mut notice = notice(secret)
+            .about(Some(others()))
+            .id(Some(others()))
+            .say([others()])
+            .fact("Reason", others())
+            .paragraph(others(), others())
+            .list(others(), vec![others()])
+            .steps([Step::at(others(), link)]);
+        notice.origin = others();
+        notice.missing = vec![others()];
+        let message = notice.render();
+        assert!(!format!("{message:?}").contains("planted"), "{message:#?}");
+        assert!(!notice.opening().contains("planted"));
+        assert!(message.email.contains("https://ours.example/[redacted]"));
+        assert_eq!(
+            message.subject,
+            "[WARNING] Secret of [redacted] stops in 30 days"
+        );
     }
 }

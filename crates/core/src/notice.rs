@@ -3,6 +3,7 @@
 //! Subject, text message and e-mail all open with the notice's one headline; [`crate::message`]
 //! derives them.
 
+use crate::redaction::clean;
 use crate::severity::Severity;
 use crate::text::{elide_end, elide_middle};
 
@@ -100,13 +101,56 @@ impl Notice {
         self
     }
 
-    /// The first paragraph: the headline and the sentences after it.
+    /// The first paragraph: the headline and the sentences after it, without credentials.
     pub fn opening(&self) -> String {
-        let headline = self.headline.sentence("", HEADLINE_LIMIT, str::to_owned);
+        let headline = self.headline.sentence("", HEADLINE_LIMIT, clean);
+        let lead = self.lead.iter().map(|sentence| clean(sentence));
         std::iter::once(headline)
-            .chain(self.lead.clone())
+            .chain(lead)
             .collect::<Vec<_>>()
             .join(" ")
+    }
+
+    /// The same notice with every credential hidden, whichever part of it quotes one.
+    pub(crate) fn cleaned(&self) -> Self {
+        let all = |texts: &[String]| texts.iter().map(|text| clean(text)).collect::<Vec<_>>();
+        let [before, name, after] = self.headline.parts().map(clean);
+        Self {
+            severity: self.severity,
+            kind: self.kind,
+            application: self.application.as_deref().map(clean),
+            headline: Headline {
+                before,
+                name,
+                after,
+            },
+            lead: all(&self.lead),
+            facts: self
+                .facts
+                .iter()
+                .map(|(label, value)| (*label, clean(value)))
+                .collect(),
+            sections: self
+                .sections
+                .iter()
+                .map(|section| Section {
+                    title: clean(&section.title),
+                    lines: all(&section.lines),
+                    is_list: section.is_list,
+                })
+                .collect(),
+            steps: self
+                .steps
+                .iter()
+                .map(|step| Step {
+                    text: clean(&step.text),
+                    link: step.link.as_deref().map(clean),
+                })
+                .collect(),
+            missing: all(&self.missing),
+            origin: clean(&self.origin),
+            id: self.id.as_deref().map(clean),
+        }
     }
 }
 
@@ -147,8 +191,12 @@ impl Headline {
         self.fit(opening, closing, limit, to)
     }
 
+    fn parts(&self) -> [&str; 3] {
+        [&self.before, &self.name, &self.after]
+    }
+
     fn fit(&self, opening: &str, closing: &str, limit: usize, to: fn(&str) -> String) -> String {
-        let [before, name, after] = [&self.before, &self.name, &self.after].map(|part| to(part));
+        let [before, name, after] = self.parts().map(to);
         let fixed = [opening, &before, &after, closing].map(|part| part.chars().count());
         let name = elide_middle(&name, limit.saturating_sub(fixed.iter().sum()));
         elide_end(&format!("{opening}{before}{name}{after}{closing}"), limit)
