@@ -14,6 +14,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use lwa_core::address::{self, PlainHttp};
 use lwa_core::config::{AWS_REGION, ConfigError, Lookup, Variable};
 
 /// The value of one environment variable; none when it is not set or not Unicode.
@@ -130,7 +131,7 @@ where
     Ok(retry.with_max_attempts(attempts))
 }
 
-/// Unlike our own URLs, an endpoint may be plain HTTP on any host: emulators are.
+/// Unlike our own URLs, an endpoint may have plain HTTP on any host: emulators do.
 fn endpoint<F>(read: &Lookup<F>, name: &'static str) -> Result<Option<String>, ConfigError>
 where
     F: Fn(&str) -> Option<String>,
@@ -139,13 +140,10 @@ where
     let Some(text) = read.get(variable) else {
         return Ok(None);
     };
-    let is_usable = text.parse().is_ok_and(|url: http::Uri| {
-        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
-    });
-    if is_usable {
+    if address::is_service(&text, PlainHttp::Anywhere) {
         return Ok(Some(text));
     }
-    let allowed = "an https:// or http:// URL";
+    let allowed = "an https:// or http:// URL, without a user name, a query or a fragment";
     Err(ConfigError::invalid(variable, &text, allowed))
 }
 
@@ -255,10 +253,12 @@ mod tests {
         assert_eq!(url(&[all, one], "SSM").unwrap(), "http://127.0.0.1:1");
         assert_eq!(url(&[one], "SSM"), None);
         assert_eq!(url(&[all, one, ignored], "Secrets Manager"), None);
-        assert_eq!(
-            complaint(&[("AWS_REGION", "x"), ("AWS_ENDPOINT_URL_SSM", "localhost:1")]),
-            "AWS_ENDPOINT_URL_SSM is `localhost:1`; allowed: an https:// or http:// URL"
-        );
+        for wrong in ["localhost:1", "http://a@localhost:1"] {
+            let said = complaint(&[("AWS_REGION", "x"), ("AWS_ENDPOINT_URL_SSM", wrong)]);
+            let allowed = "; allowed: an https:// or http:// URL, without a user name";
+            assert!(said.starts_with("AWS_ENDPOINT_URL_SSM is `"), "{said}");
+            assert!(said.contains(allowed), "{said}");
+        }
     }
 
     #[test]

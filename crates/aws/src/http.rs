@@ -33,6 +33,7 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lwa_core::address::{self, PlainHttp};
 use lwa_core::error::chain;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -94,14 +95,39 @@ impl Client {
         }))
     }
 
-    /// Sends a request with an absolute URL and reads the whole answer, of any status. Redirects are not followed and nothing is retried, except on a pooled connection that
-    /// turns out to be closed before anything was written to it.
+    /// Sends a request with an absolute URL and reads the whole answer, of any status. Redirects
+    /// are not followed and nothing is retried, except on a pooled connection that turns out to be
+    /// closed before anything was written to it.
+    ///
+    /// The request may hold secrets: plain HTTP goes to this machine only.
     pub async fn send(
         &self,
         request: Request<Bytes>,
         limits: Limits,
     ) -> Result<Response, HttpError> {
+        self.send_checked(request, limits, PlainHttp::Here).await
+    }
+
+    /// The same for a request without secrets, which may go to any host with plain HTTP.
+    pub async fn send_in_the_open(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response, HttpError> {
+        self.send_checked(request, limits, PlainHttp::Anywhere)
+            .await
+    }
+
+    async fn send_checked(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+        plain: PlainHttp,
+    ) -> Result<Response, HttpError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
+        if let Some(problem) = address::problem(request.uri(), plain) {
+            return Err(HttpError::Connect(host, problem.to_owned()));
+        }
         tokio::time::timeout(limits.timeout, self.exchange(request, &host, limits))
             .await
             .unwrap_or_else(|_| Err(HttpError::TimedOut(host, limits.timeout)))
@@ -299,6 +325,9 @@ impl HttpConnector for SdkConnector {
             .try_into_http1x()
             .map_err(|error| ConnectorError::user(error.into()))
             .and_then(|request| {
+                if let Some(problem) = address::problem(request.uri(), PlainHttp::Anywhere) {
+                    return Err(ConnectorError::user(problem.into()).never_connected());
+                }
                 let pool = self
                     .client
                     .pool(self.connect_timeout)
@@ -409,6 +438,27 @@ mod tests {
             }
         });
         (format!("http://{address}/path?token=hush"), connections)
+    }
+
+    #[tokio::test]
+    async fn a_secret_goes_nowhere_in_the_clear_but_to_this_machine() {
+        let (listener, address) = listen().await;
+        let port = address.port();
+        let client = Client::new(None);
+        for url in [
+            format!("http://127.0.0.1:80@localhost:{port}/"),
+            format!("http://user@127.0.0.1:{port}/"),
+            "http://192.0.2.1/".to_owned(),
+            "http://127.0.0.1.example/".to_owned(),
+        ] {
+            let error = client.send(get(&url), LIMITS).await.unwrap_err();
+            assert!(matches!(error, HttpError::Connect(..)), "{url}: {error}");
+        }
+        let with_user = get(&format!("http://user@127.0.0.1:{port}/"));
+        let error = client.send_in_the_open(with_user, LIMITS).await;
+        assert!(matches!(error, Err(HttpError::Connect(..))), "{error:?}");
+        let nobody = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(nobody.is_err(), "somebody connected");
     }
 
     #[tokio::test]

@@ -58,7 +58,7 @@ pub(crate) async fn call(
         .map_err(|error| failed(CallFailure::Refused, error.to_string()))?;
     let signed = add_signature(aws, service, &mut request).await;
     signed.map_err(|error| failed(CallFailure::Denied, error.to_string()))?;
-    let answer = aws.http().send(request, LIMITS).await;
+    let answer = aws.http().send_in_the_open(request, LIMITS).await;
     let answer = answer.map_err(|error| match error {
         HttpError::TimedOut { .. } => failed(CallFailure::TimedOut, error.to_string()),
         _ => failed(CallFailure::Unavailable, error.to_string()),

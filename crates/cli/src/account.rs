@@ -11,6 +11,7 @@ use lwa_aws::lwa_client::{LWA_TIMEOUT, LwaClient};
 use lwa_aws::sp_api_client::{SP_API_TIMEOUT, SpApiClient};
 use lwa_aws::{environment, http};
 use lwa_core::Timestamp;
+use lwa_core::address::{self, PlainHttp};
 use lwa_core::config::ConfigError;
 use lwa_core::metrics::MetricSet;
 use lwa_core::ports::Metrics;
@@ -46,11 +47,8 @@ pub(crate) fn region(text: &str) -> Result<String, String> {
 }
 
 fn endpoint_url(text: &str) -> Result<String, String> {
-    let host = ["https://", "http://"]
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme));
-    if host.is_none_or(|host| host.is_empty() || !host.bytes().all(|b| b.is_ascii_graphic())) {
-        return Err("write a URL, such as http://127.0.0.1:5000".to_owned());
+    if !address::is_service(text, PlainHttp::Anywhere) {
+        return Err("write a URL without a user name, such as http://127.0.0.1:5000".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -5,10 +5,11 @@
 
 use std::fmt;
 
+use crate::address::{self, PlainHttp};
 use crate::application::{ApplicationName, Layout};
 use crate::error::FunctionError;
 use crate::sp_api::Region;
-use crate::text::quotable;
+use crate::text::quotable_input;
 
 /// One environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +117,7 @@ impl Deployment {
         Ok(Self {
             layout: lookup.layout()?,
             secret_lifetime_days: lookup.secret_lifetime_days()?,
-            runbook_url: lookup.url(RUNBOOK_URL)?,
+            runbook_url: lookup.page(RUNBOOK_URL)?,
             region: lookup.aws_region()?,
             metrics_namespace: lookup.metrics_namespace()?,
         })
@@ -158,7 +159,7 @@ impl ConfigError {
     pub fn invalid(variable: Variable, found: &str, allowed: impl fmt::Display) -> Self {
         Self::Invalid {
             name: variable.name,
-            found: quotable(found),
+            found: quotable_input(found),
             allowed: allowed.to_string(),
         }
     }
@@ -243,12 +244,28 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
         })
     }
 
-    /// An absolute `https://` URL; `http://` only for a host on this machine, where tests and
-    /// emulators listen.
-    pub fn url(&self, variable: Variable) -> Result<Option<String>, ConfigError> {
-        let allowed = "an https:// URL, or an http:// one on localhost or 127.0.0.1";
+    /// The address of a page; one with plain HTTP only on this machine, where tests listen.
+    pub fn page(&self, variable: Variable) -> Result<Option<String>, ConfigError> {
+        let allowed = "an https:// URL, or an http:// one on localhost or 127.0.0.1; without a \
+                       user name";
+        self.address(variable, allowed, address::is_page)
+    }
+
+    /// The address of a service that is sent secrets, with the same exception.
+    fn service(&self, variable: Variable) -> Result<Option<String>, ConfigError> {
+        let allowed = "an https:// URL, or an http:// one on localhost or 127.0.0.1; without a \
+                       user name, a query or a fragment";
+        self.address(variable, allowed, address::is_service)
+    }
+
+    fn address(
+        &self,
+        variable: Variable,
+        allowed: &str,
+        is_allowed: fn(&str, PlainHttp) -> bool,
+    ) -> Result<Option<String>, ConfigError> {
         match self.get(variable) {
-            Some(text) if !is_acceptable_url(&text) => {
+            Some(text) if !is_allowed(&text, PlainHttp::Here) => {
                 Err(ConfigError::invalid(variable, &text, allowed))
             }
             url => Ok(url),
@@ -281,17 +298,37 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             let leaf = name(variable, &self.get_or_default(variable))?;
             Ok(leaf.as_str().to_owned())
         };
+        let [id, secret, token] = [
+            LWA_CLIENT_ID_LEAF,
+            LWA_CLIENT_SECRET_LEAF,
+            LWA_REFRESH_TOKEN_LEAF,
+        ];
+        let leaves = [
+            (id, leaf(id)?),
+            (secret, leaf(secret)?),
+            (token, leaf(token)?),
+        ];
+        for (variable, leaf) in &leaves {
+            // Nobody could tell whose parameter is found where one leaf is the end of another.
+            let ends_with = |end: &str| format!("/{leaf}").ends_with(&format!("/{end}"));
+            let mut others = leaves.iter().filter(|(other, _)| other != variable);
+            if let Some((other, _)) = others.find(|(_, end)| ends_with(end)) {
+                let allowed = format!("a name that does not end with {}", other.name);
+                return Err(ConfigError::invalid(*variable, leaf, allowed));
+            }
+        }
+        let [client_id_leaf, client_secret_leaf, refresh_token_leaf] = leaves.map(|(_, leaf)| leaf);
         Ok(Layout {
             prefixes,
-            client_id_leaf: leaf(LWA_CLIENT_ID_LEAF)?,
-            client_secret_leaf: leaf(LWA_CLIENT_SECRET_LEAF)?,
-            refresh_token_leaf: leaf(LWA_REFRESH_TOKEN_LEAF)?,
+            client_id_leaf,
+            client_secret_leaf,
+            refresh_token_leaf,
         })
     }
 
     /// The LWA token endpoint.
     pub fn token_url(&self) -> Result<String, ConfigError> {
-        let url = self.url(LWA_TOKEN_URL)?;
+        let url = self.service(LWA_TOKEN_URL)?;
         Ok(url.unwrap_or_else(|| self.get_or_default(LWA_TOKEN_URL)))
     }
 
@@ -299,7 +336,7 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
     pub fn sp_api_endpoint(&self) -> Result<String, ConfigError> {
         let regions = Region::ALL.map(Region::as_str).join(", ");
         let region = self.parsed(SP_API_REGION, &regions, Region::parse)?;
-        let url = self.url(SP_API_ENDPOINT)?;
+        let url = self.service(SP_API_ENDPOINT)?;
         Ok(url.unwrap_or_else(|| region.endpoint().to_owned()))
     }
 
@@ -342,21 +379,6 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             (text.len() <= 255 && text.bytes().all(legal)).then(|| text.to_owned())
         })
     }
-}
-
-fn is_acceptable_url(text: &str) -> bool {
-    if !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return false;
-    }
-    if let Some(rest) = text.strip_prefix("https://") {
-        return !rest.is_empty() && !rest.starts_with('/');
-    }
-    text.strip_prefix("http://").is_some_and(|rest| {
-        ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
-            rest.strip_prefix(host)
-                .is_some_and(|tail| tail.is_empty() || tail.starts_with(['/', ':']))
-        })
-    })
 }
 
 #[cfg(test)]
@@ -424,12 +446,101 @@ mod tests {
 
     #[test]
     fn a_runbook_on_plain_http_is_refused_but_an_emulator_is_not() {
-        let url = |text| lookup(&[("RUNBOOK_URL", text)]).url(RUNBOOK_URL);
-        assert!(url("https://wiki.example/lwa").is_ok());
+        let url = |text| lookup(&[("RUNBOOK_URL", text)]).page(RUNBOOK_URL);
+        assert!(url("https://wiki.example/lwa?page=1#rotate").is_ok());
         assert!(url("http://127.0.0.1:8080/x").is_ok());
         assert!(url("http://localhost.example/").is_err());
+        assert!(url("http://127.0.0.1:80@wiki.example/").is_err());
+        assert!(url("https://wiki.example/|Click").is_err());
         assert!(url("http://wiki.example/").is_err());
         assert!(url("javascript:alert(1)").is_err());
         assert_eq!(url(" "), Ok(None));
+    }
+
+    #[test]
+    fn secrets_go_to_no_address_that_only_begins_like_an_allowed_one() {
+        let token_url = |text| lookup(&[("LWA_TOKEN_URL", text)]).token_url();
+        let endpoint = |text| lookup(&[("SP_API_ENDPOINT", text)]).sp_api_endpoint();
+        for text in ["http://127.0.0.1:8080/auth", "https://lwa.example:8443/a/b"] {
+            assert_eq!(token_url(text).unwrap(), text);
+            assert_eq!(endpoint(text).unwrap(), text);
+        }
+        for text in [
+            "http://127.0.0.1:80@evil.example/",
+            "https://api.amazon.com@evil.example/",
+            "http://localhost@evil.example/",
+            "https://lwa.example/#",
+            "https://lwa.example/?a=b",
+            "https://lwa.example:port/",
+        ] {
+            assert!(token_url(text).is_err(), "{text}");
+            assert!(endpoint(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            token_url("http://127.0.0.1:80@evil.example/")
+                .unwrap_err()
+                .to_string(),
+            "LWA_TOKEN_URL is `http://[redacted]@evil.example/`; allowed: an https:// URL, or an \
+             http:// one on localhost or 127.0.0.1; without a user name, a query or a fragment"
+        );
+    }
+
+    #[test]
+    fn a_leaf_that_is_another_or_ends_with_it_is_refused() {
+        let layout = |pairs: &[(&str, &str)]| lookup(pairs).layout().map(drop);
+        let error = layout(&[("LWA_CLIENT_ID_LEAF", "lwa/clientsecret")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "LWA_CLIENT_ID_LEAF is `lwa/clientsecret`; allowed: a name that does not end with \
+             LWA_CLIENT_SECRET_LEAF"
+        );
+        for pairs in [
+            [
+                ("LWA_CLIENT_SECRET_LEAF", "a"),
+                ("LWA_CLIENT_ID_LEAF", "/a"),
+            ],
+            [
+                ("LWA_CLIENT_SECRET_LEAF", "a"),
+                ("LWA_CLIENT_ID_LEAF", "b/a"),
+            ],
+            [
+                ("LWA_REFRESH_TOKEN_LEAF", "a"),
+                ("LWA_CLIENT_SECRET_LEAF", "a"),
+            ],
+        ] {
+            assert!(layout(&pairs).is_err(), "{pairs:?}");
+        }
+        assert_eq!(
+            layout(&[("LWA_CLIENT_ID_LEAF", "not-clientsecret")]),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_secret_in_any_variable_is_not_quoted() {
+        let bare = "b5f7f8".repeat(10);
+        for secret in [
+            "Atzr|planted",
+            "AMZN1.OA2-CS.v1.planted",
+            "Atza%7Cplanted",
+            &bare,
+        ] {
+            for around in [
+                "{}",
+                "/my-erp/{} x",
+                "https://{}@x/",
+                "{}!",
+                "arn:aws:sns:{}",
+            ] {
+                let value = around.replace("{}", secret);
+                for variable in VARIABLES {
+                    let error = ConfigError::invalid(*variable, &value, "x").to_string();
+                    assert!(
+                        !error.contains("planted") && !error.contains(&bare),
+                        "{error}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! no AWS crate. What it needs from outside arrives as data or through the traits in
 //! [`ports`]; every decision takes `now` as a parameter.
 
+pub mod address;
 pub mod application;
 pub mod audit;
 pub mod config;

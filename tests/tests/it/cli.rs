@@ -107,3 +107,45 @@ fn wrong_usage_exits_with_2_and_a_hint() {
         );
     }
 }
+
+#[test]
+fn a_secret_that_was_pasted_into_an_option_is_quoted_nowhere() {
+    let bare = "b5f7f8".repeat(10);
+    for secret in ["Atzr|planted-token", "amzn1.oa2-cs.v1.planted", &bare] {
+        for arguments in [
+            &["audit", "--vault", secret][..],
+            &["audit", "--prefix", secret, "--format", secret],
+            &["audit", "--endpoint-url", secret],
+            &["audit", "--config", secret],
+            &["audit", secret],
+            &["explain", secret],
+            &["token", "--application", secret],
+            &["token", "--scope", secret, "--seller", secret],
+            &["rotate", "--application", secret],
+            &["replay", "--function", secret],
+            &["replay", "--now", secret],
+            &["simulate", "--seed", secret],
+            &["doctor", "--region", secret, secret],
+            &["store", "--vault", secret],
+            &[secret],
+        ] {
+            let output = run(arguments);
+            let said = shown(&output);
+            assert_ne!(output.status.code(), Some(0), "{arguments:?}");
+            assert!(!said.contains("planted"), "{arguments:?}: {said}");
+            assert!(!said.contains(&bare), "{arguments:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_with_a_user_name_in_it_is_refused() {
+    let output = run(&[
+        "audit",
+        "--endpoint-url",
+        "http://127.0.0.1:80@evil.example/",
+    ]);
+    let said = shown(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("write a URL without a user name"), "{said}");
+}

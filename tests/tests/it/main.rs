@@ -10,6 +10,8 @@ mod auditor;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod deployed;

@@ -543,7 +543,7 @@ async fn a_wrong_configuration_is_said_before_the_first_invocation() {
             "LWA_TOKEN_URL",
             "http://lwa.example/",
             "LWA_TOKEN_URL is `http://lwa.example/`; allowed: an https:// URL, or an http:// one \
-             on localhost or 127.0.0.1",
+             on localhost or 127.0.0.1; without a user name, a query or a fragment",
         ),
     ] {
         let mut variables = with_parameter_store(&store, &amazon);
