@@ -25,8 +25,10 @@ use lwa_core::Severity;
 use lwa_core::audit::digest::{self, Context};
 use lwa_core::audit::tally::Limits;
 use lwa_core::error::FunctionError;
+use lwa_core::lwa::safe_words;
 use lwa_core::message::Message;
 use lwa_core::notice::Notice;
+use lwa_core::payload::UnreadableEvent;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::vault::ports::ReadMetadata;
 use serde_json::Value;
@@ -50,6 +52,15 @@ pub enum AuditorError {
     /// The input holds a continuation that cannot be used; nothing was done.
     #[error(transparent)]
     InvalidRequest(#[from] InvalidContinuation),
+    /// The input cannot be read; nothing was done.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableEvent),
+    /// The input is none that starts or continues an audit; nothing was done.
+    #[error(
+        "the input is refused: {0}; allowed are `{{}}`, an EventBridge event, and \
+         `{{\"continuation\": …}}` with the continuation of an audit that has not ended"
+    )]
+    UnknownInput(String),
     /// The digest could not be published; invoking the function again may succeed.
     #[error("the digest \"{subject}\" was not published")]
     PublishFailed {
@@ -63,7 +74,9 @@ pub enum AuditorError {
 impl FunctionError for AuditorError {
     fn error_type(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) => "InvalidRequest",
+            Self::InvalidRequest(_) | Self::Unreadable(_) | Self::UnknownInput(_) => {
+                "InvalidRequest"
+            }
             Self::PublishFailed { .. } => "PublishFailed",
         }
     }
@@ -100,16 +113,16 @@ where
     }
 
     /// Audits for as long as an invocation that ends after `remaining` allows, from the start
-    /// or, where the input has a `continuation`, from there. Anything else in the input is
-    /// ignored: schedules and events start an audit alike.
+    /// or, where the input is a `continuation`, from there. Schedules and events start an audit
+    /// alike; what is neither is refused.
     pub async fn handle(
         &self,
-        mut event: Value,
+        event: Value,
         remaining: Duration,
     ) -> Result<Response, AuditorError> {
         let now = self.clock.now();
-        let mut state = match event.get_mut("continuation").map(Value::take) {
-            None | Some(Value::Null) => State::begin(&self.settings, Limits::FUNCTION, now),
+        let mut state = match continuation(event)? {
+            None => State::begin(&self.settings, Limits::FUNCTION, now),
             Some(continuation) => Continuation::resume(continuation, &self.settings, now)?,
         };
         let scan = Scan {
@@ -252,6 +265,33 @@ where
         let namespace = &self.settings.deployment.metrics_namespace;
         for set in metrics::totals(&state.tally, state.elapsed_ms, namespace) {
             self.metrics.record(&set, self.clock.now());
+        }
+    }
+}
+
+/// The continuation in an input; none in one that starts an audit.
+fn continuation(input: Value) -> Result<Option<Value>, AuditorError> {
+    let mut fields = match input {
+        Value::Null => return Ok(None),
+        Value::Object(fields) => fields,
+        _ => {
+            let problem = "it is not a JSON object".to_owned();
+            return Err(AuditorError::UnknownInput(problem));
+        }
+    };
+    let is_envelope = ["source", "detail-type"]
+        .iter()
+        .all(|name| fields.get(*name).is_some_and(Value::is_string));
+    if is_envelope {
+        return Ok(None);
+    }
+    let continuation = fields.remove("continuation");
+    match fields.keys().next() {
+        None => Ok(continuation.filter(|value| !value.is_null())),
+        Some(name) => {
+            let name = safe_words(name);
+            let problem = format!("it has the field `{name}`");
+            Err(AuditorError::UnknownInput(problem))
         }
     }
 }

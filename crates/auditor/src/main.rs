@@ -36,9 +36,9 @@ fn main() -> ExitCode {
                 MetricsWriter::stdout(),
             ))
         },
-        |auditor, invocation: Invocation<_>| async move {
+        |auditor, invocation: Invocation| async move {
             let remaining = invocation.remaining();
-            auditor.handle(invocation.event, remaining).await
+            auditor.handle(invocation.payload.json()?, remaining).await
         },
     ))
 }

@@ -126,6 +126,12 @@ pub enum RotationOutcome {
     Abandoned,
 }
 
+/// Whether an event with this source and detail type is that of a schedule: of an EventBridge
+/// rule, or of EventBridge Scheduler without an input of its own.
+pub fn is_schedule(source: Option<&str>, detail_type: Option<&str>) -> bool {
+    matches!(source, Some("aws.events" | "aws.scheduler")) && detail_type == Some("Scheduled Event")
+}
+
 impl Event {
     /// Reads any JSON value.
     pub fn parse(event: &Value) -> Self {

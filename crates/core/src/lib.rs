@@ -19,6 +19,8 @@ pub mod memory;
 pub mod message;
 pub mod metrics;
 pub mod notice;
+mod object;
+pub mod payload;
 pub mod policy_notice;
 pub mod ports;
 pub mod provenance;

@@ -17,22 +17,25 @@ use lwa_aws::logging::{self, Format};
 use lwa_core::Timestamp;
 use lwa_core::config::{ConfigError, Lookup};
 use lwa_core::error::{FunctionError, chain};
+use lwa_core::payload::Payload;
 use lwa_core::ports::Clock;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 /// What the Lambda runtime waits for.
 pub type Answer<R> = BoxFuture<'static, Result<R, Diagnostic>>;
 
 /// One event and the time there is for it.
-#[derive(Debug, Clone)]
-pub struct Invocation<A> {
-    /// The event.
-    pub event: A,
+pub struct Invocation {
+    /// The event. It is read by the function, because what the runtime cannot read it answers with
+    /// an error of its own.
+    pub payload: Payload,
+    /// The ARN that was invoked.
+    pub function_arn: String,
     /// When the platform ends the invocation.
     pub ends_at: Timestamp,
 }
 
-impl<A> Invocation<A> {
+impl Invocation {
     /// The time until the platform ends the invocation.
     pub fn remaining(&self) -> Duration {
         let left = self.ends_at.duration_since(SystemClock.now());
@@ -42,11 +45,11 @@ impl<A> Invocation<A> {
 
 /// Starts the log, and makes a function of its variables and of AWS, whose calls may take as long
 /// as `timeouts` says. `handle` answers one invocation.
-pub fn function<H, A, R, E, F>(
+pub fn function<H, R, E, F>(
     timeouts: Timeouts,
     wire: impl FnOnce(&Lookup<fn(&str) -> Option<String>>, &Aws) -> Result<H, ConfigError>,
-    handle: impl Fn(Arc<H>, Invocation<A>) -> F + Clone + Send + 'static,
-) -> Result<impl Fn(LambdaEvent<A>) -> Answer<R> + Clone + Send + 'static, ConfigError>
+    handle: impl Fn(Arc<H>, Invocation) -> F + Clone + Send + 'static,
+) -> Result<impl Fn(LambdaEvent<Payload>) -> Answer<R> + Clone + Send + 'static, ConfigError>
 where
     H: Send + Sync + 'static,
     E: FunctionError + 'static,
@@ -55,10 +58,11 @@ where
     logging::init(environment::variable, Format::Json, std::io::stdout);
     let aws = Aws::from_environment(environment::variable, timeouts)?;
     let wired = Arc::new(wire(&environment::lookup(), &aws)?);
-    Ok(move |event: LambdaEvent<A>| {
+    Ok(move |event: LambdaEvent<Payload>| {
         let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let invocation = Invocation {
-            event: event.payload,
+            payload: event.payload,
+            function_arn: event.context.invoked_function_arn,
             ends_at: Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX),
         };
         let answer = handle(Arc::clone(&wired), invocation);
@@ -73,8 +77,8 @@ where
 ///
 /// If the operating system refuses what Tokio needs, or a variable of the Lambda runtime is missing.
 #[tokio::main(flavor = "current_thread")]
-pub async fn run<A: DeserializeOwned, R: Serialize>(
-    function: Result<impl Fn(LambdaEvent<A>) -> Answer<R>, ConfigError>,
+pub async fn run<R: Serialize>(
+    function: Result<impl Fn(LambdaEvent<Payload>) -> Answer<R>, ConfigError>,
 ) -> ExitCode {
     match function {
         Ok(function) => ended(lambda_runtime::run(service_fn(function)).await),
@@ -88,11 +92,13 @@ pub async fn run<A: DeserializeOwned, R: Serialize>(
 ///
 /// As [`run`] does.
 #[tokio::main(flavor = "current_thread")]
-pub async fn run_concurrent<A, R>(
-    function: Result<impl Fn(LambdaEvent<A>) -> Answer<R> + Clone + Send + 'static, ConfigError>,
+pub async fn run_concurrent<R>(
+    function: Result<
+        impl Fn(LambdaEvent<Payload>) -> Answer<R> + Clone + Send + 'static,
+        ConfigError,
+    >,
 ) -> ExitCode
 where
-    A: DeserializeOwned + Send + 'static,
     R: Serialize + Send + 'static,
 {
     match function {

@@ -13,6 +13,7 @@ use lwa_core::event::Event;
 use lwa_core::memory::Memory;
 use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
+use lwa_core::payload::Payload;
 use lwa_core::policy_notice::{self, Context, Lookups};
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
 use lwa_core::redaction::clean;
@@ -20,7 +21,16 @@ use lwa_core::text::quotable;
 use lwa_core::vault::parameter_store;
 use lwa_core::vault::ports::ReadMetadata;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// The event of an invocation. One that cannot be read becomes an event that says so: it may have
+/// been a reminder, and people must hear that there was one.
+pub fn event(payload: &Payload) -> Value {
+    payload.json().unwrap_or_else(|error| {
+        tracing::warn!("an event could not be read: {error}");
+        json!({"detail-type": "unreadable event", "detail": {"problem": error.to_string()}})
+    })
+}
 
 /// The settings that the formatter shares with the other functions are all it needs.
 pub use lwa_core::config::Deployment as Settings;

@@ -10,7 +10,7 @@ use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::notifier::SnsTopic;
 use lwa_core::vault::VaultKind;
 use lwa_lambda::{function, run};
-use policy_formatter::{LOOKUP_TIMEOUT, PolicyFormatter, Settings};
+use policy_formatter::{LOOKUP_TIMEOUT, PolicyFormatter, Settings, event};
 
 /// A publish may take as long as the look-ups, with its retries.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -30,6 +30,6 @@ fn main() -> ExitCode {
                 MetricsWriter::stdout(),
             ))
         },
-        |formatter, invocation| async move { formatter.handle(invocation.event).await },
+        |formatter, invocation| async move { formatter.handle(event(&invocation.payload)).await },
     ))
 }

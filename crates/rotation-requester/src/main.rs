@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             Ok(RotationRequester::new(settings, ports))
         },
         |requester, invocation| async move {
-            let answer = requester.handle(invocation.event).await;
+            let answer = requester.handle(invocation.payload).await;
             answer.map(|report| report.to_json())
         },
     ))

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         },
         |receiver, invocation| async move {
             let ends_at = Some(invocation.ends_at);
-            let answer = receiver.handle(invocation.event, ends_at).await;
+            let answer = receiver.handle(invocation.payload, ends_at).await;
             answer.map(|report| report.to_json())
         },
     ))

@@ -4,6 +4,7 @@ use lwa_core::application::{ApplicationName, Role};
 use lwa_core::error::FunctionError;
 use lwa_core::exchange::{Refused, Shape, Subject, TokenKey, misplaced};
 use lwa_core::lwa::{LwaError, LwaFailure, Scope};
+use lwa_core::payload::UnreadableEvent;
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::sp_api::SpApiError;
 use lwa_core::vault::{Credentials, VaultError};
@@ -64,6 +65,12 @@ impl ErrorKind {
 impl FunctionError for ExchangerError {
     fn error_type(&self) -> &'static str {
         self.kind.as_str()
+    }
+}
+
+impl From<UnreadableEvent> for ExchangerError {
+    fn from(error: UnreadableEvent) -> Self {
+        Self::lasting(ErrorKind::InvalidRequest, error.to_string())
     }
 }
 

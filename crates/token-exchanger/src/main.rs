@@ -35,9 +35,10 @@ fn main() -> ExitCode {
             };
             Ok(TokenExchanger::new(settings, ports))
         },
-        |exchanger, invocation: Invocation<_>| async move {
+        |exchanger, invocation: Invocation| async move {
             let remaining = invocation.remaining();
-            let answer = exchanger.handle(invocation.event, remaining).await;
+            let event = invocation.payload.json()?;
+            let answer = exchanger.handle(event, remaining).await;
             answer.map(|response| response.to_json())
         },
     ))

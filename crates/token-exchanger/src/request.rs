@@ -1,6 +1,7 @@
 //! What a caller asks for.
 
 use lwa_core::application::{ApplicationName, Layout, SellerId};
+use lwa_core::event;
 use lwa_core::exchange::{Shape, Subject, TokenKey};
 use lwa_core::lwa::{Scope, safe_words};
 use serde::Deserialize;
@@ -59,6 +60,15 @@ impl Request {
         if is_schedule(&fields)? {
             fields = Fields::from_iter([("action".to_owned(), Value::from("check"))]);
         }
+        if ["requestContext", "httpMethod"]
+            .iter()
+            .any(|name| fields.contains_key(*name))
+        {
+            return Err(invalid(
+                "this is the event of an HTTP request, of a function URL or of API Gateway; \
+                 invoke the function directly, with nothing but the request as its payload",
+            ));
+        }
         for (name, value) in &fields {
             if !FIELDS.contains(&name.as_str()) {
                 return Err(invalid(format!(
@@ -94,16 +104,16 @@ impl Request {
 
 /// Whether this is an EventBridge event of a schedule; an error if it is another one's.
 fn is_schedule(fields: &Fields) -> Result<bool, ExchangerError> {
-    let (Some(_), Some(source)) = (fields.get("detail-type"), fields.get("source")) else {
+    let (Some(kind), Some(source)) = (fields.get("detail-type"), fields.get("source")) else {
         return Ok(false);
     };
-    match source.as_str() {
-        Some("aws.events" | "aws.scheduler") => Ok(true),
-        _ => Err(invalid(
-            "this EventBridge event does not come from a schedule; give the rule a constant \
-             input such as `{\"action\":\"check\"}`",
-        )),
+    if event::is_schedule(source.as_str(), kind.as_str()) {
+        return Ok(true);
     }
+    Err(invalid(
+        "this EventBridge event does not come from a schedule; give the rule a constant input \
+         such as `{\"action\":\"check\"}`",
+    ))
 }
 
 fn application(fields: &Fields, layout: &Layout) -> Result<ApplicationName, ExchangerError> {

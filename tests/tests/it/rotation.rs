@@ -630,7 +630,7 @@ async fn a_refusal_because_no_queue_is_registered_is_told_with_the_link() {
     assert_eq!(dry["applications"][0]["outcome"], "dry-run");
     assert!(stub.requests().is_empty());
     let answer = function
-        .invoke(&json!({"source": "aws.scheduler"}))
+        .invoke(&json!({"source": "aws.scheduler", "detail-type": "Scheduled Event"}))
         .await
         .unwrap();
     assert_eq!(answer["applications"][0]["outcome"], "refused");
@@ -658,11 +658,25 @@ async fn a_payload_of_the_wrong_kind_is_an_error_that_quotes_nothing() {
         for event in [
             json!("planted-poison"),
             json!({"Records": ["planted-poison"]}),
+            json!({"key1": "planted-poison"}),
+            json!({"DRY_RUN": true}),
+            json!({"dry_run": "planted-poison"}),
+            json!({"dry_run": true, "x": "planted-poison"}),
+            json!({"Payload": {"dry_run": true}}),
+            json!({"body": "{\"dry_run\":true}"}),
         ] {
             let error = function.invoke(&event).await.unwrap_err();
             assert_eq!(error.error_type, "InvalidRequest", "{name}");
             assert!(!error.error_message.contains("planted"), "{name}");
+            let allowed = "a batch of an SQS queue";
+            let of_records = "are not those of an SQS queue";
+            let message = error.error_message;
+            assert!(
+                message.contains(allowed) || message.contains(of_records),
+                "{message}"
+            );
         }
+        assert!(stub.requests().is_empty(), "{name}");
         assert!(!function.stop().await.contains("planted-poison"), "{name}");
     }
 }

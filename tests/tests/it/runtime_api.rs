@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use lwa_aws::http::{Client, Limits};
+use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::runtime_api::{Function, Invocation};
 use serde_json::{Value, json};
 
@@ -70,6 +72,57 @@ async fn two_events_are_in_hand_at_once_only_if_the_function_asks_for_two() {
     let alone = || Invocation::of(&meet).within(Duration::from_millis(500));
     let (one, other) = tokio::join!(function.invoke_with(alone()), function.invoke_with(alone()));
     assert!(one.is_err() && other.is_err(), "{one:?} {other:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_answered_by_the_function_and_never_by_the_runtime() {
+    let sns = HttpStub::start();
+    let published = "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">\
+        <PublishResult><MessageId>m-1</MessageId></PublishResult></PublishResponse>";
+    sns.script(
+        &Method::POST,
+        "/",
+        [Answer::bytes(200, published).header("content-type", "text/xml")],
+    );
+    let variables = [
+        ("TOPIC_ARN", "arn:aws:sns:eu-west-1:111122223333:lwa"),
+        ("AWS_ENDPOINT_URL", &sns.url()),
+        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
+    ];
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
+    let events = [
+        r#"{"a":"planted \ud800"}"#.to_owned(),
+        r#""planted \udc00""#.to_owned(),
+        deep,
+        "planted".to_owned(),
+    ];
+    for name in crate::functions() {
+        let function = Function::start(name, variables);
+        for event in &events {
+            let answer = function
+                .invoke_with(Invocation::of_bytes(event.clone()))
+                .await;
+            if name == "policy-formatter" {
+                assert_eq!(answer.unwrap()["message_id"], "m-1");
+                continue;
+            }
+            let error = answer.unwrap_err();
+            assert_eq!(error.error_type, "InvalidRequest", "{name} {event}");
+            assert!(!error.error_message.contains("planted"), "{error:?}");
+            assert!(error.error_message.contains("allowed"), "{error:?}");
+        }
+        let output = function.stop().await;
+        assert!(!output.contains("planted"), "{name}: {output}");
+    }
+    // A reminder that cannot be read is told all the same.
+    let messages = sns.requests();
+    assert_eq!(messages.len(), events.len());
+    for message in messages {
+        let sent = message.form();
+        assert!(sent["Subject"].contains("unreadable event"), "{sent:?}");
+        assert!(!sent["Message"].contains("planted"), "{sent:?}");
+    }
 }
 
 #[tokio::test]

@@ -6,15 +6,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::notification::{Notification, Unusable, secret};
-
-/// The payload of an invocation, still unread. It may be anything that is JSON.
-pub struct Payload(SecretString);
+use crate::event::is_schedule;
+use crate::lwa::safe_words;
+use crate::object::Object;
+pub use crate::payload::Payload;
 
 /// What an invocation asks for.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct QueueMessage {
     /// The queue's ARN.
     #[serde(rename = "eventSourceARN")]
     pub queue_arn: Option<String>,
+    /// The service that it comes from; not given by everybody who sends a message by hand.
+    event_source: Option<String>,
 }
 
 /// What a queue knows about a message; numbers come as text.
@@ -79,8 +81,12 @@ impl QueueMessage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPayload {
     /// Neither messages nor a schedule.
-    #[error("the event is neither a batch of an SQS queue nor that of a schedule: {0}")]
-    Shape(&'static str),
+    #[error(
+        "the event is refused: {0}; allowed are a batch of an SQS queue and, for \
+         rotation-requester, a schedule's event, `{{}}`, `{{\"dry_run\": true}}` and \
+         `{{\"dry_run\": false}}`"
+    )]
+    Shape(String),
     /// Records that are not messages of a queue.
     #[error(
         "the event's Records are not those of an SQS queue: each needs a messageId and a body of \
@@ -95,57 +101,87 @@ pub enum InvalidPayload {
 }
 
 impl Payload {
-    /// Wraps the text of an event.
-    pub fn new(json: impl Into<SecretString>) -> Self {
-        Self(json.into())
-    }
-
-    /// Reads it.
+    /// Reads what one of the two functions is invoked with. Whatever is not understood is refused:
+    /// it may be a misspelt rehearsal, and a rotation cannot be taken back.
     pub fn parse(&self) -> Result<Trigger, InvalidPayload> {
-        let text = self.0.expose_secret();
-        let shape: Shape = match serde_json::from_str(text) {
-            Ok(shape) => shape,
-            Err(_) if text.trim() == "null" => Shape::default(),
-            Err(error) if text.trim_start().starts_with('{') => {
-                return Err(InvalidPayload::Records {
-                    line: error.line(),
-                    column: error.column(),
-                });
-            }
-            Err(_) => return Err(InvalidPayload::Shape("it is not a JSON object")),
-        };
-        if let Some(records) = shape.records {
-            return Ok(Trigger::Messages(records));
+        let shape = |problem: &str| InvalidPayload::Shape(problem.to_owned());
+        let text = self.text().ok_or_else(|| shape("it is not JSON"))?.trim();
+        if ["", "null"].contains(&text) {
+            return Ok(Trigger::Schedule { dry_run: false });
         }
-        match shape.dry_run {
-            None => Ok(Trigger::Schedule { dry_run: false }),
-            Some(Value::Bool(dry_run)) => Ok(Trigger::Schedule { dry_run }),
-            // Better nothing than a rotation that was only to be rehearsed.
-            Some(_) => Err(InvalidPayload::Shape("dry_run must be true or false")),
+        if !text.starts_with('{') {
+            return Err(shape("it is not a JSON object"));
+        }
+        let fields: Object<IgnoredAny> = serde_json::from_str(text)
+            .map_err(|_| shape("it is not a JSON object with each field once"))?;
+        let names: Vec<&str> = fields.0.keys().map(String::as_str).collect();
+        match names.as_slice() {
+            [] => Ok(Trigger::Schedule { dry_run: false }),
+            ["Records"] => batch(text),
+            ["dry_run"] => match serde_json::from_str(text) {
+                Ok(DryRun { dry_run }) => Ok(Trigger::Schedule { dry_run }),
+                Err(_) => Err(shape("`dry_run` is neither true nor false")),
+            },
+            names
+                if ["source", "detail-type"]
+                    .iter()
+                    .all(|name| names.contains(name)) =>
+            {
+                let envelope: Envelope = serde_json::from_str(text).unwrap_or_default();
+                if is_schedule(envelope.source.as_deref(), envelope.detail_type.as_deref()) {
+                    Ok(Trigger::Schedule { dry_run: false })
+                } else {
+                    Err(shape(
+                        "it is an EventBridge event, and not that of a schedule",
+                    ))
+                }
+            }
+            names => {
+                let known = ["Records", "dry_run"];
+                let unknown = names.iter().find(|name| !known.contains(name));
+                Err(InvalidPayload::Shape(match unknown {
+                    Some(name) => format!("it has the field `{}`", safe_words(name)),
+                    None => "it has both `Records` and `dry_run`".to_owned(),
+                }))
+            }
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Payload {
-    /// Takes any JSON, unread.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(SecretString::new(raw.into())))
+fn batch(text: &str) -> Result<Trigger, InvalidPayload> {
+    let Batch { records } =
+        serde_json::from_str(text).map_err(|error| InvalidPayload::Records {
+            line: error.line(),
+            column: error.column(),
+        })?;
+    let is_of_sqs = |message: &QueueMessage| {
+        let source = message.event_source.as_deref();
+        source.is_none_or(|source| source == "aws:sqs")
+    };
+    if records.iter().all(is_of_sqs) {
+        Ok(Trigger::Messages(records))
+    } else {
+        let problem = "its Records do not come from an SQS queue";
+        Err(InvalidPayload::Shape(problem.to_owned()))
     }
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<QueueMessage>,
+}
+
+#[derive(Deserialize)]
+struct DryRun {
+    dry_run: bool,
 }
 
 #[derive(Default, Deserialize)]
-struct Shape {
-    #[serde(rename = "Records")]
-    records: Option<Vec<QueueMessage>>,
-    // Misspelt, it would turn a rehearsal into the real thing.
-    #[serde(
-        alias = "dry-run",
-        alias = "dryRun",
-        alias = "dryrun",
-        alias = "DryRun"
-    )]
-    dry_run: Option<Value>,
+#[serde(rename_all = "kebab-case")]
+struct Envelope {
+    source: Option<String>,
+    detail_type: Option<String>,
 }
 
 /// How many tries come sooner than the queue's own visibility timeout makes them.
@@ -174,7 +210,8 @@ pub fn should_notify_failure(receive_count: u32, may_mend_itself: bool) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use secrecy::ExposeSecret;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -215,13 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_of_a_schedule_is_one() {
+    fn a_schedule_is_an_empty_event_or_the_envelope_of_one() {
         for event in [
             json!({}),
             json!(null),
             json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"}),
-            json!({"version": "0", "source": "aws.events", "detail": {}}),
-            json!({"anything": [1, 2]}),
+            json!({"version": "0", "source": "aws.events", "detail-type": "Scheduled Event",
+                   "resources": ["arn"], "detail": {}}),
+            json!({"dry_run": false}),
         ] {
             let trigger = trigger(&event).unwrap();
             assert!(
@@ -229,12 +267,43 @@ mod tests {
                 "{event}"
             );
         }
-        for key in ["dry_run", "dry-run", "dryRun", "dryrun", "DryRun"] {
-            let trigger = trigger(&json!({key: true})).unwrap();
-            assert!(
-                matches!(trigger, Trigger::Schedule { dry_run: true }),
-                "{key}"
-            );
+        let trigger = trigger(&json!({"dry_run": true})).unwrap();
+        assert!(matches!(trigger, Trigger::Schedule { dry_run: true }));
+        let nothing = Payload::new("").parse().unwrap();
+        assert!(matches!(nothing, Trigger::Schedule { dry_run: false }));
+    }
+
+    #[test]
+    fn an_event_that_is_not_understood_is_never_taken_for_a_schedule() {
+        for event in [
+            json!({"key1": "value1", "key2": "value2", "key3": "value3"}),
+            json!({"DRY_RUN": true}),
+            json!({"Dry_Run": true}),
+            json!({"dry-run": true}),
+            json!({"dryRun": true}),
+            json!({"dry_run": "true"}),
+            json!({"dry_run": 1}),
+            json!({"dry_run": null}),
+            json!({"dry_run": true, "x": 1}),
+            json!({"Payload": {"dry_run": true}}),
+            json!({"body": "{\"dry_run\": true}"}),
+            json!({"Records": [], "dry_run": true}),
+            json!({"Records": null}),
+            json!({"Records": [{"messageId": "m", "eventSource": "aws:sns"}]}),
+            json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "x"}}]}),
+            json!({"source": "aws.events", "detail": {}}),
+            json!({"source": "aws.ssm", "detail-type": "Parameter Store Change", "detail": {}}),
+            json!({"source": 7, "detail-type": "Scheduled Event"}),
+            json!({"anything": [1, 2]}),
+            json!([[], true]),
+        ] {
+            let error = trigger(&event).unwrap_err().to_string();
+            assert!(error.contains("SQS queue"), "{event} gave: {error}");
+        }
+        let twice = Payload::new(r#"{"dry_run":true,"dry_run":false}"#);
+        assert!(twice.parse().is_err());
+        for text in [r#"{"dry_run":true"#, r#"{"\ud800":1}"#, "{} x", "dry_run"] {
+            assert!(Payload::new(text).parse().is_err(), "{text}");
         }
     }
 
@@ -245,6 +314,7 @@ mod tests {
             json!("planted"),
             json!(7),
             json!({"dry_run": "planted"}),
+            json!({"Atzr|planted": 1}),
             json!({"Records": "planted"}),
             json!({"Records": [{"body": "planted"}]}),
             json!({"Records": [{"messageId": "m", "body": {"a": "planted"}}]}),
