@@ -121,7 +121,7 @@ fn token(response: &Response) -> Result<AccessToken, LwaError> {
         .get("expires_in")
         .and_then(|seconds| seconds.as_u64().or_else(|| seconds.as_str()?.parse().ok()))
         .filter(|seconds| *seconds > 0)
-        .ok_or_else(|| unintelligible("no expires_in that is a number of seconds"))?;
+        .ok_or_else(|| unintelligible("no expires_in that is a number of seconds from 1 up"))?;
     Ok(AccessToken {
         value: SecretString::from(value),
         token_type: text("token_type").unwrap_or("bearer").to_owned(),

@@ -16,6 +16,15 @@ pub use crate::shape::Shape;
 /// to use it.
 pub const EXPIRY_MARGIN: Duration = Duration::from_mins(1);
 
+/// How long after a forced exchange the next one for the same token may be forced. Until then the
+/// kept token is new enough, unless the secret has changed since.
+pub const FORCED_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
+/// How long an access token works at most, whatever the answer says,
+/// <https://developer-docs.amazon.com/sp-api/docs/connecting-to-the-selling-partner-api>. A token
+/// that is believed to live longer would be returned after its end.
+pub const LONGEST_LIFETIME: Duration = Duration::from_hours(1);
+
 /// The pause before the second attempt, doubled before each further one.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -59,9 +68,10 @@ impl Subject {
 }
 
 /// When a token that was requested at `requested_at` expires. The lifetime counts from the
-/// request, because the transit time of the answer is not known.
+/// request, because the transit time of the answer is not known, and is at most
+/// [`LONGEST_LIFETIME`].
 pub fn expires_at(requested_at: Timestamp, expires_in: Duration) -> Timestamp {
-    SignedDuration::try_from(expires_in)
+    SignedDuration::try_from(expires_in.min(LONGEST_LIFETIME))
         .ok()
         .and_then(|expires_in| requested_at.checked_add(expires_in).ok())
         .unwrap_or(Timestamp::MAX)
@@ -70,6 +80,11 @@ pub fn expires_at(requested_at: Timestamp, expires_in: Duration) -> Timestamp {
 /// Whether a kept token may still be returned.
 pub fn is_fresh(expires_at: Timestamp, now: Timestamp) -> bool {
     left(expires_at, now) > EXPIRY_MARGIN
+}
+
+/// Whether another exchange may be forced after the one at `last`.
+pub fn may_force(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_none_or(|last| left(now, last) >= FORCED_AGAIN_AFTER)
 }
 
 /// The time from `now` until `end`; zero if that has passed.
@@ -201,7 +216,29 @@ mod tests {
         assert!(is_fresh(expires, at("2026-01-01T00:08:59Z")));
         assert!(!is_fresh(expires, at("2026-01-01T00:09:00Z")));
         assert!(!is_fresh(expires, at("2026-01-02T00:00:00Z")));
-        assert_eq!(expires_at(requested, Duration::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn an_exchange_is_forced_once_a_minute() {
+        let check = |last: Option<&str>, expected| {
+            assert_eq!(
+                may_force(last.map(at), at("2026-01-01T00:01:00Z")),
+                expected
+            );
+        };
+        check(None, true);
+        check(Some("2026-01-01T00:00:00Z"), true);
+        check(Some("2026-01-01T00:00:00.001Z"), false);
+        check(Some("2026-01-01T00:01:00Z"), false);
+    }
+
+    #[test]
+    fn no_token_is_believed_to_live_longer_than_an_hour() {
+        let requested = at("2026-01-01T00:00:00Z");
+        for seconds in [3600, 3601, 1_000_000_000, u64::MAX] {
+            let expires = expires_at(requested, Duration::from_secs(seconds));
+            assert_eq!(expires, at("2026-01-01T01:00:00Z"), "{seconds}");
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub struct AccessToken {
     pub value: SecretString,
     /// `bearer`.
     pub token_type: String,
-    /// How long it works from the moment it was issued; usually one hour, never assumed.
+    /// How long it works from the moment it was issued, by what LWA says: one hour.
     pub expires_in: Duration,
 }
 

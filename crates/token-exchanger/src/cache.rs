@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use lwa_core::application::ApplicationName;
-use lwa_core::exchange::{TokenKey, is_fresh};
+use lwa_core::exchange::{TokenKey, is_fresh, may_force};
 use lwa_core::lwa::AccessToken;
 use lwa_core::vault::{Credentials, SecretVersion};
 use tokio::sync::watch;
@@ -48,6 +48,8 @@ struct Slot {
     /// The credentials that last worked, for when the vault does not answer.
     credentials: Option<Credentials>,
     flight: Option<watch::Receiver<Option<Ending>>>,
+    /// When the token was last renewed because a caller forced it.
+    forced_at: Option<Timestamp>,
 }
 
 /// What a request has to do.
@@ -66,12 +68,14 @@ pub(crate) struct Flight<'a> {
     cache: &'a Cache,
     key: TokenKey,
     ending: watch::Sender<Option<Ending>>,
+    is_forced: bool,
     has_ended: bool,
 }
 
 impl Cache {
-    /// Decides what the next request for a key does. With `force` it does not get a kept token, but
-    /// it may wait for an exchange in progress, because that token is new.
+    /// Decides what the next request for a key does. With `force` it does not get a kept token,
+    /// unless that was renewed by force within the last minute, but it may wait for an exchange in
+    /// progress, because that token is new.
     pub(crate) fn turn(&self, key: &TokenKey, force: bool, now: Timestamp) -> Turn<'_> {
         let mut state = self.lock();
         if state.slots.len() >= CROWDED && !state.slots.contains_key(key) {
@@ -88,7 +92,7 @@ impl Cache {
         } = &mut *state;
         let slot = slots.entry(key.clone()).or_default();
         if let Some(token) = &slot.token
-            && !force
+            && !(force && may_force(slot.forced_at, now))
             && is_fresh(token.expires_at, now)
             // The secret has changed since: the token may die with the old one.
             && versions
@@ -106,6 +110,7 @@ impl Cache {
             cache: self,
             key: key.clone(),
             ending,
+            is_forced: force,
             has_ended: false,
         })
     }
@@ -163,19 +168,22 @@ impl Cache {
 
 impl Flight<'_> {
     /// Keeps the token and shares the result with every waiting request.
-    pub(crate) fn end(mut self, ending: &Ending) {
+    pub(crate) fn end(mut self, ending: &Ending, now: Timestamp) {
         self.has_ended = true;
-        self.leave(ending.as_ref().ok());
+        self.leave(ending.as_ref().ok().map(|token| (token, now)));
         self.ending.send_replace(Some(ending.clone()));
     }
 
     /// Makes room for another exchange, before a waiting request wakes up and leads one.
-    fn leave(&self, token: Option<&KeptToken>) {
+    fn leave(&self, ended: Option<(&KeptToken, Timestamp)>) {
         let mut state = self.cache.lock();
         if let Some(slot) = state.slots.get_mut(&self.key) {
             slot.flight = None;
-            if let Some(token) = token {
+            if let Some((token, now)) = ended {
                 slot.token = Some(token.clone());
+                if self.is_forced {
+                    slot.forced_at = Some(now);
+                }
             }
             // A key without any token, for example of a mistyped seller.
             if slot.token.is_none() && slot.credentials.is_none() {

@@ -6,7 +6,8 @@
 //! A token is kept until a minute before it expires. The first request for a token that is not
 //! kept leads an exchange, and requests for the same one wait for it. Each exchange reads the
 //! vault, so it sees a stored rotation; remembered credentials are used only while the vault does
-//! not answer.
+//! not answer. A caller can force an exchange, or check one, once a minute for each token; in
+//! between it gets the token of the last one, so that no caller can make LWA throttle the others.
 
 mod cache;
 mod check;
@@ -21,7 +22,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::application::Layout;
 use lwa_core::exchange::{
-    Recovery, Refused, SHORTEST_ATTEMPT, Subject, TokenKey, after_refusal, expires_at, left, pause,
+    FORCED_AGAIN_AFTER, Recovery, Refused, SHORTEST_ATTEMPT, Subject, TokenKey, after_refusal,
+    expires_at, left, pause,
 };
 use lwa_core::lwa::{AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, TokenRequest};
 use lwa_core::metrics::{Metric, MetricSet, Unit};
@@ -164,10 +166,20 @@ where
     ) -> Result<(KeptToken, bool), ExchangerError> {
         loop {
             match self.cache.turn(key, force, self.ports.clock.now()) {
-                Turn::Take(kept) => return Ok((kept, true)),
+                Turn::Take(kept) => {
+                    if force {
+                        tracing::warn!(
+                            application = key.application.as_str(),
+                            "a forced refresh was answered from the cache: the token was renewed \
+                             less than {} seconds ago",
+                            FORCED_AGAIN_AFTER.as_secs()
+                        );
+                    }
+                    return Ok((kept, true));
+                }
                 Turn::Lead(flight) => {
                     let ending = self.exchange(key, invocation).await;
-                    flight.end(&ending);
+                    flight.end(&ending, self.ports.clock.now());
                     return ending.map(|kept| (kept, false));
                 }
                 Turn::Wait(mut flight) => {

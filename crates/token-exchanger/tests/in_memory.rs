@@ -258,7 +258,7 @@ async fn the_response_has_the_agreed_fields_and_no_others() {
 
 #[tokio::test]
 async fn a_token_is_not_handed_out_in_its_last_minute_however_long_it_lives() {
-    for lifetime in [90, 600, 3600, 7200] {
+    for lifetime in [90, 600, 3600] {
         let world = world();
         world.state().lwa.expires_in = Duration::from_secs(lifetime);
         let exchanger = exchanger(&world);
@@ -305,6 +305,66 @@ async fn force_refresh_passes_the_kept_token_over_and_reads_the_vault_again() {
     assert_ne!(value(&first), value(&second));
     assert_eq!(calls(&world), [READ, "ExchangeToken refresh_token"]);
     assert_eq!(value(&token(&exchanger, json!({})).await), value(&second));
+}
+
+#[tokio::test]
+async fn a_token_is_never_handed_out_for_longer_than_an_hour_whatever_lwa_says() {
+    let world = world();
+    world.state().lwa.expires_in = Duration::from_secs(1_000_000_000);
+    let exchanger = exchanger(&world);
+    let first = token(&exchanger, json!({})).await;
+    assert_eq!(first.expires_in.as_secs(), 3600);
+    assert_eq!(first.expires_at, start() + hours(1));
+    world.set_now(start() + hours(1) - SignedDuration::from_secs(60));
+    assert!(!token(&exchanger, json!({})).await.cached);
+}
+
+#[tokio::test]
+async fn a_caller_that_forces_every_time_makes_one_exchange_a_minute_for_each_token() {
+    let world = world();
+    let exchanger = exchanger(&world);
+    let forced = json!({"force_refresh": true});
+    token(&exchanger, json!({})).await;
+    calls(&world);
+    let mut cached = 0;
+    for second in 0..120 {
+        world.set_now(start() + SignedDuration::from_secs(second));
+        cached += u32::from(token(&exchanger, forced.clone()).await.cached);
+    }
+    assert_eq!(cached, 118);
+    let exchange = [READ, "ExchangeToken refresh_token"];
+    assert_eq!(calls(&world), [exchange, exchange].concat());
+    let other = json!({"seller": "A1", "force_refresh": true});
+    assert!(!token(&exchanger, other).await.cached);
+}
+
+#[tokio::test]
+async fn a_forced_refresh_is_not_answered_with_a_token_of_a_secret_that_was_replaced() {
+    let world = world();
+    let exchanger = exchanger(&world);
+    let forced = json!({"force_refresh": true});
+    token(&exchanger, forced.clone()).await;
+    rotate(&world, start());
+    store(&world, NEW);
+    // Another token's exchange sees the new version.
+    token(&exchanger, json!({"seller": "A1"})).await;
+    let renewed = token(&exchanger, forced).await;
+    assert_eq!(
+        (renewed.cached, renewed.secret_version.as_str()),
+        (false, "2")
+    );
+}
+
+#[tokio::test]
+async fn a_forced_refresh_that_failed_may_be_tried_again_at_once() {
+    let world = world();
+    let exchanger = exchanger(&world);
+    token(&exchanger, json!({})).await;
+    consent(&world, TOKEN, Consent::Revoked);
+    for _ in 0..2 {
+        let error = error(&exchanger, json!({"force_refresh": true})).await;
+        assert_eq!(error.kind, ErrorKind::AuthorizationRevoked);
+    }
 }
 
 #[tokio::test]
