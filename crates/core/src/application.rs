@@ -21,14 +21,6 @@ macro_rules! checked {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = InvalidName;
-
-            fn try_from(text: String) -> Result<Self, InvalidName> {
-                Self::parse(&text)
-            }
-        }
-
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(&self.0)
@@ -48,12 +40,34 @@ checked! {
     SellerId
 }
 
+impl TryFrom<String> for ApplicationName {
+    type Error = InvalidName;
+
+    /// Takes a name only, as a program sends it: with a leading slash it is a path.
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        let slash = text
+            .starts_with('/')
+            .then_some("it begins with a slash, as a path does");
+        InvalidName::check(APPLICATION_NAME, &text, slash)?;
+        Self::parse(&text)
+    }
+}
+
+impl TryFrom<String> for SellerId {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        Self::parse(&text)
+    }
+}
+
 impl ApplicationName {
     /// Accepts letters, digits and `_.-`, in one or more segments joined by single slashes.
-    /// One leading slash is dropped, so that a root path may be given as well.
+    /// No segment may be `.` or `..`. One leading slash is dropped, so that a root path may be
+    /// given as well.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let name = text.strip_prefix('/').unwrap_or(text);
-        InvalidName::check("application name", text, path_problem(name))?;
+        InvalidName::check(APPLICATION_NAME, text, path_problem(name))?;
         Ok(Self(name.to_owned()))
     }
 
@@ -71,6 +85,8 @@ impl SellerId {
         Ok(Self(text.to_owned()))
     }
 }
+
+const APPLICATION_NAME: &str = "application name";
 
 const SELLER_ID: &str = "seller id";
 
@@ -108,12 +124,16 @@ const MAX_LEVELS: usize = 15;
 fn path_problem(path: &str) -> Option<&'static str> {
     let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-/".contains(&b);
     let (levels, is_segment_empty) = (path.split('/').count(), path.split('/').any(str::is_empty));
+    let is_relative = path
+        .split('/')
+        .any(|segment| [".", ".."].contains(&segment));
     let refused = "it has a character that Parameter Store refuses";
     let problems = [
         (path.is_empty(), "it is empty"),
         (path.len() > MAX_NAME, "it is longer than 1011 characters"),
         (levels > MAX_LEVELS, "it has more than 15 levels"),
         (is_segment_empty, "it has an empty segment"),
+        (is_relative, "it has the segment `.` or `..`"),
         (!path.bytes().all(is_allowed), refused),
     ];
     let found = problems.into_iter().find(|(holds, _)| *holds);
@@ -322,8 +342,31 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("`my erp?` is no application name: it has a character"));
-        assert!(ApplicationName::parse("a//b").is_err());
-        assert!(ApplicationName::parse("").is_err());
-        assert!(SellerId::parse("a/b").is_err());
+        for name in [
+            "", "/", "a//b", "//a", "a/", "..", "a/..", "../a", "a/./b", ".",
+        ] {
+            let error = ApplicationName::parse(name).unwrap_err().to_string();
+            assert!(error.contains("allowed are letters, digits and"), "{error}");
+        }
+        for id in ["", "a/b", ".", ".."] {
+            assert!(SellerId::parse(id).is_err(), "{id}");
+        }
+        for name in ["...", "a..b", ".a", "my-erp/v1.2"] {
+            assert!(ApplicationName::parse(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_a_name_only_where_a_person_types_it() {
+        let name = |text: &str| ApplicationName::try_from(text.to_owned());
+        assert_eq!(ApplicationName::parse("/my-erp"), name("my-erp"));
+        let error = name("/my-erp").unwrap_err().to_string();
+        assert!(error.contains("begins with a slash"), "{error}");
+    }
+
+    #[test]
+    fn a_parameter_with_a_relative_path_belongs_to_no_application() {
+        check("/my-erp/../lwa/clientsecret", None);
+        check("/my-erp/sellers/../refreshToken", None);
     }
 }

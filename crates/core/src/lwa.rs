@@ -33,34 +33,28 @@ impl Scope {
         Self::CLIENT_SECRET_ROTATION,
     ];
 
-    /// Accepts the characters that OAuth 2.0 allows in a scope
-    /// (<https://www.rfc-editor.org/rfc/rfc6749#section-3.3>), known to Amazon or not: it may
-    /// add one any day. Scopes are put in order and taken once, because their order has no
-    /// meaning and equal scopes should be equal values.
+    /// The scopes that callers may ask for. Rotation is not one of them: with that token anybody
+    /// who may ask for tokens could end the client secret.
+    pub const ALLOWED: [Self; 2] = [Self::NOTIFICATIONS, Self::MIGRATION];
+
+    /// Accepts what callers may ask for: one or more of [`Self::ALLOWED`]. Scopes are put in
+    /// order and taken once, because their order has no meaning and equal scopes should be equal
+    /// values.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
-        let invalid = |problem| InvalidScope {
-            found: quotable_input(text),
-            problem,
-        };
-        let legal = |b: u8| matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\';
-        if !text.bytes().all(legal) {
-            return Err(invalid("it has a character that no scope may have"));
-        }
-        if text.len() > 1_000 {
-            return Err(invalid("it is longer than 1000 characters"));
-        }
-        let mut words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let mut words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
         words.sort_unstable();
         words.dedup();
-        if words.is_empty() {
-            return Err(invalid("it is empty"));
+        let is_allowed = |word: &str| Self::ALLOWED.iter().any(|scope| scope.0 == word);
+        let refused = words.iter().copied().find(|word| !is_allowed(word));
+        match refused.or_else(|| words.is_empty().then_some("")) {
+            Some(word) => Err(InvalidScope::of(word)),
+            None => Ok(Self(Cow::Owned(words.join(" ")))),
         }
-        Ok(Self(Cow::Owned(words.join(" "))))
     }
 
-    /// Every documented scope in one list, for messages.
-    pub fn documented() -> String {
-        Self::KNOWN.map(|scope| format!("`{scope}`")).join(", ")
+    /// The scopes that callers may ask for in one list, for messages.
+    pub fn allowed() -> String {
+        Self::ALLOWED.map(|scope| format!("`{scope}`")).join(", ")
     }
 
     /// The scope as it is sent.
@@ -80,15 +74,41 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Text that cannot be a scope.
+/// A scope that callers may not ask for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{found}` is no scope: {problem}; Amazon documents {}",
-    Scope::documented()
+    "`{found}` is no scope to ask for: {problem}; allowed are {}",
+    Scope::allowed()
 )]
 pub struct InvalidScope {
     found: String,
-    problem: &'static str,
+    problem: String,
+}
+
+impl InvalidScope {
+    fn of(word: &str) -> Self {
+        let lower = word.to_ascii_lowercase();
+        let stems = [
+            ("notif", Scope::NOTIFICATIONS),
+            ("migrat", Scope::MIGRATION),
+            ("rotat", Scope::CLIENT_SECRET_ROTATION),
+            ("client_cred", Scope::CLIENT_SECRET_ROTATION),
+        ];
+        let meant = stems.iter().find(|(stem, _)| lower.contains(stem));
+        let problem = match meant {
+            None if word.is_empty() => "it is empty".to_owned(),
+            None => "it is unknown".to_owned(),
+            Some((_, scope)) if *scope == Scope::CLIENT_SECRET_ROTATION => format!(
+                "`{scope}`, in which `client_credential` is singular, is only for \
+                 rotation-requester and `lwa rotate`"
+            ),
+            Some((_, scope)) => format!("it is spelt `{scope}`"),
+        };
+        Self {
+            found: quotable_input(word),
+            problem,
+        }
+    }
 }
 
 /// What an access token is requested with.
@@ -296,14 +316,32 @@ mod tests {
     }
 
     #[test]
-    fn text_that_cannot_be_a_scope_is_refused_with_the_known_ones() {
-        let error = Scope::parse("a\nb").unwrap_err().to_string();
-        assert!(
-            error.starts_with("`a?b` is no scope: it has a character"),
-            "{error}"
+    fn every_scope_but_those_that_callers_may_ask_for_is_refused_with_the_right_spelling() {
+        let check = |text: &str, expected: &str| {
+            let error = Scope::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text} gave: {error}");
+            let allowed = "; allowed are `sellingpartnerapi::notifications`, \
+                           `sellingpartnerapi::migration`";
+            assert!(error.ends_with(allowed), "{error}");
+        };
+        let rotation = "`sellingpartnerapi::client_credential:rotation`, in which";
+        check("sellingpartnerapi::client_credential:rotation", rotation);
+        check("sellingpartnerapi::client_credentials:rotation", rotation);
+        check(
+            "sellingpartnerapi::notifications sellingpartnerapi::client_credential:rotation",
+            rotation,
         );
-        assert!(error.contains("`sellingpartnerapi::client_credential:rotation`"));
-        assert!(Scope::parse("  ").is_err());
+        let notifications = "it is spelt `sellingpartnerapi::notifications`";
+        check("sellingpartnerapi:notifications", notifications);
+        check("SellingPartnerAPI::Notifications", notifications);
+        check("sellingpartnerapi::notification", notifications);
+        check(
+            "sellingpartnerapi::migrations",
+            "it is spelt `sellingpartnerapi::migration`",
+        );
+        check("profile", "`profile` is no scope to ask for: it is unknown");
+        check("a\nb", "`a?b` is no scope to ask for: it is unknown");
+        check("  ", "it is empty");
     }
 
     #[test]

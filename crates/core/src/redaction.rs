@@ -401,4 +401,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_name_that_may_be_a_credential_is_told_from_one_that_is_long() {
+        for name in [
+            "b5f7f800000000000000000000000000",
+            "my-erp/amzn1.oa2-cs.v1.00",
+            "my-erp/B5F7F80000000000000000000000000000000000000000000000000000000000",
+        ] {
+            assert!(holds_credential(name), "{name}");
+        }
+        for name in [
+            "A2EXAMPLE",
+            "my-erp/0b6c1d5a-9a4b-4c7e-8f3e-1d2c3b4a5f60",
+            "internationalorderprocessing",
+        ] {
+            assert!(!holds_credential(name), "{name}");
+        }
+    }
 }

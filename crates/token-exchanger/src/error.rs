@@ -3,7 +3,7 @@
 use lwa_core::application::{ApplicationName, Role};
 use lwa_core::error::FunctionError;
 use lwa_core::exchange::{Refused, Shape, Subject, TokenKey, misplaced};
-use lwa_core::lwa::{LwaError, LwaFailure, Scope};
+use lwa_core::lwa::{LwaError, LwaFailure};
 use lwa_core::payload::UnreadableEvent;
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::sp_api::SpApiError;
@@ -168,9 +168,13 @@ impl ExchangerError {
                 ErrorKind::InvalidRequest,
                 "the application needs the role for this scope in the developer console".to_owned(),
             ),
-            (LwaFailure::RequestRefused, Subject::Grantless(scope)) => {
-                (ErrorKind::InvalidRequest, scope_advice(scope))
-            }
+            (LwaFailure::RequestRefused, Subject::Grantless(scope)) => (
+                ErrorKind::InvalidRequest,
+                format!(
+                    "asked for `{scope}`; see in the developer console whether the application \
+                     has the role for it"
+                ),
+            ),
             (LwaFailure::RequestRefused, _) => (
                 ErrorKind::InvalidRequest,
                 "ask for another grant, or check the stored refresh token".to_owned(),
@@ -228,16 +232,6 @@ fn vault_advice(error: &CallError) -> &'static str {
         }
         (failure, _) if failure.is_transient() => "; try again later",
         _ => "",
-    }
-}
-
-fn scope_advice(scope: &Scope) -> String {
-    let known = Scope::documented();
-    // Widely copied with a plural that does not exist.
-    if scope.as_str().contains("client_credentials:") {
-        format!("`client_credential` is singular in {known}")
-    } else {
-        format!("asked for `{scope}`; Amazon documents {known}")
     }
 }
 

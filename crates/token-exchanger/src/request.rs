@@ -4,6 +4,7 @@ use lwa_core::application::{ApplicationName, Layout, SellerId};
 use lwa_core::event;
 use lwa_core::exchange::{Shape, Subject, TokenKey};
 use lwa_core::lwa::{Scope, safe_words};
+use lwa_core::redaction::holds_credential;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -86,6 +87,7 @@ impl Request {
                 )));
             }
         }
+        refuse_credentials_as_names(&fields, layout)?;
         let action = match field::<String>(&fields, "action")?.as_deref() {
             None | Some("token") => Action::Token,
             Some("check") => Action::Check,
@@ -100,6 +102,34 @@ impl Request {
             force_refresh: field(&fields, "force_refresh")?.unwrap_or_default(),
         })
     }
+}
+
+/// Refuses a name that may be a credential without a known prefix: the vault would be asked for it,
+/// and errors and logs would repeat it. What is configured is a name, whatever it looks like.
+fn refuse_credentials_as_names(fields: &Fields, layout: &Layout) -> Result<(), ExchangerError> {
+    let text = |name| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (application, seller) = (text("application"), text("seller"));
+    let below_prefix = layout.prefixes.iter().find_map(|prefix| {
+        let below = application.strip_prefix(&prefix[1..])?;
+        (below.is_empty() || below.starts_with('/')).then_some(below)
+    });
+    let refused = |name, allowed| {
+        Err(invalid(format!(
+            "`{name}` looks like a credential and is not repeated here; credentials are read from \
+             the vault and never sent. Allowed is {allowed}"
+        )))
+    };
+    if holds_credential(seller) {
+        return refused("seller", "the id of a seller, such as `A2EXAMPLE`");
+    }
+    if holds_credential(below_prefix.unwrap_or(application)) {
+        return refused(
+            "application",
+            "the name of an application; one with 32 or more letters and digits in a row must \
+             be in LWA_PARAMETER_PREFIX",
+        );
+    }
+    Ok(())
 }
 
 /// Whether this is an EventBridge event of a schedule; an error if it is another one's.
@@ -171,8 +201,8 @@ fn subject(fields: &Fields, action: Action) -> Result<Subject, ExchangerError> {
         (true, None, Some(scope)) => Ok(Subject::Grantless(scope)),
         (true, None, None) if is_check => Ok(Subject::Grantless(Scope::NOTIFICATIONS)),
         (true, None, None) => Err(invalid(format!(
-            "the grant `client_credentials` needs a `scope`; Amazon documents {}",
-            Scope::documented()
+            "the grant `client_credentials` needs a `scope`; allowed are {}",
+            Scope::allowed()
         ))),
         (false, Some(seller), None) => Ok(Subject::Seller(seller)),
         (false, None, None) => Ok(Subject::OwnAccount),
@@ -317,16 +347,26 @@ mod tests {
             error.contains("LWA_PARAMETER_PREFIX has /my-erp, /shop"),
             "{error}"
         );
-        let request = parse(&json!({"application": "/shop/eu"}), "/my-erp,/shop").unwrap();
+        let request = parse(&json!({"application": "shop/eu"}), "/my-erp,/shop").unwrap();
         assert_eq!(request.key.application.as_str(), "shop/eu");
         refused(
             &json!({"application": "my-erp2"}),
             "application `my-erp2` is not at or below",
         );
-        refused(
-            &json!({"application": "a b"}),
-            "`application`: `a b` is no application name",
-        );
+        for name in [
+            "a b",
+            "/my-erp",
+            "my-erp/",
+            "my-erp//eu",
+            "my-erp/../shop",
+            "..",
+        ] {
+            let event = json!({"application": name});
+            refused(
+                &event,
+                &format!("`application`: `{name}` is no application name: "),
+            );
+        }
     }
 
     #[test]
@@ -367,10 +407,59 @@ mod tests {
             "`seller` and the grant",
         );
         refused(
-            &json!({"seller": "A1", "scope": "x"}),
+            &json!({"seller": "A1", "scope": "sellingpartnerapi::migration"}),
             "`scope` and the grant `refresh_token`",
         );
-        refused(&json!({"scope": "a\"b"}), "`a\"b` is no scope");
+        refused(&json!({"seller": ".."}), "`seller`: `..` is no seller id");
+        refused(&json!({"scope": "a\"b"}), "`a\"b` is no scope to ask for");
+    }
+
+    #[test]
+    fn a_scope_that_allows_a_rotation_is_refused_whatever_is_asked_beside_it() {
+        let rotation = Scope::CLIENT_SECRET_ROTATION.to_string();
+        for event in [
+            json!({"scope": rotation}),
+            json!({"scope": rotation, "action": "check"}),
+            json!({"scope": rotation, "grant": "client_credentials", "application": "my-erp"}),
+            json!({"scope": format!("sellingpartnerapi::notifications {rotation}")}),
+        ] {
+            refused(&event, &format!("`{rotation}` is no scope to ask for"));
+        }
+    }
+
+    #[test]
+    fn an_http_request_is_named_as_one() {
+        let event = json!({"version": "2.0", "rawPath": "/", "headers": {"authorization": "x"},
+            "requestContext": {"http": {"method": "POST"}}, "body": "{}"});
+        refused(&event, "this is the event of an HTTP request");
+        refused(
+            &json!({"httpMethod": "GET"}),
+            "this is the event of an HTTP",
+        );
+    }
+
+    #[test]
+    fn a_bare_secret_in_place_of_a_name_is_not_repeated() {
+        let hex = "b5f7f80000000000000000000000000000000000000000000000000000000000";
+        for (name, value) in [
+            ("seller", hex.to_owned()),
+            ("seller", hex[..32].to_owned()),
+            ("application", hex.to_owned()),
+            ("application", format!("my-erp/{hex}")),
+            ("application", format!("my-erp/x-{hex}/y")),
+            ("application", "my-erp/amzn1.oa2-cs.v1.b5f7f8".to_owned()),
+            ("application", "my-erp/AMZN1.OA2-CS.v1.b5f7f8".to_owned()),
+        ] {
+            let error = parse(&json!({name: value}), "/my-erp").unwrap_err();
+            let start = format!("`{name}` looks like a credential");
+            assert!(error.starts_with(&start), "{error}");
+            assert!(!error.contains("b5f7f8"), "{error}");
+        }
+        let name = "shop0123456789abcdef0123456789abcdef";
+        for application in [name.to_owned(), format!("{name}/eu")] {
+            let event = json!({"application": application});
+            assert!(parse(&event, &format!("/{name}")).is_ok());
+        }
     }
 
     #[test]

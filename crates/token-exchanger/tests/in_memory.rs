@@ -813,22 +813,18 @@ async fn what_was_stored_in_the_wrong_place_is_sent_all_the_same_and_then_hinted
 }
 
 #[tokio::test]
-async fn the_plural_that_does_not_exist_is_recognised_in_a_refused_scope() {
+async fn a_token_that_allows_a_rotation_is_never_asked_for() {
     let world = world();
-    let mode = Fault::Before(CallFailure::Refused);
-    world
-        .state()
-        .faults
-        .push(fault("ExchangeToken", mode, None));
-    let scope = "sellingpartnerapi::client_credentials:rotation";
-    let error = error(&exchanger(&world), json!({"scope": scope})).await;
-    assert_eq!(error.kind, ErrorKind::InvalidRequest);
-    assert!(
-        error
-            .to_string()
-            .contains("`client_credential` is singular"),
-        "{error}"
-    );
+    for scope in [
+        "sellingpartnerapi::client_credential:rotation",
+        "sellingpartnerapi::client_credentials:rotation",
+    ] {
+        let error = error(&exchanger(&world), json!({"scope": scope})).await;
+        assert_eq!(error.kind, ErrorKind::InvalidRequest);
+        let spelling = "`sellingpartnerapi::client_credential:rotation`, in which";
+        assert!(error.to_string().contains(spelling), "{error}");
+    }
+    assert_eq!(calls(&world), [""; 0]);
 }
 
 #[test]

@@ -201,6 +201,8 @@ fn wrong_usage_exits_with_2_and_quotes_no_credential() {
         &["--application", "Atzr|planted"],
         &["--seller", "Atzr|planted"],
         &["--scope", "amzn1.oa2-cs.v1.planted"],
+        &["--scope", "sellingpartnerapi::client_credential:rotation"],
+        &["--seller", "b5f7f8000000000000000000000000000planted"],
         &["--seller", "A1", "--scope", "x"],
         &["--seller", "A1", "--grant", "client_credentials"],
         &["--grant", "client_credentials"],

@@ -526,6 +526,29 @@ async fn a_token_is_in_its_response_and_nowhere_else_with_every_log_line_on() {
 }
 
 #[tokio::test]
+async fn a_bare_secret_in_place_of_a_name_is_nowhere_in_the_answer_or_the_log() {
+    let (store, amazon) = (parameter_store(), amazon());
+    let mut variables = with_parameter_store(&store, &amazon);
+    variables.insert("AWS_LAMBDA_LOG_LEVEL".into(), "TRACE".into());
+    let function = start(variables);
+    let secret = "b5f7f8000000000000000000000000000000000000000000000000000planted";
+    for event in [
+        json!({"seller": secret}),
+        json!({"application": secret}),
+        json!({"application": format!("my-erp/{secret}")}),
+        json!({"action": secret}),
+        json!({"scope": secret}),
+        json!({secret: 1}),
+    ] {
+        let error = function.invoke(&event).await.unwrap_err();
+        assert_eq!(error.error_type, "InvalidRequest");
+        assert!(!error.error_message.contains("planted"), "{error:?}");
+    }
+    assert!(store.requests().is_empty());
+    leak::assert_none(&function.stop().await, &[("bare secret", secret)]);
+}
+
+#[tokio::test]
 async fn a_wrong_configuration_is_said_before_the_first_invocation() {
     let (store, amazon) = (parameter_store(), amazon());
     for (name, value, message) in [
