@@ -254,7 +254,15 @@ impl Invocation {
             payload: payload.into(),
             request_id: parts.join("-"),
             timeout: Duration::from_secs(30),
+            qualifier: None,
         }
+    }
+
+    /// By an alias or version of the function.
+    #[must_use]
+    pub fn by(mut self, qualifier: &str) -> Self {
+        self.qualifier = Some(qualifier.to_owned());
+        self
     }
 
     /// With another limit.

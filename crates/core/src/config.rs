@@ -58,6 +58,8 @@ variables! {
     SP_API_REGION, "token-exchanger, rotation-requester", Some("na");
     /// The SP-API endpoint; derived from the region unless set.
     SP_API_ENDPOINT, "token-exchanger, rotation-requester", Some("from `SP_API_REGION`");
+    /// A JSON object that says, for each alias of the function, which `applications`, `sellers` and `scopes` its callers may have; without it, everyone who may invoke the function has all.
+    CONSUMERS, "token-exchanger", Some("none");
     /// ARN of the SNS topic that messages to people go to.
     TOPIC_ARN, "policy-formatter, auditor, rotation-requester, secret-receiver", None;
     /// A page that tells people what to do; linked from every message.

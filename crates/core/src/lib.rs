@@ -9,6 +9,7 @@ pub mod address;
 pub mod application;
 pub mod audit;
 pub mod config;
+pub mod consumers;
 pub mod deadline;
 pub mod error;
 pub mod event;

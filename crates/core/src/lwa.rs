@@ -66,6 +66,16 @@ impl Scope {
     pub fn includes(&self, other: &Self) -> bool {
         self.0.split(' ').any(|word| word == other.0)
     }
+
+    /// Whether every one of its scopes is among `allowed`.
+    pub fn is_within(&self, allowed: &[Self]) -> bool {
+        let is_allowed = |word: &str| {
+            allowed
+                .iter()
+                .any(|scope| scope.0.split(' ').any(|it| it == word))
+        };
+        self.0.split(' ').all(is_allowed)
+    }
 }
 
 impl fmt::Display for Scope {

@@ -1,6 +1,7 @@
 //! Why there is no token, and what to do about it.
 
 use lwa_core::application::{ApplicationName, Role};
+use lwa_core::consumers::NotAllowed;
 use lwa_core::error::FunctionError;
 use lwa_core::exchange::{Refused, Shape, Subject, TokenKey, misplaced};
 use lwa_core::lwa::{LwaError, LwaFailure};
@@ -70,6 +71,12 @@ impl FunctionError for ExchangerError {
 
 impl From<UnreadableEvent> for ExchangerError {
     fn from(error: UnreadableEvent) -> Self {
+        Self::lasting(ErrorKind::InvalidRequest, error.to_string())
+    }
+}
+
+impl From<NotAllowed> for ExchangerError {
+    fn from(error: NotAllowed) -> Self {
         Self::lasting(ErrorKind::InvalidRequest, error.to_string())
     }
 }

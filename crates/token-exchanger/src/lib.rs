@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::application::Layout;
+use lwa_core::consumers::{Access, Caller, Consumers};
 use lwa_core::exchange::{
     FORCED_AGAIN_AFTER, Recovery, Refused, SHORTEST_ATTEMPT, Subject, TokenKey, after_refusal,
     expires_at, left, pause,
@@ -49,7 +50,7 @@ const LONGEST_ATTEMPT: Duration = Duration::from_secs(10);
 
 /// Checks a request without connecting to anything.
 pub fn validate(request: &Value, layout: &Layout) -> Result<(), ExchangerError> {
-    Request::parse(request, layout).map(drop)
+    Request::parse(request, layout, Access::Full).map(drop)
 }
 
 /// The services that the exchanger uses.
@@ -102,13 +103,25 @@ where
         }
     }
 
-    /// Answers one request within `remaining`, the time until the platform ends the invocation.
+    /// Answers one request of an operator, who may have everything, within `remaining`.
     pub async fn handle(
         &self,
         event: Value,
         remaining: Duration,
     ) -> Result<Response, ExchangerError> {
-        let request = Request::parse(&event, &self.settings.layout)?;
+        self.handle_from(Caller::Operator, event, remaining).await
+    }
+
+    /// Answers one request within `remaining`, the time until the platform ends the invocation,
+    /// if `caller` may have what it asks for.
+    pub async fn handle_from(
+        &self,
+        caller: Caller<'_>,
+        event: Value,
+        remaining: Duration,
+    ) -> Result<Response, ExchangerError> {
+        let access = Consumers::access(self.settings.consumers.as_ref(), caller)?;
+        let request = Request::parse(&event, &self.settings.layout, access)?;
         let now = self.ports.clock.now();
         let usable = SignedDuration::try_from(remaining.saturating_sub(RESERVE))
             .unwrap_or(SignedDuration::MAX);

@@ -9,6 +9,7 @@ use lwa_aws::clock::SystemClock;
 use lwa_aws::lwa_client::{LWA_TIMEOUT, LwaClient};
 use lwa_aws::metrics::MetricsWriter;
 use lwa_aws::sp_api_client::{SP_API_TIMEOUT, SpApiClient};
+use lwa_core::consumers::Caller;
 use lwa_core::vault::Vault;
 use lwa_lambda::{Invocation, function, run_concurrent};
 use token_exchanger::{Ports, Settings, TokenExchanger};
@@ -38,7 +39,8 @@ fn main() -> ExitCode {
         |exchanger, invocation: Invocation| async move {
             let remaining = invocation.remaining();
             let event = invocation.payload.json()?;
-            let answer = exchanger.handle(event, remaining).await;
+            let caller = Caller::of_arn(&invocation.function_arn);
+            let answer = exchanger.handle_from(caller, event, remaining).await;
             answer.map(|response| response.to_json())
         },
     ))

@@ -1,6 +1,7 @@
 //! What a caller asks for.
 
 use lwa_core::application::{ApplicationName, Layout, SellerId};
+use lwa_core::consumers::Access;
 use lwa_core::event;
 use lwa_core::exchange::{Shape, Subject, TokenKey};
 use lwa_core::lwa::{Scope, safe_words};
@@ -46,7 +47,11 @@ pub(crate) enum Action {
 impl Request {
     /// Parses an event. A scheduled EventBridge event without an input of its own is a check;
     /// everything else is a request and must not have unknown fields.
-    pub(crate) fn parse(event: &Value, layout: &Layout) -> Result<Self, ExchangerError> {
+    pub(crate) fn parse(
+        event: &Value,
+        layout: &Layout,
+        access: Access<'_>,
+    ) -> Result<Self, ExchangerError> {
         // The refused event is not repeated: it may be a credential on its own.
         let mut fields = match event {
             Value::Null => Fields::new(),
@@ -93,11 +98,16 @@ impl Request {
             Some("check") => Action::Check,
             Some(other) => return Err(not_allowed("action", other, "`token` or `check`")),
         };
+        let key = TokenKey {
+            application: application(&fields, layout, access)?,
+            subject: subject(&fields, action)?,
+        };
+        match action {
+            Action::Token => access.token(&key.subject)?,
+            Action::Check => access.check(&key.subject)?,
+        }
         Ok(Self {
-            key: TokenKey {
-                application: application(&fields, layout)?,
-                subject: subject(&fields, action)?,
-            },
+            key,
             action,
             force_refresh: field(&fields, "force_refresh")?.unwrap_or_default(),
         })
@@ -146,9 +156,13 @@ fn is_schedule(fields: &Fields) -> Result<bool, ExchangerError> {
     ))
 }
 
-fn application(fields: &Fields, layout: &Layout) -> Result<ApplicationName, ExchangerError> {
+fn application(
+    fields: &Fields,
+    layout: &Layout,
+    access: Access<'_>,
+) -> Result<ApplicationName, ExchangerError> {
     let configured = layout.prefixes.join(", ");
-    match field::<ApplicationName>(fields, "application")? {
+    match access.application(field(fields, "application")?)? {
         Some(name) if layout.contains(&name.root()) => Ok(name),
         Some(name) => Err(invalid(format!(
             "application `{}` is not at or below a configured prefix; LWA_PARAMETER_PREFIX has \
@@ -253,6 +267,7 @@ fn invalid(message: impl Into<String>) -> ExchangerError {
 #[cfg(test)]
 mod tests {
     use lwa_core::config::Lookup;
+    use lwa_core::consumers::{Caller, Consumers};
     use serde_json::json;
 
     use super::*;
@@ -262,7 +277,7 @@ mod tests {
             Lookup::new(|name| (name == "LWA_PARAMETER_PREFIX").then(|| prefixes.to_owned()))
                 .layout()
                 .unwrap();
-        Request::parse(event, &layout).map_err(|error| error.to_string())
+        Request::parse(event, &layout, Access::Full).map_err(|error| error.to_string())
     }
 
     fn subject(event: &Value) -> Subject {
@@ -459,6 +474,40 @@ mod tests {
         for application in [name.to_owned(), format!("{name}/eu")] {
             let event = json!({"application": application});
             assert!(parse(&event, &format!("/{name}")).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_request_without_an_application_means_the_consumers_only_one() {
+        let lookup = Lookup::new(|name| match name {
+            "LWA_PARAMETER_PREFIX" => Some("/my-erp,/shop".to_owned()),
+            "CONSUMERS" => Some(r#"{"a": {"applications": ["shop/eu"], "scopes": []}}"#.to_owned()),
+            _ => None,
+        });
+        let layout = lookup.layout().unwrap();
+        let consumers = Consumers::from_lookup(&lookup, &layout).unwrap();
+        let access = Consumers::access(consumers.as_ref(), Caller::Alias("a")).unwrap();
+        let parse = |event| {
+            let request = Request::parse(&event, &layout, access);
+            request.map_err(|error| (error.kind, error.to_string()))
+        };
+        for event in [
+            json!({}),
+            json!({"action": "check"}),
+            json!({"seller": "A1"}),
+        ] {
+            assert_eq!(parse(event).unwrap().key.application.as_str(), "shop/eu");
+        }
+        for event in [
+            json!({"application": "my-erp"}),
+            json!({"application": "my-erp", "action": "check"}),
+            json!({"application": "other"}),
+            json!({"scope": "sellingpartnerapi::notifications"}),
+        ] {
+            let (kind, error) = parse(event).unwrap_err();
+            assert_eq!(kind, ErrorKind::InvalidRequest);
+            assert!(error.contains("the consumer `a` may have "), "{error}");
+            assert!(!error.contains("LWA_PARAMETER_PREFIX"), "{error}");
         }
     }
 

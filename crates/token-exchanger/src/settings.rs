@@ -2,6 +2,7 @@
 
 use lwa_core::application::{Layout, Role};
 use lwa_core::config::{ConfigError, Lookup};
+use lwa_core::consumers::Consumers;
 use lwa_core::exchange::TokenKey;
 use lwa_core::vault::VaultKind;
 
@@ -16,6 +17,8 @@ pub struct Settings {
     pub token_url: String,
     /// The base URL of SP-API.
     pub sp_api_endpoint: String,
+    /// Which service may have what; none where everyone may have all.
+    pub consumers: Option<Consumers>,
     /// How long a client secret lives, in days.
     pub secret_lifetime_days: u32,
     /// Where CloudWatch shows the metrics.
@@ -28,8 +31,10 @@ impl Settings {
     where
         F: Fn(&str) -> Option<String>,
     {
+        let layout = lookup.layout()?;
         Ok(Self {
-            layout: lookup.layout()?,
+            consumers: Consumers::from_lookup(lookup, &layout)?,
+            layout,
             vault: VaultKind::from_lookup(lookup)?,
             token_url: lookup.token_url()?,
             sp_api_endpoint: lookup.sp_api_endpoint()?,

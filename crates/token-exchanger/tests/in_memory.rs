@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use lwa_aws::logging::{Format, subscriber};
 use lwa_core::ExposeSecret;
 use lwa_core::config::Lookup;
+use lwa_core::consumers::Caller;
 use lwa_core::error::FunctionError;
 use lwa_core::ports::{CallFailure, Clock};
 use lwa_core::vault::{Vault, VaultKind};
@@ -128,8 +129,12 @@ fn rotate(world: &World, spread_at: Timestamp) {
 
 fn exchanger_over(world: &World, vault: &str) -> Exchanger {
     let lookup = Lookup::new(|name| (name == "LWA_VAULT").then(|| vault.to_owned()));
-    let settings = Settings::from_lookup(&lookup).unwrap();
-    let kind = VaultKind::from_lookup(&lookup).unwrap();
+    exchanger_with(world, &lookup)
+}
+
+fn exchanger_with<F: Fn(&str) -> Option<String>>(world: &World, lookup: &Lookup<F>) -> Exchanger {
+    let settings = Settings::from_lookup(lookup).unwrap();
+    let kind = VaultKind::from_lookup(lookup).unwrap();
     let vault = Vault::new(world.clone(), kind, settings.layout.clone());
     let (lwa, sp_api, clock, metrics) =
         (world.clone(), world.clone(), world.clone(), world.clone());
@@ -365,6 +370,35 @@ async fn a_forced_refresh_that_failed_may_be_tried_again_at_once() {
         let error = error(&exchanger, json!({"force_refresh": true})).await;
         assert_eq!(error.kind, ErrorKind::AuthorizationRevoked);
     }
+}
+
+#[tokio::test]
+async fn the_alias_of_the_invoked_function_decides_what_a_caller_gets() {
+    let world = world();
+    let lookup = Lookup::new(|name| {
+        let text = r#"{"shop": {"applications": ["my-erp"], "sellers": []}}"#;
+        (name == "CONSUMERS").then(|| text.to_owned())
+    });
+    let exchanger = exchanger_with(&world, &lookup);
+    let ask = async |caller, event| exchanger.handle_from(caller, event, THIRTY_SECONDS).await;
+    let shop = Caller::Alias("shop");
+    assert!(ask(shop, json!({})).await.is_ok());
+    assert!(ask(Caller::Operator, json!({"seller": "A1"})).await.is_ok());
+    assert!(
+        ask(Caller::Unqualified, json!({"action": "check"}))
+            .await
+            .is_ok()
+    );
+    calls(&world);
+    for (caller, event) in [
+        (shop, json!({"seller": "A1"})),
+        (Caller::Unqualified, json!({})),
+        (Caller::Alias("other"), json!({"action": "check"})),
+    ] {
+        let error = ask(caller, event).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::InvalidRequest);
+    }
+    assert_eq!(calls(&world), [""; 0]);
 }
 
 #[tokio::test]

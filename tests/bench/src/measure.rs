@@ -353,6 +353,7 @@ fn invocation(number: u64, event: Vec<u8>) -> Invocation {
         payload: event.into(),
         request_id: format!("00000000-0000-4000-8000-{number:012x}"),
         timeout: TIMEOUT,
+        qualifier: None,
     }
 }
 

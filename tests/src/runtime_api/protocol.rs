@@ -59,6 +59,8 @@ pub struct Invocation {
     pub request_id: String,
     /// How long the function has; afterwards Lambda kills it.
     pub timeout: Duration,
+    /// The alias or version that is invoked; none for the function itself.
+    pub qualifier: Option<String>,
 }
 
 impl RuntimeApi {
@@ -146,7 +148,8 @@ impl Poll {
     /// Hands out an event, and says when.
     pub fn give(self, invocation: &Invocation) -> Instant {
         let deadline = clock::unix_time_ms() + invocation.timeout.as_millis();
-        let function = self.function;
+        let qualifier = invocation.qualifier.iter().map(|name| format!(":{name}"));
+        let function = format!("{}{}", self.function, qualifier.collect::<String>());
         let headers = [
             ("content-type", "application/json"),
             ("lambda-runtime-aws-request-id", &invocation.request_id),

@@ -14,7 +14,7 @@ use lwa_core::vault::{Vault, VaultError, VaultKind};
 use lwa_tests::emulator::{self, Emulator};
 use lwa_tests::http_stub::{Answer, HttpStub};
 use lwa_tests::leak;
-use lwa_tests::runtime_api::Function;
+use lwa_tests::runtime_api::{Function, Invocation};
 use serde_json::{Value, json};
 
 const TOKEN_PATH: &str = "/auth/o2/token";
@@ -526,6 +526,53 @@ async fn a_token_is_in_its_response_and_nowhere_else_with_every_log_line_on() {
 }
 
 #[tokio::test]
+async fn the_alias_that_is_invoked_decides_what_a_consumer_gets() {
+    let (store, amazon) = (parameter_store(), amazon());
+    let mut variables = with_parameter_store(&store, &amazon);
+    let consumers = json!({"shop": {"applications": ["my-erp"], "scopes": []}});
+    variables.insert("CONSUMERS".into(), consumers.to_string());
+    let function = start(variables);
+    let invoke = |event: Value, qualifier: &str| {
+        let invocation = Invocation::of(&event);
+        function.invoke_with(match qualifier {
+            "" => invocation,
+            qualifier => invocation.by(qualifier),
+        })
+    };
+    let scope = json!({"scope": "sellingpartnerapi::notifications"});
+    let check = json!({"action": "check"});
+    assert!(invoke(json!({}), "shop").await.is_ok());
+    for qualifier in ["", "$LATEST", "7"] {
+        assert!(invoke(check.clone(), qualifier).await.is_ok());
+    }
+    for (event, qualifier, message) in [
+        (
+            scope,
+            "shop",
+            "scope `sellingpartnerapi::notifications` is refused: the consumer `shop` may have \
+             none of the scopes",
+        ),
+        (
+            json!({"application": "my-erp/eu"}),
+            "shop",
+            "application `my-erp/eu` is refused: the consumer `shop` may have the application \
+             `my-erp`",
+        ),
+        (json!({}), "", "without an alias this function does only"),
+        (
+            json!({}),
+            "$LATEST",
+            "without an alias this function does only",
+        ),
+        (check, "other", "the alias `other` belongs to no consumer"),
+    ] {
+        let error = invoke(event, qualifier).await.unwrap_err();
+        assert_eq!(error.error_type, "InvalidRequest");
+        assert!(error.error_message.starts_with(message), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_bare_secret_in_place_of_a_name_is_nowhere_in_the_answer_or_the_log() {
     let (store, amazon) = (parameter_store(), amazon());
     let mut variables = with_parameter_store(&store, &amazon);
@@ -561,6 +608,15 @@ async fn a_wrong_configuration_is_said_before_the_first_invocation() {
             "LWA_VAULT",
             "both",
             "LWA_VAULT is `both`; allowed: parameter-store or secrets-manager",
+        ),
+        (
+            "CONSUMERS",
+            "{\"shop\":{\"application\":[\"my-erp\"]}}",
+            "CONSUMERS is `{\"shop\":{\"application\":[\"my-erp\"]}}`; allowed: a JSON object such as \
+             {\"shop\": {\"applications\": [\"my-erp\"], \"sellers\": [\"A2EXAMPLE\"], \"scopes\": \
+             [\"sellingpartnerapi::notifications\"]}}, in which sellers and scopes may be left out; \
+             of `shop`, the field `application` is unknown; allowed are `applications`, `sellers` \
+             and `scopes`",
         ),
         (
             "LWA_TOKEN_URL",
