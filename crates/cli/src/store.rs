@@ -12,6 +12,7 @@ use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::Clock;
 use lwa_core::store::Order;
 use lwa_core::store::carry_out::{Outcome, carry_out};
+use lwa_core::store::history::dated;
 use lwa_core::store::look::look;
 use lwa_core::store::plan::plan;
 use lwa_core::store::verification::{trials, verify};
@@ -43,6 +44,7 @@ pub(crate) fn main(options: &StoreOptions) -> Result<bool, Failure> {
         extent: options.extent()?,
         key: options.key()?,
         expires_at: options.expires_at,
+        first_stored: None,
         lifetime_days: settings.secret_lifetime_days,
     };
     let given = input::read(options, &order)?;
@@ -70,11 +72,16 @@ async fn run(
         let name = &order.application;
         format!("nothing was stored: what the vault has of {name} cannot be read")
     })?;
-    let plan = plan(order, given, &found, SystemClock.now()).context("nothing was stored")?;
+    let now = SystemClock.now();
+    let dating = boxed(dated(account, order.clone(), given, &found, now));
+    let dated = progress.over(&waiting, dating).await;
+    let (order, note) = dated.context("nothing was stored")?;
+    let mut plan = plan(&order, given, &found, now).context("nothing was stored")?;
+    plan.notes.extend(note);
     let verified = if options.no_verify && !given.is_empty() {
         Verified::NotAsked
     } else {
-        let trials = trials(order, given, &found).context("nothing was stored")?;
+        let trials = trials(&order, given, &found).context("nothing was stored")?;
         let asking = boxed(verify(lwa, &SystemClock, &trials));
         let verified = progress.over("Asking LWA for a token", asking).await;
         verified.context("nothing was stored")?;
@@ -86,7 +93,7 @@ async fn run(
     };
     let report = Report {
         options,
-        order,
+        order: &order,
         region,
         plan: &plan,
         verified,

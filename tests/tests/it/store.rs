@@ -12,6 +12,7 @@ use lwa_core::application::{ApplicationName, Role};
 use lwa_core::config::Lookup;
 use lwa_core::ports::CallFailure;
 use lwa_core::store::carry_out::{Outcome, carry_out};
+use lwa_core::store::history::dated;
 use lwa_core::store::look::look;
 use lwa_core::store::plan::plan;
 use lwa_core::store::verification::{trials, verify};
@@ -285,6 +286,54 @@ async fn a_new_secret_after_a_rotation_by_hand_gets_its_dates() {
             let (_, dates) = desk.stored().await;
             assert_eq!(dates[tags::SECRET_EXPIRES_AT], "2027-04-30T00:00:00Z");
             desk.good(&["token", "--seller", "A1"], "").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_was_stored_before_is_not_dated_today() {
+    for emulator in emulator::both() {
+        for kind in KINDS {
+            let amazon = amazon();
+            let desk = Desk::new(emulator.clone(), kind, &amazon);
+            if !desk.takes_a_second_run() {
+                continue;
+            }
+            let story = format!("{emulator:?} {kind:?}");
+            let secret = ["store", "--only", "client-secret", "--yes"];
+            desk.good(&["store", "--yes"], &document(OLD)).await;
+            desk.good(&secret, NEW).await;
+            let tags_of_new = desk.stored().await.1;
+            let end_of_new: Timestamp = tags_of_new[tags::SECRET_EXPIRES_AT].parse().unwrap();
+
+            let again = [&secret[..], &["--dry-run", "--json"]].concat();
+            let shown: Value = serde_json::from_str(&desk.good(&again, OLD).await).unwrap();
+            let note = shown["notes"].to_string();
+            assert!(note.contains("stored before, first on "), "{story}: {note}");
+            assert!(
+                note.contains("a newer one was stored on "),
+                "{story}: {note}"
+            );
+            assert_eq!(desk.stored().await.1, tags_of_new, "{story}");
+
+            let shown = desk.good(&secret, OLD).await;
+            assert!(
+                shown.contains("This client secret was stored before"),
+                "{story}: {shown}"
+            );
+            let (stored, tags) = desk.stored().await;
+            assert_eq!(stored, OLD, "{story}");
+            let end: Timestamp = tags[tags::SECRET_EXPIRES_AT].parse().unwrap();
+            let days = end_of_new.duration_since(end).as_hours() / 24;
+            assert!((172..=173).contains(&days), "{story}: {end} {end_of_new}");
+
+            // The newer one again is as old as it is.
+            desk.good(&secret, NEW).await;
+            let end: Timestamp = desk.stored().await.1[tags::SECRET_EXPIRES_AT]
+                .parse()
+                .unwrap();
+            let seconds = end_of_new.duration_since(end).as_secs().abs();
+            assert!(seconds < 60, "{story}: {end} {end_of_new}");
         }
     }
 }
@@ -641,6 +690,7 @@ impl Rehearsal {
             extent,
             key: Some("alias/own".to_owned()),
             expires_at: (wish == Wish::NewApplication).then(|| at("2027-04-30T00:00:00Z")),
+            first_stored: None,
             lifetime_days: 180,
         };
         Self {
@@ -660,8 +710,12 @@ impl Rehearsal {
             return false;
         };
         let now = self.world.state().now;
-        let plan = plan(&self.order, &self.given, &found, now).unwrap();
-        let trials = trials(&self.order, &self.given, &found).unwrap();
+        let order = self.order.clone();
+        let Ok((order, _)) = dated(&self.world, order, &self.given, &found, now).await else {
+            return false;
+        };
+        let plan = plan(&order, &self.given, &found, now).unwrap();
+        let trials = trials(&order, &self.given, &found).unwrap();
         if verify(&self.world, &self.world, &trials).await.is_err() {
             return false;
         }

@@ -2,12 +2,14 @@
 //!
 //! What was typed becomes [`CredentialValues`](crate::vault::CredentialValues) ([`input`]);
 //! what is stored is looked at ([`look`]);
-//! both together make a [`plan`], which says every write before the first one is made; LWA tries
+//! its versions tell whether the client secret is a new one ([`history`]);
+//! all together make a [`plan`], which says every write before the first one is made; LWA tries
 //! the credentials ([`verification`]); and [`carry_out`] makes the writes one by one and says
 //! what became of each. After an interruption, the same command with the same values goes on
 //! from what is stored by then.
 
 pub mod carry_out;
+pub mod history;
 pub mod input;
 pub mod look;
 pub mod plan;
@@ -41,6 +43,8 @@ pub struct Order {
     pub key: Option<String>,
     /// When the client secret stops working, if that is known.
     pub expires_at: Option<Timestamp>,
+    /// When the client secret that is given was first stored, if it was; see [`history`].
+    pub first_stored: Option<Timestamp>,
     /// How long a client secret lives, in days.
     pub lifetime_days: u32,
 }

@@ -9,6 +9,7 @@ use crate::store::Order;
 use crate::tags::{self, SecretTags, StorePending, whole_seconds};
 use crate::vault::ports::{NewTag, Tags};
 use crate::vault::{SecretVersion, is_same_secret};
+use crate::wording;
 
 /// The changes of the tags, and what they come to.
 #[derive(Default)]
@@ -133,7 +134,7 @@ pub(super) fn dates(order: &Order, change: Change, stored: Stored, now: Timestam
     };
     let issued_for = |expires_at: Timestamp| {
         let issued_at = expires_at.checked_sub(lifetime).unwrap_or(now);
-        (issued_at.min(now), expires_at)
+        (order.first_stored.unwrap_or(issued_at).min(now), expires_at)
     };
     let finished = || {
         let request = tags::ROTATION_REQUESTED_AT;
@@ -173,13 +174,21 @@ pub(super) fn dates(order: &Order, change: Change, stored: Stored, now: Timestam
         }
         (Change::Same | Change::Kept, None, _) => {
             // Writing a value again renews nothing, but moves the date that an estimate rests on.
-            if stored.is_rewritten
+            let written_at = stored.record.written_at.map(whole_seconds);
+            let earlier = order.first_stored.filter(|first| Some(*first) < written_at);
+            if (stored.is_rewritten || earlier.is_some())
                 && known.date().is_none()
                 && known.first_stored().is_none()
-                && let Some(written_at) = stored.record.written_at
+                && let Some(issued_at) = earlier.or(written_at)
             {
-                let issued = tags::instant(tags::SECRET_ISSUED_AT, whole_seconds(written_at));
-                dates.before = vec![issued];
+                dates.before = vec![tags::instant(tags::SECRET_ISSUED_AT, issued_at)];
+                dates.note = earlier.map(|first| {
+                    format!(
+                        "The stored client secret was first stored on {}, and written again since: \
+                         its days count from then.",
+                        wording::date(first)
+                    )
+                });
             }
         }
     }

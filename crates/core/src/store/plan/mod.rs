@@ -86,6 +86,7 @@ mod tests {
             extent: Extent::Application,
             key: None,
             expires_at: None,
+            first_stored: None,
             lifetime_days: 180,
         }
     }

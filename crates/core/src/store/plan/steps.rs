@@ -61,6 +61,15 @@ pub enum Refusal {
         /// What is missing, and where it should be.
         missing: Vec<String>,
     },
+    /// The client secret may have been in use for a while, and the vault does not tell since when.
+    #[error(
+        "when this client secret stops working is not known: {problem}; the developer console shows \
+         it: give it with --expires-at"
+    )]
+    History {
+        /// Why not.
+        problem: String,
+    },
     /// The date cannot be the deadline.
     #[error("the secret cannot stop working at {at}: {problem}")]
     Deadline {
