@@ -21,6 +21,7 @@ mod failure;
 mod function;
 mod man;
 mod notifier;
+mod permissions;
 pub mod replay;
 mod rotate;
 mod runtime;

@@ -6,7 +6,8 @@
 //! where client secrets are sent, and a folder that another person filled must not decide that.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -18,6 +19,7 @@ use lwa_core::text::quotable_input;
 use toml::{Spanned, Value};
 
 use crate::failure::Failure;
+use crate::permissions::may_be_changed;
 use crate::terminal::{COLUMNS, wrap};
 
 /// Where settings come from.
@@ -109,7 +111,7 @@ fn of_user() -> Option<PathBuf> {
 
 fn read(file: &Path, named_by: &str) -> Result<Settings, Failure> {
     let name = quotable_input(&file.display().to_string());
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let unreadable = |error: io::Error| {
         let problem = match error.kind() {
             ErrorKind::NotFound => "does not exist".to_owned(),
             ErrorKind::InvalidData => "is not text".to_owned(),
@@ -118,7 +120,16 @@ fn read(file: &Path, named_by: &str) -> Result<Settings, Failure> {
         Failure::Usage(format!(
             "the settings file `{name}` {problem}\n\n  tip: it is named by {named_by}"
         ))
-    })?;
+    };
+    let opened = File::open(file).and_then(|opened| Ok((may_be_changed(file, &opened)?, opened)));
+    let (danger, opened) = opened.map_err(unreadable)?;
+    if let Some([danger, tip]) = danger {
+        return Err(Failure::Usage(format!(
+            "the settings file `{name}` {danger}, and it says where client secrets are sent\n\n  \
+             tip: {tip}"
+        )));
+    }
+    let text = io::read_to_string(opened).map_err(unreadable)?;
     Settings::parse(&text).map_err(|(line, text)| {
         let lines = wrap(&format!("{name}, line {line}: {text}"), "", COLUMNS);
         Failure::Usage(lines.join("\n"))

@@ -93,6 +93,12 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", shown(text));
 }
 
+/// A warning on standard error.
+pub(crate) fn warn(text: &str) {
+    let text = printable(text);
+    let _ = writeln!(anstream::stderr(), "{WARNING}warning:{WARNING:#} {text}");
+}
+
 /// Shows an error with its causes, on standard error: in lines that a person can read, or in
 /// one that a program can.
 pub(crate) fn error(error: &anyhow::Error) {

@@ -1,7 +1,8 @@
 //! The settings file of `lwa`, through the real binary: what goes before what, and what is said
 //! of a file that cannot be used.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use lwa_tests::emulator::{self, Emulator};
@@ -249,4 +250,39 @@ fn a_command_without_settings_is_not_stopped_by_their_file() {
         .unwrap();
     assert_eq!(replay.status.code(), Some(2));
     assert!(text(&replay.stderr).contains("named by LWA_CONFIG"));
+}
+
+#[test]
+fn a_file_that_others_may_write_or_replace_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    fs::write(&file, "LWA_VAULT = \"both\"\n").unwrap();
+    let path = fs::canonicalize(&file).unwrap();
+    let shown_folder = path.parent().unwrap().display();
+    for (mode_of_folder, mode_of_file, expected) in [
+        (0o755, 0o664, format!("`chmod go-w {}`", file.display())),
+        (0o755, 0o646, format!("`chmod go-w {}`", file.display())),
+        (0o777, 0o644, format!("`chmod o-w {shown_folder}`")),
+        (0o1777, 0o644, "no AWS region is configured".to_owned()),
+        (0o755, 0o644, "no AWS region is configured".to_owned()),
+    ] {
+        fs::set_permissions(folder.path(), Permissions::from_mode(mode_of_folder)).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(mode_of_file)).unwrap();
+        let output = lwa(&["audit", "--config", file.to_str().unwrap()])
+            .env("HOME", folder.path())
+            .output()
+            .unwrap();
+        let said = text(&output.stderr).to_owned();
+        assert!(
+            said.contains(&expected),
+            "{mode_of_folder:o} {mode_of_file:o}: {said}"
+        );
+        let is_refused = expected.contains("chmod");
+        assert_eq!(output.status.code(), Some(if is_refused { 2 } else { 1 }));
+        assert_eq!(
+            is_refused,
+            said.contains("where client secrets are sent"),
+            "{said}"
+        );
+    }
 }

@@ -338,6 +338,28 @@ async fn a_secret_that_was_stored_before_is_not_dated_today() {
     }
 }
 
+#[test]
+fn a_credentials_file_that_others_may_read_is_warned_about() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials.json");
+    std::fs::write(&file, document(OLD)).unwrap();
+    for (mode, is_warned) in [(0o600, false), (0o640, true), (0o604, true)] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = cli::lwa(&["store", "--application", "my-erp", "--dry-run", "--from"])
+            .arg(&file)
+            .env("HOME", folder.path())
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        leak::assert_none(said, &planted());
+        let tip = format!("`chmod 600 {}`", file.display());
+        assert_eq!(said.contains(&tip), is_warned, "{mode:o}: {said}");
+        assert!(text(&output.stdout).is_empty());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_stored_the_samples_way_is_brought_up_to_standard() {
     let amazon = amazon();

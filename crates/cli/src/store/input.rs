@@ -15,6 +15,8 @@ use secrecy::zeroize::Zeroizing;
 
 use super::options::StoreOptions;
 use crate::failure::Failure;
+use crate::permissions::may_be_read;
+use crate::terminal::warn;
 
 /// Everything that was given; empty with `--keep`.
 pub(super) fn read(options: &StoreOptions, order: &Order) -> Result<CredentialValues, Failure> {
@@ -31,7 +33,15 @@ pub(super) fn read(options: &StoreOptions, order: &Order) -> Result<CredentialVa
     }
     let (text, source) = match file {
         Some(file) if file != Path::new("-") => {
-            let opened = File::open(file).and_then(bounded);
+            let opened = File::open(file).and_then(|opened| {
+                if may_be_read(&opened)? {
+                    let name = file.display();
+                    warn(&format!(
+                        "other users may read `{name}`, which holds credentials; `chmod 600 {name}`"
+                    ));
+                }
+                bounded(opened)
+            });
             (opened, format!("`{}`", file.display()))
         }
         _ => (bounded(io::stdin().lock()), "standard input".to_owned()),
