@@ -19,6 +19,7 @@ mod event_rule;
 mod explain;
 mod failure;
 mod function;
+mod hidden;
 mod man;
 mod notifier;
 mod permissions;

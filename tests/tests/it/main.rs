@@ -28,6 +28,8 @@ mod permissions;
 #[cfg(test)]
 mod policy_formatter;
 #[cfg(test)]
+mod prompt;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod replay;

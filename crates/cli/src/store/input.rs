@@ -15,6 +15,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::options::StoreOptions;
 use crate::failure::Failure;
+use crate::hidden::Hidden;
 use crate::permissions::may_be_read;
 use crate::terminal::warn;
 
@@ -75,11 +76,11 @@ fn ask(order: &Order, role: Option<&Role>) -> Result<CredentialValues, Failure> 
         None => (&Role::OWN[..], "not shown; Enter leaves it as it is"),
     };
     let mut credentials = CredentialValues::new();
+    let unanswered = "nothing was stored: nothing was typed";
+    let terminal = Hidden::new().context(unanswered)?;
     for role_asked in roles {
         let question = format!("{role_asked} of {} ({hint}): ", order.application);
-        let typed = rpassword::prompt_password(capital(&question))
-            .map(Zeroizing::new)
-            .context("nothing was stored: nothing was typed")?;
+        let typed = terminal.ask(&capital(&question)).context(unanswered)?;
         if role.is_some() || !typed.trim().is_empty() {
             let typed = value(role_asked, &SecretString::from(typed.as_str()))
                 .context("nothing was stored: what was typed cannot be used")?;
