@@ -14,6 +14,7 @@ mod arguments;
 mod audit;
 mod clock;
 mod completions;
+mod core_dump;
 mod doctor;
 mod event_rule;
 mod explain;
@@ -48,6 +49,7 @@ const FAILURES: u8 = 1;
 
 /// Parses the process's arguments and runs the subcommand that they name.
 pub fn main() -> ExitCode {
+    core_dump::prevent();
     let words: Vec<OsString> = std::env::args_os().collect();
     let (command, usage) = match arguments::parse(&words) {
         Ok(parsed) => parsed,

@@ -101,3 +101,21 @@ fn the_end_of_the_input_is_no_answer() {
     assert_eq!(left.status.code(), Some(1), "{left:?}");
     assert!(left.seen.contains("nothing was typed"), "{left:?}");
 }
+
+#[test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "only Linux shows a process' limits as a file"
+)]
+fn while_it_holds_a_secret_the_command_cannot_be_dumped() {
+    let mut session = at_client_secret();
+    let folder = std::path::PathBuf::from(format!("/proc/{}", session.process_id()));
+    let limits = std::fs::read_to_string(folder.join("limits")).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let words: Vec<&str> = core.unwrap().split_ascii_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{core:?}");
+    session.type_in("\u{3}");
+    session.end();
+}
