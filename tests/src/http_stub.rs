@@ -9,12 +9,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use tokio_rustls::TlsAcceptor;
 
 use crate::server::{self, Reply, Server};
 
 /// A running server on a loopback port. It ends when this is dropped.
 pub struct HttpStub {
     server: Server,
+    scheme: &'static str,
     state: Arc<Mutex<State>>,
 }
 
@@ -62,15 +64,25 @@ impl HttpStub {
     ///
     /// A request that no script expects is recorded and answered with 501 and a body saying so.
     pub fn start() -> Self {
+        Self::start_over(None)
+    }
+
+    /// The same over TLS, if there is an acceptor.
+    pub fn start_over(tls: Option<TlsAcceptor>) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        let server = Server::start(move |request| ready(respond(&shared, request)));
-        Self { server, state }
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let server = Server::start_over(tls, move |request| ready(respond(&shared, request)));
+        Self {
+            server,
+            scheme,
+            state,
+        }
     }
 
     /// Where it listens, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address())
+        format!("{}://{}", self.scheme, self.server.address())
     }
 
     /// From now on answer `method` and `path` with these, one after the other; the last one stays.

@@ -20,6 +20,7 @@ pub mod clock;
 pub mod emulator;
 pub mod http_stub;
 pub mod leak;
+pub mod memory;
 pub mod process;
 #[cfg(feature = "emulators")]
 pub mod recorder;

@@ -36,6 +36,7 @@ pub struct Function {
     shared: Arc<Shared>,
     exit: watch::Receiver<Option<ExitStatus>>,
     log: Log,
+    process_id: u32,
 }
 
 /// A failed invocation, as the caller of a function sees it.
@@ -98,7 +99,7 @@ impl Function {
                 .map(|(key, value)| (key.into(), value.into())),
         );
         let process = Process::start(binary, [""; 0], environment);
-        let log = process.log();
+        let (log, process_id) = (process.log(), process.id());
 
         let shared = Arc::new(Shared {
             pending: Mutex::default(),
@@ -118,6 +119,7 @@ impl Function {
             shared,
             exit,
             log,
+            process_id,
         }
     }
 
@@ -200,6 +202,11 @@ impl Function {
         self.shared.kill.notify_one();
         self.exit().await;
         self.output()
+    }
+
+    /// The process, by the number that the system gave it.
+    pub const fn process_id(&self) -> u32 {
+        self.process_id
     }
 
     /// What the process wrote so far to standard output and standard error.

@@ -25,20 +25,23 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use lwa_core::address::{self, PlainHttp};
 use lwa_core::error::chain;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
 use tower_service::Service;
+
+use crate::wiping::{CleanReads, InOnePiece, WipedBytes};
 
 /// How long name resolution, TCP and TLS together may take before a request counts as not
 /// sent, unless an SDK client says otherwise.
@@ -57,7 +60,8 @@ pub struct Limits {
     pub max_body_bytes: usize,
 }
 
-/// An answer, read whole. Its `Debug` form does not show the body.
+/// An answer, read whole. Its `Debug` form does not show the body, and the body is wiped when it
+/// is dropped.
 pub struct Response {
     /// The status.
     pub status: StatusCode,
@@ -159,20 +163,20 @@ impl Client {
         if incoming.size_hint().lower() > limits.max_body_bytes as u64 {
             return Err(too_large());
         }
-        let mut body = BytesMut::new();
+        let mut body = WipedBytes::for_body(&incoming.size_hint());
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| broken(&error))?;
             if let Some(data) = frame.data_ref() {
                 if body.len() + data.len() > limits.max_body_bytes {
                     return Err(too_large());
                 }
-                body.extend_from_slice(data);
+                body.push(data);
             }
         }
         Ok(Response {
             status: head.status,
             headers: head.headers,
-            body: body.freeze(),
+            body: body.share(),
         })
     }
 
@@ -194,7 +198,7 @@ impl Client {
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(CleanTcp(tcp));
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(Connector {
@@ -280,11 +284,11 @@ fn read_bundle(path: &Path) -> Result<RootCertStore, String> {
 /// Opens connections, TLS included, within a limit.
 #[derive(Clone)]
 struct Connector {
-    inner: HttpsConnector<TcpConnector>,
+    inner: HttpsConnector<CleanTcp>,
     limit: Option<Duration>,
 }
 
-type Connection = <HttpsConnector<TcpConnector> as Service<Uri>>::Response;
+type Connection = <HttpsConnector<CleanTcp> as Service<Uri>>::Response;
 
 impl Service<Uri> for Connector {
     type Response = Connection;
@@ -304,6 +308,28 @@ impl Service<Uri> for Connector {
             tokio::time::timeout(limit, connecting)
                 .await
                 .unwrap_or_else(|_| Err(LimitReached("connecting", limit).into()))
+        })
+    }
+}
+
+/// Opens connections below TLS, over which nothing is left in the buffers of TLS and HTTP.
+#[derive(Clone)]
+struct CleanTcp(TcpConnector);
+
+impl Service<Uri> for CleanTcp {
+    type Response = TokioIo<CleanReads<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context).map_err(BoxError::from)
+    }
+
+    fn call(&mut self, target: Uri) -> Self::Future {
+        let connecting = self.0.call(target);
+        Box::pin(async move {
+            let stream = connecting.await?.into_inner();
+            Ok(TokioIo::new(CleanReads(stream)))
         })
     }
 }
@@ -344,7 +370,8 @@ impl HttpConnector for SdkConnector {
                 })?,
             };
             let answer: http::Response<Incoming> = answer.map_err(for_sdk)?;
-            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+            let answer = answer.map(InOnePiece::new).map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(answer)
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }

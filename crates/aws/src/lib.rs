@@ -20,3 +20,4 @@ pub mod sp_api_client;
 mod canned;
 #[cfg(feature = "inspection")]
 mod signed_call;
+mod wiping;

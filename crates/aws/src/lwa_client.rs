@@ -9,9 +9,9 @@ use lwa_core::config::{ConfigError, LWA_TOKEN_URL};
 use lwa_core::lwa::{
     AccessToken, Grant, LwaError, LwaFailure, TokenEndpoint, TokenRequest, safe_words,
 };
+use lwa_core::wipe::{WipedJson, Zeroizing};
 use lwa_core::{ExposeSecret, SecretString};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 
 use crate::http::{Client, HttpError, Limits, Response};
 
@@ -52,7 +52,7 @@ impl TokenEndpoint for LwaClient {
                 "application/x-www-form-urlencoded;charset=UTF-8",
             )
             .header(header::ACCEPT, "application/json")
-            .body(Bytes::from(form(request)))
+            .body(Bytes::from_owner(form(request)))
             .map_err(|error| {
                 LwaError::without_answer(LwaFailure::NotLwa, format!("unusable URL: {error}"))
             })?;
@@ -79,22 +79,35 @@ pub fn answer(response: &Response, request: &TokenRequest) -> Result<AccessToken
     }
 }
 
-/// The fields that OAuth 2.0 asks for; refresh tokens contain `|`, which must be encoded.
-fn form(request: &TokenRequest) -> String {
+/// The fields that OAuth 2.0 asks for; refresh tokens contain `|`, which must be encoded. The form
+/// is written into one place, which is wiped when it has been sent.
+fn form(request: &TokenRequest) -> Zeroizing<Vec<u8>> {
     let (grant_type, name, value) = match &request.grant {
         Grant::RefreshToken(token) => ("refresh_token", "refresh_token", token.expose_secret()),
         Grant::ClientCredentials(scope) => ("client_credentials", "scope", scope.as_str()),
     };
-    format!(
-        "grant_type={grant_type}&client_id={}&client_secret={}&{name}={}",
-        encode(&request.client_id),
-        encode(request.client_secret.expose_secret()),
-        encode(value),
-    )
+    let fields = [
+        ("client_id", request.client_id.as_str()),
+        ("client_secret", request.client_secret.expose_secret()),
+        (name, value),
+    ];
+    let parts = || {
+        let fields = fields.iter().flat_map(|(name, value)| {
+            let encoded = utf8_percent_encode(value, NON_ALPHANUMERIC);
+            ["&", *name, "="].into_iter().chain(encoded)
+        });
+        ["grant_type=", grant_type].into_iter().chain(fields)
+    };
+    let mut form = Zeroizing::new(Vec::with_capacity(parts().map(str::len).sum()));
+    parts().for_each(|part| form.extend_from_slice(part.as_bytes()));
+    form
 }
 
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+fn encode(text: &str) -> Zeroizing<String> {
+    let parts = || utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let mut encoded = Zeroizing::new(String::with_capacity(parts().map(str::len).sum()));
+    encoded.extend(parts());
+    encoded
 }
 
 fn no_answer(error: &HttpError) -> LwaError {
@@ -113,8 +126,8 @@ fn token(response: &Response) -> Result<AccessToken, LwaError> {
         status: Some(response.status.as_u16()),
         ..LwaError::without_answer(LwaFailure::Unintelligible, problem)
     };
-    let body: Value = serde_json::from_slice(&response.body)
-        .map_err(|_| unintelligible(&format!("{} is not JSON", shape(response))))?;
+    let body = WipedJson::parse(&response.body)
+        .ok_or_else(|| unintelligible(&format!("{} is not JSON", shape(response))))?;
     let text = |key: &str| body.get(key)?.as_str().filter(|text| !text.is_empty());
     let value = text("access_token").ok_or_else(|| unintelligible("no access_token"))?;
     let seconds = body
@@ -131,7 +144,7 @@ fn token(response: &Response) -> Result<AccessToken, LwaError> {
 
 fn refusal(response: &Response, request: &TokenRequest) -> LwaError {
     let status = response.status.as_u16();
-    let body = serde_json::from_slice::<Value>(&response.body).ok();
+    let body = WipedJson::parse(&response.body);
     let text = |key: &str| {
         let text = body.as_ref()?.get(key)?.as_str()?;
         Some(safe_words(&without_what_was_sent(text, request))).filter(|text| !text.is_empty())
@@ -161,7 +174,7 @@ fn without_what_was_sent(text: &str, request: &TokenRequest) -> String {
     for secret in [request.client_secret.expose_secret(), token] {
         if !secret.is_empty() {
             text = text.replace(secret, "[redacted]");
-            text = text.replace(&encode(secret), "[redacted]");
+            text = text.replace(encode(secret).as_str(), "[redacted]");
         }
     }
     text

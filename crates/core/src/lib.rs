@@ -37,6 +37,7 @@ pub mod tags;
 pub mod text;
 pub mod urgency;
 pub mod vault;
+pub mod wipe;
 pub mod wording;
 
 pub use application::{ApplicationName, Layout, Place, Role};

@@ -1,5 +1,6 @@
 //! The rotation-requester function: wiring only.
 
+use std::alloc::System;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use lwa_aws::sp_api_client::SpApiClient;
 use lwa_core::vault::Vault;
 use lwa_lambda::{function, run};
 use rotation_requester::{Ports, RotationRequester, Settings};
+use zeroizing_alloc::ZeroAlloc;
 
 /// One invocation makes a handful of calls within its minute.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -22,6 +24,10 @@ const TIMEOUTS: Timeouts = Timeouts {
 
 /// The request for a rotation must not be given up early: it cannot be repeated.
 const SP_API_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What held a secret is wiped when it is freed, by libraries too.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     run(function(

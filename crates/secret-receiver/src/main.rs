@@ -1,5 +1,6 @@
 //! The secret-receiver function: wiring only.
 
+use std::alloc::System;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use lwa_aws::notifier::SnsTopic;
 use lwa_core::vault::Vault;
 use lwa_lambda::{function, run};
 use secret_receiver::{Ports, SecretReceiver, Settings};
+use zeroizing_alloc::ZeroAlloc;
 
 /// A message takes some ten calls within its 25 seconds.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -22,6 +24,10 @@ const TIMEOUTS: Timeouts = Timeouts {
 
 /// No caller waits for the answer, so it may take time.
 const LWA_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What held a secret is wiped when it is freed, by libraries too.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     run(function(

@@ -1,5 +1,6 @@
 //! The token-exchanger function: wiring only.
 
+use std::alloc::System;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,12 +14,17 @@ use lwa_core::consumers::Caller;
 use lwa_core::vault::Vault;
 use lwa_lambda::{Invocation, function, run_concurrent};
 use token_exchanger::{Ports, Settings, TokenExchanger};
+use zeroizing_alloc::ZeroAlloc;
 
 /// The vault answers within milliseconds or not at all.
 const TIMEOUTS: Timeouts = Timeouts {
     attempt: Duration::from_secs(2),
     operation: Duration::from_secs(6),
 };
+
+/// What held a secret is wiped when it is freed, by libraries too.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     run_concurrent(function(

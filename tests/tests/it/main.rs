@@ -22,6 +22,8 @@ mod emulators;
 #[cfg(test)]
 mod explain_command;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod newcomer;
 #[cfg(test)]
 mod permissions;

@@ -2,6 +2,7 @@
 
 use lwa_core::ports::CallError;
 use lwa_core::vault::ports::{ParameterValue, ReadValues, SecretValue, VersionSelector};
+use lwa_core::wipe::taken;
 
 use super::{Account, timestamp};
 use crate::call_error::call_error;
@@ -21,7 +22,7 @@ impl ReadValues for Account {
             .filter_map(|parameter| {
                 Some(ParameterValue {
                     name: parameter.name?,
-                    value: parameter.value?.into(),
+                    value: taken(parameter.value?),
                     version: parameter.version,
                     written_at: parameter.last_modified_date.as_ref().and_then(timestamp),
                 })
@@ -44,7 +45,7 @@ impl ReadValues for Account {
             .map_err(|error| call_error("GetSecretValue", &error))?;
         Ok(SecretValue {
             version: answer.version_id.unwrap_or_default(),
-            document: answer.secret_string.map(Into::into),
+            document: answer.secret_string.map(taken),
             created_at: answer.created_date.as_ref().and_then(timestamp),
         })
     }
