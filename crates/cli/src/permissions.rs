@@ -27,7 +27,9 @@ pub(crate) fn may_be_changed(file: &Path, opened: &File) -> io::Result<Option<[S
         let tip = format!("`chmod go-w {name}`");
         return Ok(Some(["may be changed by other users".to_owned(), tip]));
     }
-    for folder in file.canonicalize()?.ancestors().skip(1) {
+    // A link may be replaced as well as what it leads to.
+    let paths = [std::path::absolute(file)?, file.canonicalize()?];
+    for folder in paths.iter().flat_map(|path| path.ancestors().skip(1)) {
         let mode = mode(&folder.metadata()?);
         if mode & OTHERS_MAY_WRITE != 0 && mode & STICKY == 0 {
             let name = shown(folder);
