@@ -25,7 +25,8 @@ const LONGEST_LINE: usize = 4096;
 /// What ends a program at a question, or stops it.
 const SIGNALS: [i32; 5] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP];
 
-/// A terminal that does not show what is typed, until this is dropped.
+/// A terminal that does not show what is typed, until this is dropped. A process makes one: signals
+/// have their usual effect from then on.
 pub(crate) struct Hidden {
     shown: Termios,
     signals: Signals,
@@ -133,11 +134,6 @@ impl Drop for Hidden {
     fn drop(&mut self) {
         // There is no other way to bring it back.
         let _ = self.show();
-        self.signals.are_default.store(true, Ordering::SeqCst);
-        // One that came too late for the last question.
-        if let Some(signal) = self.signals.take() {
-            let _ = emulate_default_handler(signal);
-        }
     }
 }
 
@@ -176,8 +172,13 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        self.are_default.store(true, Ordering::SeqCst);
         for id in self.ids.drain(..) {
             unregister(id);
+        }
+        // One that came too late for the last question.
+        if let Some(signal) = self.take() {
+            let _ = emulate_default_handler(signal);
         }
     }
 }

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use lwa_core::error::chain;
 use lwa_core::redaction::{clean, clean_input};
 use lwa_core::text::{self, printable};
+use rustix::termios::{QueueSelector, tcflush};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -84,6 +85,8 @@ pub(crate) fn ask(question: &str) -> io::Result<String> {
     err.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
+    // What was pasted behind it is not for the shell.
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     Ok(answer.trim().to_owned())
 }
 

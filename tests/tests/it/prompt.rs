@@ -1,6 +1,5 @@
 //! What a person types at a question of `lwa store`, and what becomes of the terminal.
 
-use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
@@ -11,16 +10,16 @@ use rustix::process::Signal;
 const PLANTED: &str = "planted-in-a-terminal";
 
 fn start(arguments: &[&str]) -> Session {
-    let variables = [("HOME", "/nonexistent"), ("TERM", "xterm")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    start_with(arguments, &[])
+}
+
+fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Session {
+    let always = [("HOME", "/nonexistent"), ("TERM", "xterm")];
+    let variables = always.iter().chain(variables);
+    let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let words = [&["store", "--application", "my-erp"], arguments].concat();
     let folder = std::env::temp_dir();
-    Session::start(
-        &binary::path("lwa"),
-        &words,
-        &folder,
-        &BTreeMap::from(variables),
-    )
+    Session::start(&binary::path("lwa"), &words, &folder, &variables.collect())
 }
 
 fn at_client_secret() -> Session {
@@ -90,6 +89,28 @@ fn what_was_pasted_and_not_read_is_not_shown_and_does_not_reach_the_shell() {
     let left = session.end();
     check(&left, "ahead");
     assert!(left.seen.contains("client secret has"), "{left:?}");
+}
+
+#[test]
+fn once_the_questions_are_answered_a_signal_ends_the_command_as_ever() {
+    // Takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut session = start_with(
+        &["--only", "client-secret", "--endpoint-url", &url],
+        &[
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
+        ],
+    );
+    session.wait_for_hidden("Client secret of my-erp (not shown): ");
+    session.type_in(&format!("{PLANTED}\n"));
+    session.wait_for("Looking at my-erp");
+    session.type_in("\u{3}");
+    let left = session.end();
+    check(&left, "later");
+    assert_eq!(left.status.signal(), Some(Signal::INT.as_raw()), "{left:?}");
 }
 
 #[test]
