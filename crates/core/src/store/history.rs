@@ -171,8 +171,9 @@ async fn of_secret(
     let name = order.application.as_str();
     let mut entries = secrets_manager::versions(account, name, true).await?;
     entries.sort_by_key(|entry| {
-        let is_current = has_stage(&entry.stages, stage::CURRENT);
-        (is_current, entry.created_at)
+        let has = |label| has_stage(&entry.stages, label);
+        // Labels tell apart what was written at the same time.
+        (has(stage::CURRENT), entry.created_at, has(stage::PREVIOUS))
     });
     let mut versions = Vec::new();
     for entry in entries.iter().rev() {
