@@ -327,6 +327,10 @@ async fn a_secret_that_was_stored_before_is_not_dated_today() {
             let days = end_of_new.duration_since(end).as_hours() / 24;
             assert!((172..=173).contains(&days), "{story}: {end} {end_of_new}");
 
+            if emulator.kind == Kind::Ministack {
+                // It drops a version that loses its labels, and with it which of the two is newer.
+                continue;
+            }
             // The newer one again is as old as it is.
             desk.good(&secret, NEW).await;
             let end: Timestamp = desk.stored().await.1[tags::SECRET_EXPIRES_AT]
