@@ -85,19 +85,25 @@ fn context(bytes: &[u8], offset: usize, length: usize) -> String {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
 
+    /// Another process, because a search copies what it searches.
     #[test]
-    fn a_value_is_found_wherever_it_was_copied_to_and_not_once_it_is_wiped() {
-        // Joined at run time, so that the program itself does not hold it.
-        let value = ["planted", "for", "the", "search"].join("-");
-        let me = std::process::id();
-        let before = copies(me, &value).unwrap().len();
-        let mut copy = value.clone().into_bytes();
-        let found = copies(me, &value).unwrap();
-        assert_eq!(found.len(), before + 1, "{found:?}");
-        copy.fill(0);
-        assert_eq!(copies(me, &value).unwrap().len(), before);
-        drop(copy);
+    fn a_value_is_found_in_the_process_that_holds_it_and_no_other_value_is() {
+        let value = "planted-for-the-search";
+        let mut holder = Command::new("cat")
+            .env("PLANTED", value)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let found = copies(holder.id(), value).unwrap();
+        let other = copies(holder.id(), "planted-for-no-search").unwrap();
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert!(!found.is_empty());
+        assert!(found[0].context.contains("PLANTED="), "{found:?}");
+        assert!(other.is_empty(), "{other:?}");
     }
 }
