@@ -75,10 +75,7 @@ async fn people_hear_once_of_a_look_alike_and_the_mark_goes_when_it_is_proven() 
         assert_eq!(since, at(NOW));
         // LWA accepts both secrets, as in an overlap.
         let forged = ClientSecret::new("planted-forged", at("2026-01-01T00:00:00Z"));
-        let mut world = stage.world.state();
-        let client = world.lwa.applications.get_mut(CLIENT_ID).unwrap();
-        client.secrets.push(forged);
-        drop(world);
+        stage.accept(forged);
         schedule(&stage.requester()).await.unwrap();
         assert!(!stage.tags(LOOK_ALIKE).contains_key(tags::UNPROVEN_SINCE));
     }

@@ -173,6 +173,13 @@ impl Stage {
         });
     }
 
+    /// LWA accepts another secret of the application, too.
+    pub(crate) fn accept(&self, secret: ClientSecret) {
+        let mut world = self.world.state();
+        let client = world.lwa.applications.get_mut(CLIENT_ID).unwrap();
+        client.secrets.push(secret);
+    }
+
     pub(crate) fn answer(&self, failure: SpApiFailure, status: u16) {
         let error = SpApiError {
             status: Some(status),
