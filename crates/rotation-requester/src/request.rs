@@ -12,7 +12,7 @@ use lwa_core::lwa::{AccessToken, LwaError, TokenEndpoint, TokenRequest};
 use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::notices::{self, Context, Obstacle};
-use lwa_core::rotation::request::{Answer, Decision, decide_now, is_scheduled_reminder_day};
+use lwa_core::rotation::request::{Answer, Decision, decide, decide_now, is_scheduled_reminder_day};
 use lwa_core::secret::SecretRecord;
 use lwa_core::sp_api::{Operation, SellingPartnerApi};
 use lwa_core::tags;
@@ -204,7 +204,11 @@ where
             Err(error) => return Acted::failed(&error),
         };
         let requested_at = self.shared.clock.now();
-        let Decision::Request { unanswered, .. } = decide_now(&records, deadline, requested_at)
+        let decision = match asker {
+            Asker::Person => decide_now(&records, deadline, requested_at),
+            _ => decide(&records, &self.policy, requested_at),
+        };
+        let Decision::Request { unanswered, .. } = decision
         else {
             return Acted::done(Outcome::Nothing);
         };

@@ -138,29 +138,19 @@ where
         };
         let since = match &current {
             Some(current) if is_stored_since(&delivery.new, current.written_at) => {
-                match vault.value_unchanged_since(application, current).await {
-                    Err(error) if !error.is_transient() => {
-                        tracing::warn!(
-                            "since when {application} has its secret is unknown: {error}"
-                        );
-                        None
-                    }
-                    since => since?,
-                }
+                let since = vault.value_unchanged_since(application, current).await;
+                known(since)?
             }
             _ => None,
         };
-        let is_predecessor = match &current {
+        let before = match &current {
             Some(current) if delivery.may_be_before(current, self.shared.clock.now()) => {
-                let before = vault.read_previous_secret(application, current).await;
-                let before = before.or_else(|error| match error {
-                    error if error.is_transient() => Err(error),
-                    _ => Ok(None),
-                })?;
-                before.is_some_and(|before| is_same_secret(&before.value, &delivery.new.secret))
+                known(vault.read_previous_secret(application, current).await)?
             }
-            _ => false,
+            _ => None,
         };
+        let is_predecessor =
+            before.is_some_and(|before| is_same_secret(&before.value, &delivery.new.secret));
         let record = SecretRecord {
             application: application.clone(),
             version: current.as_ref().map(|current| current.version.clone()),
@@ -260,5 +250,17 @@ where
             keys.join(" and ")
         );
         Ok(())
+    }
+}
+
+/// What the versions before the stored one tell. One that cannot be used tells nothing, and keeps
+/// no new secret out.
+fn known<T>(found: Result<Option<T>, VaultError>) -> Result<Option<T>, VaultError> {
+    match found {
+        Err(error @ (VaultError::Missing { .. } | VaultError::Malformed { .. })) => {
+            tracing::warn!("an earlier version is unknown: {error}");
+            Ok(None)
+        }
+        found => found,
     }
 }

@@ -140,6 +140,8 @@ pub(crate) enum About {
     Expiry(usize),
     /// Nothing that can be processed.
     Poison,
+    /// What an insider made up.
+    Forged,
 }
 
 impl Queue {

@@ -13,8 +13,11 @@ pub enum Invariant {
     NoSecretIsLost,
     /// A newer secret in the vault is never replaced by an older one.
     NoOlderSecretIsStored,
-    /// A secret is stored once LWA accepts it, or when its predecessor is about to expire.
+    /// A secret is stored once LWA accepts it, or when its predecessor has expired: no working
+    /// secret is replaced by one that LWA refuses.
     StoredSecretsWork,
+    /// No secret reaches a place that did not hold one of its predecessors.
+    NoSecretIsGivenAway,
     /// No second rotation is requested within 24 hours, before one is due, or without permission.
     RotationsAreRequestedOnce,
     /// Every reminder is sent on its day.
@@ -43,6 +46,7 @@ impl Invariant {
             Self::NoSecretIsLost => "no secret is lost",
             Self::NoOlderSecretIsStored => "no older secret is stored",
             Self::StoredSecretsWork => "stored secrets work",
+            Self::NoSecretIsGivenAway => "no secret is given away",
             Self::RotationsAreRequestedOnce => "rotations are requested once",
             Self::EveryReminderIsSent => "every reminder is sent",
             Self::NoReminderIsRepeated => "no reminder is repeated",

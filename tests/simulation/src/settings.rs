@@ -96,11 +96,13 @@ pub enum FaultKind {
     People,
     /// Messages that cannot be processed reach the queues.
     PoisonMessages,
+    /// An insider copies client ids and tags to places of their own, and sends forged messages.
+    Insiders,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Throttling,
         Self::Timeouts,
         Self::Outages,
@@ -113,6 +115,7 @@ impl FaultKind {
         Self::ClockSkew,
         Self::People,
         Self::PoisonMessages,
+        Self::Insiders,
     ];
 
     /// Its name.
@@ -130,6 +133,7 @@ impl FaultKind {
             Self::ClockSkew => "clock-skew",
             Self::People => "people",
             Self::PoisonMessages => "poison-messages",
+            Self::Insiders => "insiders",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod application;
 mod estate;
 mod event_queue;
+mod insiders;
 mod invariants;
 mod invocation;
 mod outages;
@@ -89,6 +90,9 @@ impl Year {
             expiry: Queue::new("lwa-secret-expiry", 6 * MINUTE, 5, 4 * DAY),
             new_secrets: Queue::new("lwa-new-secret", 15 * MINUTE, 700, 8 * DAY),
             rng,
+            // Its own, so that the other faults of a seed are the same with and without it.
+            insider: Rng::with_seed(settings.seed ^ 0x1d51_de12),
+            copies: Vec::new(),
             now: START,
             rotated_seen: 0,
             ids: 0,
@@ -175,6 +179,10 @@ impl Year {
             let at = START + self.gap(60);
             self.at(at, Event::Poison);
         }
+        if self.has(FaultKind::Insiders) {
+            let at = START + self.insider.i64(0..60 * DAY);
+            self.at(at, Event::Insider);
+        }
     }
 
     fn handle(&mut self, event: Event) {
@@ -216,6 +224,7 @@ impl Year {
                 queue.alarmed = false;
             }
             Event::Poison => self.poison(),
+            Event::Insider => self.insider(),
         }
     }
 }

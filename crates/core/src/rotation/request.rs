@@ -111,12 +111,15 @@ pub fn decide(records: &[SecretRecord], policy: &Policy, now: Timestamp) -> Deci
     if known.at.duration_since(now) > within {
         return Decision::NotDue(known);
     }
-    match (
-        decide_now(records, deadline, now),
-        rotated_lately(records, now),
-    ) {
+    let is_last_chance = known.at.duration_since(now) <= LAST_CHANCE;
+    let decision = match decide_now(records, deadline, now) {
+        // What waits may be no secret of Amazon's at all.
+        Decision::NewSecretWaits { .. } if is_last_chance => request(records, deadline, now),
+        decision => decision,
+    };
+    match (decision, rotated_lately(records, now)) {
         (Decision::Request { .. }, _) if !policy.auto_rotate => Decision::Remind(known),
-        (Decision::Request { .. }, Some(at)) if known.at.duration_since(now) > LAST_CHANCE => {
+        (Decision::Request { .. }, Some(at)) if !is_last_chance => {
             Decision::AlreadyRequested { deadline, at }
         }
         (decision, _) => decision,
@@ -145,6 +148,11 @@ pub fn decide_now(
     if records.iter().any(|record| record.waiting(now).is_some()) {
         return Decision::NewSecretWaits { deadline };
     }
+    request(records, deadline, now)
+}
+
+/// A request, unless one was made within a day.
+fn request(records: &[SecretRecord], deadline: Option<Deadline>, now: Timestamp) -> Decision {
     let requests = records
         .iter()
         .filter_map(|record| record.requested_recently(now));
@@ -320,6 +328,13 @@ mod tests {
             "new-secret-waits",
         );
         check((NEW_SECRET_PENDING, "2026-05-30T05:00:00Z n-1"), "request");
+        // One that waits may be forged, and keeps the last chance from nobody.
+        let ending = (SECRET_EXPIRES_AT, "2026-06-04T17:00:00Z");
+        let waits = (NEW_SECRET_PENDING, "2026-05-31T05:00:00Z n-1");
+        assert_eq!(
+            decision(&[record(&[ending, waits], None)], &policy()),
+            "request"
+        );
         let before = record(
             &[due, (ROTATION_REQUESTED_AT, "2026-05-20T00:00:00Z")],
             None,

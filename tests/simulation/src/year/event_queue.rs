@@ -32,6 +32,8 @@ pub(super) enum Event {
     CheckAlarm(QueueName),
     Purge(QueueName),
     Poison,
+    /// An insider does something.
+    Insider,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

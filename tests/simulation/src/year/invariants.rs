@@ -181,6 +181,9 @@ impl Year {
             .iter()
             .position(|issued| issued.value == current)
         else {
+            self.violate(Invariant::StoredSecretsWork, Some(number), || {
+                "a secret is stored that Amazon never made".to_owned()
+            });
             return;
         };
         let before = application.stored;
@@ -205,11 +208,10 @@ impl Year {
             )
         };
         let is_unknown = works_from.is_some_and(|from| from > written);
-        let is_dying = old_ends
-            .is_some_and(|ends| ends.duration_since(written) < SignedDuration::from_hours(24 + 1));
-        if is_unknown && !is_dying {
+        let is_dead = old_ends.is_some_and(|ends| ends <= written);
+        if is_unknown && !is_dead {
             self.violate(Invariant::StoredSecretsWork, Some(number), || {
-                format!("secret {secret} is stored before LWA knows it")
+                format!("secret {secret} is stored before LWA knows it, in place of one that works")
             });
         }
         let expires_at = self.applications[number].issued[secret].expires_at;

@@ -124,6 +124,7 @@ impl Year {
                 .answer(|report| report.to_json()),
         };
         let is_certain = self.inspect(&invocation);
+        self.check_copies();
         let visibility_changes = mem::take(&mut self.traffic.lock().visibility_changes);
         for (id, delay) in visibility_changes {
             let at = self.world.now().as_millisecond()
@@ -203,7 +204,7 @@ impl Year {
         self.counts.dead_letters += 1;
         let number = match message.about {
             About::NewSecret(number, _) | About::Expiry(number) => Some(number),
-            About::Poison => None,
+            About::Poison | About::Forged => None,
         };
         self.record(number, Kind::DeadLetter, || {
             format!("a message of {queue_name} becomes a dead letter")

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use lwa_core::ports::Clock;
 use lwa_local::World;
 
+use super::insiders::Copy;
 use super::application::Application;
 use super::event_queue::{Event, EventQueue};
 use crate::amazon::Queue;
@@ -38,6 +39,10 @@ pub(super) struct Year {
     pub(super) expiry: Queue,
     pub(super) new_secrets: Queue,
     pub(super) rng: Rng,
+    /// What an insider does.
+    pub(super) insider: Rng,
+    /// Where an insider has copied client ids to.
+    pub(super) copies: Vec<Copy>,
     pub(super) now: i64,
     pub(super) rotated_seen: usize,
     pub(super) ids: u64,
