@@ -12,7 +12,9 @@ use lwa_core::lwa::{AccessToken, LwaError, TokenEndpoint, TokenRequest};
 use lwa_core::notice::Notice;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::notices::{self, Context, Obstacle};
-use lwa_core::rotation::request::{Answer, Decision, decide, decide_now, is_scheduled_reminder_day};
+use lwa_core::rotation::request::{
+    Answer, Decision, decide, decide_now, is_scheduled_reminder_day,
+};
 use lwa_core::secret::SecretRecord;
 use lwa_core::sp_api::{Operation, SellingPartnerApi};
 use lwa_core::tags;
@@ -208,8 +210,7 @@ where
             Asker::Person => decide_now(&records, deadline, requested_at),
             _ => decide(&records, &self.policy, requested_at),
         };
-        let Decision::Request { unanswered, .. } = decision
-        else {
+        let Decision::Request { unanswered, .. } = decision else {
             return Acted::done(Outcome::Nothing);
         };
         if let Err(error) = self.announce(&records, requested_at).await {

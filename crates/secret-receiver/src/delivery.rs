@@ -11,11 +11,14 @@ use lwa_core::rotation::receive::{Delivery, Destination, Judgement, is_stored_si
 use lwa_core::secret::SecretRecord;
 use lwa_core::tags::{self, SecretTags};
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
-use lwa_core::vault::{StoreError, StoredApplication, VaultError, is_same_secret};
+use lwa_core::vault::{StoreError, StoredApplication, StoredSecret, VaultError, is_same_secret};
 
 use crate::receiver::SecretReceiver;
 use crate::report::Outcome;
 use crate::returned::{Trouble, UPON_A_MESSAGE};
+
+/// How many secrets before the stored one are compared with a new one: those of two years.
+const PREDECESSORS: usize = 5;
 
 /// How long removing the tags of a rotation that is over is tried.
 const FINISH_WITHIN: SignedDuration = SignedDuration::from_mins(30);
@@ -143,14 +146,10 @@ where
             }
             _ => None,
         };
-        let before = match &current {
-            Some(current) if delivery.may_be_before(current, self.shared.clock.now()) => {
-                known(vault.read_previous_secret(application, current).await)?
-            }
-            _ => None,
+        let is_predecessor = match &current {
+            Some(current) => self.was_before(application, current, delivery).await?,
+            None => false,
         };
-        let is_predecessor =
-            before.is_some_and(|before| is_same_secret(&before.value, &delivery.new.secret));
         let record = SecretRecord {
             application: application.clone(),
             version: current.as_ref().map(|current| current.version.clone()),
@@ -166,6 +165,30 @@ where
             self.shared.deployment.secret_lifetime_days,
             self.shared.clock.now(),
         ))
+    }
+
+    /// Whether the new secret was stored before the present one. LWA may go on accepting it after
+    /// its end, so that trying it proves nothing.
+    async fn was_before(
+        &self,
+        application: &ApplicationName,
+        current: &StoredSecret,
+        delivery: &Delivery,
+    ) -> Result<bool, VaultError> {
+        let is_new = |stored: &StoredSecret| is_same_secret(&stored.value, &delivery.new.secret);
+        let vault = &self.shared.vault;
+        let mut stored = current.clone();
+        for _ in 0..PREDECESSORS {
+            if is_new(&stored) {
+                // The present one is no predecessor of itself.
+                return Ok(stored.version != current.version);
+            }
+            match known(vault.read_previous_secret(application, &stored).await)? {
+                Some(before) => stored = before,
+                None => return Ok(false),
+            }
+        }
+        Ok(is_new(&stored))
     }
 
     async fn nothing_to_store(

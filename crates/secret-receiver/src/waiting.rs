@@ -73,13 +73,15 @@ where
         places: &[Destination],
         refusal: &LwaError,
     ) -> Vec<bool> {
-        let is_due = is_spreading(refusal.failure) && delivery.is_dying(self.shared.clock.now());
+        let now = self.shared.clock.now();
+        let is_due = is_spreading(refusal.failure) && delivery.is_dying(now);
         let mut open = Vec::with_capacity(places.len());
         for place in places {
             open.push(match &place.value {
                 _ if !is_due => false,
                 // It is stored already, and waits for its dates.
                 Some(_) if place.judgement == Judgement::Finish => true,
+                Some(_) if place.may_be_spreading(now) => false,
                 Some(value) => {
                     let tried = self.try_secret(&delivery.new.client_id, value).await;
                     tried.is_err_and(|error| is_spreading(error.failure))

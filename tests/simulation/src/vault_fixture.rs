@@ -129,6 +129,23 @@ impl VaultFixture {
         }
     }
 
+    /// A client secret that was stored before the one that functions read.
+    pub(crate) fn one_before(&self, application: &ApplicationName) -> Option<String> {
+        let state = self.world.state();
+        let name = self.name(application);
+        match self.kind {
+            VaultKind::ParameterStore => {
+                let version = state.parameters.get(&name)?.versions.iter().nth_back(1)?;
+                Some(version.value.expose_secret().to_owned())
+            }
+            VaultKind::SecretsManager => {
+                let version = state.secrets.get(&name)?.labelled(stage::PREVIOUS)?;
+                let document = document(&version.value);
+                Some(document[KEY_CLIENT_SECRET].as_str()?.to_owned())
+            }
+        }
+    }
+
     /// The version that functions read.
     pub(crate) fn version(&self, application: &ApplicationName) -> Option<String> {
         let state = self.world.state();

@@ -10,11 +10,15 @@ use crate::lwa::{LwaError, LwaFailure};
 use crate::secret::SecretRecord;
 use crate::tags::{self, NewSecretPending, Provenance, SecretTags};
 use crate::vault::ports::NewTag;
-use crate::vault::{SecretVersion, StoredSecret, is_same_secret};
+use crate::vault::{SecretVersion, is_same_secret};
 
 /// When the old secret has less than this left, the new one is stored whether LWA knows it
 /// yet or not: with the old one everything would stop for certain.
 pub const STORE_UNVERIFIED_BEFORE_END: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long LWA may take to know a new secret. Amazon gives no figure; people have waited for
+/// hours, <https://github.com/amzn/selling-partner-api-models/issues/4489>.
+const SPREADS_WITHIN: SignedDuration = days(3);
 
 /// How often people hear that a new secret still waits.
 const NOTIFY_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -33,6 +37,8 @@ pub struct Delivery {
     pub new: NewSecret,
     /// Amazon's id of the notification, or else the queue's of the message.
     pub id: String,
+    /// When Amazon made the new secret, as far as is known.
+    pub made_at: Timestamp,
     /// When the secret before the new one stops working.
     pub old_ends: Timestamp,
     /// Whether a date of the message cannot be true, so that the deadline is an estimate.
@@ -75,6 +81,7 @@ impl Delivery {
                 .notification_id
                 .clone()
                 .unwrap_or_else(|| message_id.to_owned()),
+            made_at,
             old_ends: old_ends.unwrap_or(overlap_ends),
             is_doubtful,
             new,
@@ -85,13 +92,6 @@ impl Delivery {
     /// LWA does not know it, unless what is stored works.
     pub fn is_dying(&self, now: Timestamp) -> bool {
         self.old_ends.duration_since(now) < STORE_UNVERIFIED_BEFORE_END
-    }
-
-    /// Whether the new secret may be one that the stored one has replaced: something else was
-    /// stored, so recently that the one before it may still work.
-    pub fn may_be_before(&self, stored: &StoredSecret, now: Timestamp) -> bool {
-        let is_recent = |at: Timestamp| now.duration_since(at) < STORED_WITHIN;
-        !is_same_secret(&stored.value, &self.new.secret) && stored.written_at.is_none_or(is_recent)
     }
 
     /// The tags that say which version the new secret is, and since when that is stored, to be
@@ -114,6 +114,11 @@ impl Delivery {
             written.insert(0, tags::instant(tags::SECRET_ISSUED_AT, issued_at));
         }
         written
+    }
+
+    /// Whether the new secret was made clearly after something was stored.
+    fn is_made_after(&self, stored_at: Option<Timestamp>) -> bool {
+        stored_at.is_some_and(|at| self.made_at.duration_since(at) > CLOCKS_DIFFER_BY)
     }
 
     /// Whether the tags tell of this very message.
@@ -159,6 +164,10 @@ impl Destination {
         let judgement = match later {
             // A newer one had been stored, and an operator has put this one back.
             Some(stored) if is_stored && record.is_doubtful(stored) => Judgement::Stale { stored },
+            // It was there before it was made, so the message is false.
+            _ if is_stored && delivery.is_made_after(since.or(record.written_at)) => {
+                Judgement::Done
+            }
             _ if is_stored => {
                 if is_of_date(&delivery.new, &record.tags) && !delivery.is_pending(&record.tags) {
                     Judgement::Done
@@ -181,6 +190,12 @@ impl Destination {
             since,
             judgement,
         }
+    }
+
+    /// Whether the stored value may be a new one that LWA does not know yet.
+    pub fn may_be_spreading(&self, now: Timestamp) -> bool {
+        let stored_at = self.since.or(self.record.written_at);
+        stored_at.is_some_and(|at| now.duration_since(at).abs() < SPREADS_WITHIN)
     }
 
     /// The applications of several places.
@@ -234,7 +249,8 @@ impl Destination {
 /// What to do in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
-    /// The secret is stored and dated, and people know: the message is a duplicate.
+    /// The secret is stored and dated, and people know: the message is a duplicate. Or it was
+    /// stored before it was made, and the dates of the message are false.
     Done,
     /// The secret is stored; what comes after that remains to be done.
     Finish,
@@ -497,6 +513,25 @@ mod tests {
         assert_eq!(old_ends, at("2026-01-17T02:15:12Z"));
         assert_eq!(expires, at("2026-07-10T02:15:10Z"));
         assert!(is_doubtful);
+    }
+
+    #[test]
+    fn a_stored_secret_gets_no_younger_by_a_message_that_says_it_was_just_made() {
+        let judged = |written_at: &str, since: Option<&str>| {
+            let record = SecretRecord {
+                application: ApplicationName::parse("my-erp").unwrap(),
+                version: Some(SecretVersion::new("8")),
+                written_at: Some(at(written_at)),
+                tags: SecretTags::default(),
+            };
+            let (value, since) = (Some("new".into()), since.map(at));
+            let delivery = delivery(new());
+            Destination::judged(&delivery, record, value, since, false, 180, at(NOW)).judgement
+        };
+        assert_eq!(judged("2026-01-10T02:16:00Z", None), Judgement::Finish);
+        assert_eq!(judged("2025-10-01T00:00:00Z", None), Judgement::Done);
+        let since = Some("2025-10-01T00:00:00Z");
+        assert_eq!(judged("2026-01-10T02:16:00Z", since), Judgement::Done);
     }
 
     #[test]

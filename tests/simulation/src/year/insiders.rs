@@ -80,11 +80,12 @@ impl Year {
     /// Sends a secret that Amazon never made, or one of before, as a new one.
     fn forge_secret(&mut self, number: usize) {
         let application = &self.applications[number];
-        let before = application.stored.checked_sub(1);
-        let value = match before.filter(|_| self.insider.bool()) {
-            Some(before) => application.issued[before].value.clone(),
-            None => format!("amzn1.oa2-cs.v1.local-forged-{:08}", self.insider.u32(..)),
-        };
+        let before = self.vault.one_before(&application.name);
+        let value = before.filter(|_| self.insider.bool());
+        let value = value.unwrap_or_else(|| {
+            let number = self.insider.u32(..);
+            format!("amzn1.oa2-cs.v1.local-forged-{number:08}")
+        });
         // The old secret is said to be over, or as good as that.
         let old_ends = self.now + self.insider.i64(-2 * DAY..8 * DAY);
         let made_at = old_ends - 7 * DAY;

@@ -181,9 +181,16 @@ impl Year {
             .iter()
             .position(|issued| issued.value == current)
         else {
-            self.violate(Invariant::StoredSecretsWork, Some(number), || {
-                "a secret is stored that Amazon never made".to_owned()
-            });
+            // Where nothing works, it cannot be told from one that has to spread.
+            let written = written.as_millisecond();
+            let ends = self.actual_deadline(number);
+            if ends.is_none_or(|ends| written < ends) {
+                self.violate(Invariant::StoredSecretsWork, Some(number), || {
+                    "a secret that Amazon never made is stored in place of one that works"
+                        .to_owned()
+                });
+            }
+            self.applications[number].is_irreparable = true;
             return;
         };
         let before = application.stored;

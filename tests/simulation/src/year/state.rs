@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use lwa_core::ports::Clock;
 use lwa_local::World;
 
-use super::insiders::Copy;
 use super::application::Application;
 use super::event_queue::{Event, EventQueue};
+use super::insiders::Copy;
 use crate::amazon::Queue;
 use crate::counts::Counts;
 use crate::fault_model::SharedFaultModel;
