@@ -344,7 +344,8 @@ fn reason(text: &str) -> String {
 
 fn last_line(text: &str) -> String {
     let mut lines = text.lines().map(str::trim);
-    let last = lines.rfind(|line| !line.is_empty());
+    // Cargo says that it waits for another one, which is no reason.
+    let last = lines.rfind(|line| !line.is_empty() && !line.starts_with("Blocking "));
     last.unwrap_or("the tool printed nothing").to_owned()
 }
 
