@@ -16,8 +16,8 @@
 //!
 //! A message goes back to its queue only when its deadline could not be stored, or no notice could
 //! be published. From then on the schedule sees to the rest. A message that can never be handled
-//! goes back every time, until the queue moves it to its dead-letter queue; each execution
-//! environment that sees it publishes that once.
+//! goes back every time, until the queue moves it to its dead-letter queue; people hear of each
+//! kind of them once an hour, with their number.
 
 mod by_hand;
 mod dates;

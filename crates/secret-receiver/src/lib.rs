@@ -6,9 +6,11 @@
 //!
 //! # The order of things
 //!
-//! For one message: find the applications by client id; read tags and value of each; try the
-//! secret with LWA; store it; write the tags with its dates and `lwa:new-secret-pending`; publish
-//! a notification; remove that tag and `lwa:rotation-requested-at`; acknowledge. An invocation
+//! For one message: find the places with its client id; keep those that are proven to share its
+//! secret ([`lwa_core::rotation::membership`]); read tags and value of each; try the secret with
+//! LWA; store it; write the tags with its dates and `lwa:new-secret-pending`; publish a
+//! notification; remove that tag and `lwa:rotation-requested-at`; acknowledge. A place where one
+//! of these fails holds up only itself. An invocation
 //! that dies between any two of them is followed by one that finds the secret stored, and goes on
 //! with the first thing that is not done. People hear twice only if it died after it published
 //! and before it removed the tag.
@@ -20,8 +22,8 @@
 //! ([`retry_after`](lwa_core::rotation::queue::retry_after)), and from then on with it. The
 //! queue's visibility timeout times its `maxReceiveCount` is therefore how long a message is
 //! tried, even when this function cannot start at all: with 15 minutes and 700 it is a little
-//! over seven days, as long as the old secret lives. When less than a day of that is left the
-//! secret is stored whether LWA knows it or not.
+//! over seven days, as long as the old secret lives. When less than a day of that is left, a
+//! secret that LWA does not know is stored as soon as LWA refuses the stored one.
 //!
 //! A message that no try can ever handle would go round for a week, too. SQS moves a message to
 //! the dead-letter queue when it has been received `maxReceiveCount` times, however quickly, so
