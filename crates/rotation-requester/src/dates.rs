@@ -1,18 +1,46 @@
 //! A look at a stored value, to find out whether the dates in its tags are its own.
 
-use lwa_core::ports::Clock;
+use lwa_core::lwa::TokenEndpoint;
+use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::provenance::{
     Look, Question, Value, correct, is_predecessor_wanted, is_predecessors, is_too_early, question,
 };
 use lwa_core::secret::SecretRecord;
+use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::tags::SecretTags;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
 use lwa_core::vault::{SecretVersion, Vault, VaultError};
 
+use crate::requester::RotationRequester;
+
+impl<A, T, S, N, C, M> RotationRequester<A, T, S, N, C, M>
+where
+    A: ReadMetadata + ReadValues + WriteTags,
+    T: TokenEndpoint,
+    S: SellingPartnerApi,
+    N: Notifier,
+    C: Clock,
+    M: Metrics,
+{
+    /// Looks whose the dates of a record are, and corrects them. If that fails, they may be an
+    /// estimate, which is no reason to fail.
+    pub(crate) async fn look_whose_dates(&self, record: &mut SecretRecord) {
+        let (vault, clock) = (&self.shared.vault, &self.shared.clock);
+        let lifetime_days = self.policy.secret_lifetime_days;
+        if let Err(error) = look_whose_dates(vault, record, lifetime_days, clock).await {
+            tracing::warn!(
+                application.name = record.application.as_str(),
+                "the deadline may be an estimate, because the stored value could not be compared \
+                 with the one before it: {error}"
+            );
+        }
+    }
+}
+
 /// Finds out whether the dates in the tags are those of the stored value, where a version is
 /// stored that was not looked at, and corrects the tags. Usually there is nothing to find
 /// out, and nothing is read.
-pub(crate) async fn look_whose_dates(
+async fn look_whose_dates(
     vault: &Vault<impl ReadMetadata + ReadValues + WriteTags>,
     record: &mut SecretRecord,
     lifetime_days: u32,

@@ -2,7 +2,7 @@
 
 use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
-use lwa_core::rotation::expiry::{Reported, reported, take};
+use lwa_core::rotation::expiry::{Reported, is_written_before, reported, take};
 use lwa_core::rotation::membership::{Unproven, members};
 use lwa_core::rotation::notices::{self, Rejection};
 use lwa_core::rotation::notification::{Notification, SecretExpiry};
@@ -104,9 +104,15 @@ where
         records: &mut [SecretRecord],
     ) -> Result<Reported, CallError> {
         let now = self.shared.clock.now();
+        let lifetime_days = self.policy.secret_lifetime_days;
         let mut known = Reported::Outdated;
         for record in records {
-            let reported = reported(expiry, record, self.policy.secret_lifetime_days, now);
+            // Something was written after Amazon wrote the notice: another secret, perhaps.
+            if record.tags.first_stored().is_none() && is_written_before(expiry, record.written_at)
+            {
+                self.look_whose_dates(record).await;
+            }
+            let reported = reported(expiry, record, lifetime_days, now);
             if reported == Reported::New {
                 let tags = take(expiry, record);
                 let vault = &self.shared.vault;

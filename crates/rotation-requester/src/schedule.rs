@@ -13,7 +13,6 @@ use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::vault::StoredApplication;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
 
-use crate::dates::look_whose_dates;
 use crate::report::{ApplicationReport, Outcome, RequesterError, ScheduleReport};
 use crate::request::{Acted, Asker, Hindrance, names};
 use crate::requester::RotationRequester;
@@ -98,20 +97,13 @@ where
         {
             return unknown(&names, Acted::failed(&error));
         }
-        let (vault, clock) = (&self.shared.vault, &self.shared.clock);
-        let lifetime_days = self.policy.secret_lifetime_days;
+        let clock = &self.shared.clock;
         for record in &mut records {
             if run.dry_run || run.looks <= SignedDuration::ZERO {
                 break;
             }
             let began = clock.now();
-            if let Err(error) = look_whose_dates(vault, record, lifetime_days, clock).await {
-                tracing::warn!(
-                    application.name = record.application.as_str(),
-                    "the deadline may be an estimate, because the stored value could not be \
-                     compared with the one before it: {error}"
-                );
-            }
+            self.look_whose_dates(record).await;
             run.looks -= clock.now().duration_since(began);
         }
         let decision = decide(&records, &self.policy, clock.now());

@@ -120,7 +120,7 @@ fn long_past(now: Timestamp) -> Timestamp {
 }
 
 /// Whether Amazon wrote a notice before something was stored.
-fn is_written_before(notice: &SecretExpiry, stored_at: Option<Timestamp>) -> bool {
+pub fn is_written_before(notice: &SecretExpiry, stored_at: Option<Timestamp>) -> bool {
     notice
         .event_time
         .zip(stored_at)

@@ -114,6 +114,21 @@ async fn a_notice_of_2024_rotates_no_secret_of_2026() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_notice_that_is_older_than_the_stored_secret_is_about_the_one_before_it() {
+    for vault in VAULTS {
+        let stage = Stage::new(vault);
+        stage.world.set_now(at("2026-05-30T05:00:00Z"));
+        stage.store_by_hand("my-erp", "planted-by-hand");
+        stage.world.set_now(at(NOW));
+        let late = expiry(CLIENT_ID, "2026-06-20T00:00:00Z", "2026-05-20T00:00:00Z");
+        let sent = send(&stage.requester(), &late, 1).await;
+        assert_eq!(sent, (Outcome::Outdated, false), "{vault:?}");
+        assert_eq!(stage.calls(ROTATE), 0);
+        assert!(!stage.tags("my-erp").contains_key(tags::SECRET_EXPIRES_AT));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_requested_that_could_be_stored_nowhere() {
     let stage = Stage::new(VaultKind::ParameterStore);
     stage.tag("my-erp", tags::SECRET_EXPIRES_AT, DUE);
