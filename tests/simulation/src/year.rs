@@ -180,7 +180,7 @@ impl Year {
             self.at(at, Event::Poison);
         }
         if self.has(FaultKind::Insiders) {
-            let at = START + self.insider.i64(0..60 * DAY);
+            let at = START + self.insider.i64(0..90 * DAY);
             self.at(at, Event::Insider);
         }
     }

@@ -266,7 +266,7 @@ fn a_failure_is_shrunk_and_explained_with_its_seed() {
     assert_eq!(found.invariant, violation.invariant);
     assert_eq!(shortest.settings.applications, 1);
     assert_eq!(shortest.settings.sellers, 0);
-    assert!(shortest.settings.faults.kinds().count() <= 2);
+    assert!(shortest.settings.faults.kinds().count() <= 3);
     let text = shrink::explain(&shortest).unwrap();
     assert!(
         text.contains("\"no secret is lost\" does not hold"),

@@ -14,8 +14,8 @@ pub(super) struct Application {
     /// Whether a person did something that the system cannot repair, until the vault holds the
     /// newest secret.
     pub(super) is_irreparable: bool,
-    /// Whether the system has asked for another secret after the message of the newest was lost. It
-    /// does not a third time in one overlap.
+    /// Whether the system has asked for another secret in one overlap, because the message of the
+    /// newest was lost, or the first request was. It cannot go on asking.
     pub(super) is_asked_again: bool,
     /// Whether a person put the previous secret back, until the newest is stored again.
     pub(super) is_put_back: bool,

@@ -22,7 +22,7 @@ pub(super) struct Copy {
 impl Year {
     /// Does one of the things that an insider may try.
     pub(super) fn insider(&mut self) {
-        let at = self.now + self.insider.i64(DAY..80 * DAY);
+        let at = self.now + self.insider.i64(30 * DAY..200 * DAY);
         self.at(at, Event::Insider);
         let number = self.insider.usize(..self.applications.len());
         match self.insider.u8(..6) {

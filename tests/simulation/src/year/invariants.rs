@@ -9,7 +9,7 @@ use lwa_core::message::Message;
 use lwa_core::tags;
 use serde_json::Value;
 
-use super::application::Application;
+use super::application::{Application, Issued};
 use super::event_queue::Event;
 use super::state::Year;
 use crate::amazon::About;
@@ -153,9 +153,13 @@ impl Year {
         if !request.counts {
             return;
         }
-        let application = &mut self.applications[number];
-        application.is_asked_again |= application.issued.last().is_some_and(|it| !it.is_posted);
         let before = self.requests.insert(request.client_id.clone(), request.at);
+        let application = &mut self.applications[number];
+        let is_fruitless = |newest: &Issued| {
+            let before = before.map(Timestamp::as_millisecond);
+            !newest.is_posted || before.is_some_and(|at| at > newest.at && self.now - at < 7 * DAY)
+        };
+        application.is_asked_again |= application.issued.last().is_some_and(is_fruitless);
         // Two environments' clocks may differ by four minutes.
         let quiet = SignedDuration::from_mins(24 * 60 - 5);
         if let Some(before) = before
