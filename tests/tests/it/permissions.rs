@@ -430,7 +430,10 @@ impl Stage {
 
     async fn put(&self, leaf: &str, value: &str) {
         let put = self.owner.ssm().put_parameter().name(self.parameter(leaf));
-        let put = put.value(value).r#type(ParameterType::SecureString);
+        let put = put
+            .value(value)
+            .r#type(ParameterType::SecureString)
+            .key_id("alias/lwa-credentials");
         let put = put.tier(ParameterTier::Advanced).overwrite(true);
         put.send().await.unwrap();
     }

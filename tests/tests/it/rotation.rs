@@ -71,6 +71,7 @@ impl Estate {
                         .name(format!("{root}/lwa/{leaf}"))
                         .value(value)
                         .r#type(ParameterType::SecureString)
+                        .key_id("alias/lwa-credentials")
                         .tier(ParameterTier::Advanced)
                         .tags(Tag::builder().key("owner").value("erp").build().unwrap());
                     put.send().await.unwrap();

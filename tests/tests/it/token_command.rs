@@ -45,6 +45,7 @@ impl Estate {
         put.name(format!("{}/{leaf}", self.emulator.prefix))
             .value(value)
             .r#type(ParameterType::SecureString)
+            .key_id("alias/lwa-credentials")
             .overwrite(true)
             .send()
             .await
