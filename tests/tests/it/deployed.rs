@@ -513,7 +513,9 @@ pub(crate) fn notification(case: &str, facts: &Value) -> Value {
     let event = sample(&format!("sp-api/{case}"));
     let body = event["Records"][0]["body"].as_str().unwrap();
     let mut body: Value = serde_json::from_str(body).unwrap();
-    body["eventTime"] = json!(in_days(0));
+    // A notice that is older than what a test has just stored would be about the secret before.
+    let event_time = in_days(i64::from(case.ends_with("expiry")));
+    body["eventTime"] = json!(event_time);
     body["notificationMetadata"]["publishTime"] = json!(in_days(0));
     let payload = body["payload"].as_object_mut().unwrap().values_mut();
     for about in payload {

@@ -27,6 +27,8 @@ use lwa_tests::leak;
 use lwa_tests::runtime_api::Function;
 use serde_json::{Value, json};
 
+use crate::deployed::in_days;
+
 const TOKEN_PATH: &str = "/auth/o2/token";
 const ROTATE_PATH: &str = "/applications/2023-11-30/clientSecret";
 const CLIENT_ID: &str = "amzn1.application-oa2-client.0123";
@@ -194,7 +196,8 @@ fn batch(messages: &[(&str, &str)]) -> Value {
         .iter()
         .map(|(id, body)| {
             json!({"messageId": id, "receiptHandle": "r", "body": body,
-                   "attributes": {"ApproximateReceiveCount": "1"},
+                   "attributes": {"ApproximateReceiveCount": "1",
+                                  "SentTimestamp": "7227368112000"},
                    "eventSource": "aws:sqs"})
         })
         .collect();
@@ -473,7 +476,7 @@ async fn the_receiver_stores_what_lwa_accepts_and_says_nothing_of_it() {
         assert_eq!(tags, BTreeMap::from(expected));
         assert_eq!(
             told(&function),
-            ["message-unusable", "secret-waiting", "secret-stored"]
+            ["secret-waiting", "message-unusable", "secret-stored"]
         );
         let form = stub.requests()[0].form();
         assert_eq!(form["client_secret"], NEW);
@@ -542,11 +545,13 @@ async fn the_requester_keeps_the_deadline_and_asks_once() {
         stub.script(&Method::POST, TOKEN_PATH, [token()]);
         stub.script(&Method::POST, ROTATE_PATH, [Answer::bytes(204, "")]);
         let function = Function::start("rotation-requester", estate.variables(&stub).await);
+        // A notice that is older than what is stored would be about the secret before it.
+        let expires = in_days(20);
         let notice = json!({
             "notificationType": "APPLICATION_OAUTH_CLIENT_SECRET_EXPIRY",
-            "eventTime": "2026-01-10T02:15:10.045Z",
+            "eventTime": "2199-01-10T02:15:10.045Z",
             "payload": {"applicationOAuthClientSecretExpiry": {
-                "clientId": CLIENT_ID, "clientSecretExpiryTime": "2026-02-01T00:00:00Z",
+                "clientId": CLIENT_ID, "clientSecretExpiryTime": expires,
                 "clientSecretExpiryReason": "PERIODIC_ROTATION"}},
         })
         .to_string();
@@ -573,7 +578,7 @@ async fn the_requester_keeps_the_deadline_and_asks_once() {
         assert_eq!(asked.len(), 1, "{kind:?}");
         assert_eq!(asked[0].headers["x-amz-access-token"], ACCESS_TOKEN);
         let tags = estate.tags().await;
-        assert_eq!(tags[tags::SECRET_EXPIRES_AT], "2026-02-01T00:00:00Z");
+        assert_eq!(tags[tags::SECRET_EXPIRES_AT], expires);
         assert!(tags.contains_key(tags::ROTATION_REQUESTED_AT));
         assert_eq!(told(&function), ["rotation-requested", "message-unusable"]);
         let output = function.stop().await;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use lwa_core::application::Layout;
 use lwa_core::config::Lookup;
+use lwa_core::message::Message;
 use lwa_core::rotation::queue::Payload;
+use lwa_core::severity::Severity;
 use lwa_core::tags;
 use lwa_core::vault::{Vault, VaultKind};
 use lwa_core::{ExposeSecret, Timestamp};
@@ -246,12 +248,23 @@ async fn nobody_who_asks_for_tokens_notices_that_a_secret_takes_two_days_to_spre
 }
 
 #[tokio::test]
-async fn nobody_who_asks_for_tokens_notices_that_a_secret_had_to_be_stored_unverified() {
+async fn nobody_who_asks_for_tokens_notices_that_a_secret_spreads_on_the_last_day_of_the_old_one() {
     for kind in KINDS {
-        // Stored after six days, accepted after six and a half, and the old one dies after seven.
+        // Accepted after six and a half days, and the old one dies after seven: until then it
+        // works, and stays. People get a critical message when its last day begins.
         let stage = live(kind, Duration::from_hours(156)).await;
         let kinds = stage.kinds();
         assert_eq!(kinds.first(), Some(&"rotation-requested"));
-        assert_eq!(kinds.last(), Some(&"secret-stored-unverified"));
+        assert_eq!(kinds.last(), Some(&"secret-stored"));
+        let is_critical = |message: &Message| message.attributes.severity == Severity::Critical;
+        assert_eq!(
+            stage
+                .world
+                .published()
+                .iter()
+                .filter(|it| is_critical(it))
+                .count(),
+            1
+        );
     }
 }

@@ -112,9 +112,14 @@ pub fn decide(records: &[SecretRecord], policy: &Policy, now: Timestamp) -> Deci
         return Decision::NotDue(known);
     }
     let is_last_chance = known.at.duration_since(now) <= LAST_CHANCE;
+    let is_open = records
+        .iter()
+        .any(|record| record.tags.rotation_requested_at.is_some());
     let decision = match decide_now(records, deadline, now) {
-        // What waits may be no secret of Amazon's at all.
-        Decision::NewSecretWaits { .. } if is_last_chance => request(records, deadline, now),
+        // What waits and was not asked for may be no secret of Amazon's at all.
+        Decision::NewSecretWaits { .. } if is_last_chance && !is_open => {
+            request(records, deadline, now)
+        }
         decision => decision,
     };
     match (decision, rotated_lately(records, now)) {
