@@ -129,10 +129,14 @@ fn refuse_credentials_as_names(fields: &Fields, layout: &Layout) -> Result<(), E
              the vault and never sent. Allowed is {allowed}"
         )))
     };
-    if holds_credential(seller) {
+    let is_credential = |name: &str| {
+        let mut runs = name.split(|c: char| !c.is_ascii_alphanumeric());
+        holds_credential(name) || runs.any(holds_credential)
+    };
+    if is_credential(seller) {
         return refused("seller", "the id of a seller, such as `A2EXAMPLE`");
     }
-    if holds_credential(below_prefix.unwrap_or(application)) {
+    if is_credential(below_prefix.unwrap_or(application)) {
         return refused(
             "application",
             "the name of an application; one with 32 or more letters and digits in a row must \

@@ -52,7 +52,7 @@ fn lwa() -> Value {
         "access_token": "Atza|token",
         "refresh_token": format!("Atzr|{REFRESH}"),
         "token_type": "bearer",
-        "expires_in": 3600,
+        "expires_in": 30,
     })
 }
 

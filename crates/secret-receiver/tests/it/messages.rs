@@ -38,6 +38,9 @@ fn ten(stage: &Stage) -> Queue {
         let root = format!("my-erp/{number}");
         let stored = if number == 7 { "planted-7" } else { OLD };
         stage.add_application(&root, &client_id(number), stored);
+        if number == 7 {
+            stage.written_at(&root, at("2026-01-10T02:15:11Z"));
+        }
         let secret = format!("planted-{number}");
         let client = client(&[&secret]);
         stage

@@ -156,6 +156,21 @@ impl Stage {
         }
     }
 
+    /// Moves the time at which the client secret of a root was written.
+    pub(crate) fn written_at(&self, root: &str, at: Timestamp) {
+        let mut world = self.world.state();
+        match self.vault {
+            VaultKind::ParameterStore => {
+                let name = format!("/{root}/lwa/clientsecret");
+                let versions = &mut world.parameters.get_mut(&name).unwrap().versions;
+                versions.last_mut().unwrap().written_at = at;
+            }
+            VaultKind::SecretsManager => {
+                world.secrets.get_mut(root).unwrap().versions[0].created_at = at;
+            }
+        }
+    }
+
     /// Somebody stores a value without dates, which Amazon made before or after the new one.
     pub(crate) fn store_by_hand(&self, value: &str, is_newer: bool) {
         let now = at("2026-01-10T03:00:00Z");
