@@ -7,7 +7,7 @@ use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::membership::members;
 use lwa_core::rotation::notices;
 use lwa_core::rotation::ports::MessageQueue;
-use lwa_core::rotation::receive::{Delivery, Destination, Judgement, is_stored_since};
+use lwa_core::rotation::receive::{Delivery, Destination, Earlier, Judgement, is_stored_since};
 use lwa_core::secret::SecretRecord;
 use lwa_core::tags::{self, SecretTags};
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
@@ -146,9 +146,9 @@ where
             }
             _ => None,
         };
-        let is_predecessor = match &current {
+        let earlier = match &current {
             Some(current) => self.was_before(application, current, delivery).await?,
-            None => false,
+            None => Earlier::Never,
         };
         let record = SecretRecord {
             application: application.clone(),
@@ -161,7 +161,7 @@ where
             record,
             current.map(|current| current.value),
             since,
-            is_predecessor,
+            earlier,
             self.shared.deployment.secret_lifetime_days,
             self.shared.clock.now(),
         ))
@@ -174,21 +174,25 @@ where
         application: &ApplicationName,
         current: &StoredSecret,
         delivery: &Delivery,
-    ) -> Result<bool, VaultError> {
+    ) -> Result<Earlier, VaultError> {
         let is_new = |stored: &StoredSecret| is_same_secret(&stored.value, &delivery.new.secret);
         let vault = &self.shared.vault;
+        // The present one is no predecessor of itself.
+        if is_new(current) {
+            return Ok(Earlier::Never);
+        }
         let mut stored = current.clone();
         for _ in 0..PREDECESSORS {
-            if is_new(&stored) {
-                // The present one is no predecessor of itself.
-                return Ok(stored.version != current.version);
-            }
             match known(vault.read_previous_secret(application, &stored).await)? {
                 Some(before) => stored = before,
-                None => return Ok(false),
+                None => return Ok(Earlier::Never),
+            }
+            if is_new(&stored) {
+                let since = vault.value_unchanged_since(application, &stored).await;
+                return Ok(Earlier::Stored(known(since)?.or(stored.written_at)));
             }
         }
-        Ok(is_new(&stored))
+        Ok(Earlier::Never)
     }
 
     async fn nothing_to_store(

@@ -62,11 +62,10 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(outcome) => {
-            eprintln!(
-                "seed {} fails; searching for a shorter simulation that fails",
-                outcome.settings.seed
-            );
             if let Some(violation) = &outcome.violation {
+                eprintln!("{violation}");
+                eprintln!("lwa simulate {}", outcome.settings);
+                eprintln!("searching for a shorter simulation that fails like this");
                 let shortest = shrink::shrink(&outcome.settings, violation);
                 println!("{}", shrink::explain(&shortest).unwrap_or_default());
             }

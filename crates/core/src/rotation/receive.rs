@@ -151,7 +151,7 @@ impl Destination {
         record: SecretRecord,
         value: Option<SecretString>,
         since: Option<Timestamp>,
-        is_predecessor: bool,
+        earlier: Earlier,
         lifetime_days: u32,
         now: Timestamp,
     ) -> Self {
@@ -176,7 +176,10 @@ impl Destination {
                 }
             }
             Some(stored) => Judgement::Stale { stored },
-            None if is_predecessor => Judgement::Contested,
+            // The same of one that was replaced since. LWA may go on accepting it after its end,
+            // and nothing that the message says of it is true.
+            None if earlier.is_before(delivery) => Judgement::Done,
+            None if earlier != Earlier::Never => Judgement::Contested,
             None if is_stored_since(&delivery.new, since)
                 && !is_dated(&delivery.new, &record.tags, since, lifetime_days) =>
             {
@@ -243,6 +246,22 @@ impl Destination {
     /// Whether the tag of a secret that waits is that of this message.
     pub fn is_pending(&self, delivery: &Delivery) -> bool {
         delivery.is_pending(&self.record.tags)
+    }
+}
+
+/// Whether the new secret was stored before the present one, and replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Earlier {
+    /// As far as the versions tell, it was not.
+    Never,
+    /// It was, for the first time at an instant, if that is known.
+    Stored(Option<Timestamp>),
+}
+
+impl Earlier {
+    /// Whether that was before it was made, as the message has it.
+    fn is_before(self, delivery: &Delivery) -> bool {
+        matches!(self, Self::Stored(at) if delivery.is_made_after(at))
     }
 }
 
@@ -372,7 +391,8 @@ mod tests {
             tags: SecretTags::from_map(&tags),
         };
         let (value, since) = (Some(value.into()), since.map(at));
-        Destination::judged(&delivery(new()), record, value, since, false, 180, at(now)).judgement
+        let (never, now) = (Earlier::Never, at(now));
+        Destination::judged(&delivery(new()), record, value, since, never, 180, now).judgement
     }
 
     fn check(tags: &[(&str, &str)], holds_the_new_one: bool, expected: Judgement) {
@@ -525,8 +545,8 @@ mod tests {
                 tags: SecretTags::default(),
             };
             let (value, since) = (Some("new".into()), since.map(at));
-            let delivery = delivery(new());
-            Destination::judged(&delivery, record, value, since, false, 180, at(NOW)).judgement
+            let (delivery, never) = (delivery(new()), Earlier::Never);
+            Destination::judged(&delivery, record, value, since, never, 180, at(NOW)).judgement
         };
         assert_eq!(judged("2026-01-10T02:16:00Z", None), Judgement::Finish);
         assert_eq!(judged("2025-10-01T00:00:00Z", None), Judgement::Done);
@@ -535,16 +555,22 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_was_stored_before_another_one_is_contested() {
-        let record = SecretRecord {
-            application: ApplicationName::parse("my-erp").unwrap(),
-            version: Some(SecretVersion::new("8")),
-            written_at: None,
-            tags: SecretTags::default(),
+    fn a_secret_that_was_stored_before_another_one_is_contested_unless_its_message_is_false() {
+        let judged = |first_stored: Option<&str>| {
+            let record = SecretRecord {
+                application: ApplicationName::parse("my-erp").unwrap(),
+                version: Some(SecretVersion::new("8")),
+                written_at: None,
+                tags: SecretTags::default(),
+            };
+            let (value, earlier) = (Some("stored".into()), Earlier::Stored(first_stored.map(at)));
+            let delivery = delivery(new());
+            Destination::judged(&delivery, record, value, None, earlier, 180, at(NOW)).judgement
         };
-        let value = Some("stored".into());
-        let place = Destination::judged(&delivery(new()), record, value, None, true, 180, at(NOW));
-        assert_eq!(place.judgement, Judgement::Contested);
+        assert_eq!(judged(None), Judgement::Contested);
+        assert_eq!(judged(Some("2026-01-10T02:16:00Z")), Judgement::Contested);
+        // It was stored before it was made.
+        assert_eq!(judged(Some("2026-01-10T02:10:00Z")), Judgement::Done);
     }
 
     #[test]

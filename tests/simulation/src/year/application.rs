@@ -17,10 +17,18 @@ pub(super) struct Application {
     /// Whether the system has asked for another secret in one overlap, because the message of the
     /// newest was lost, or the first request was. It cannot go on asking.
     pub(super) is_asked_again: bool,
-    /// Whether a person put the previous secret back, until the newest is stored again.
-    pub(super) is_put_back: bool,
+    /// The secret in whose place a person put the previous one back, until the newest is stored
+    /// again. The vault keeps it as an earlier version.
+    pub(super) put_back_from: Option<usize>,
     /// Until when services may use tokens from before the repair, which live for an hour.
     pub(super) excused_until: i64,
+}
+
+impl Application {
+    /// The newest secret that the vault holds or has held.
+    pub(super) fn newest_stored(&self) -> usize {
+        self.put_back_from.unwrap_or(0).max(self.stored)
+    }
 }
 
 pub(super) struct Issued {

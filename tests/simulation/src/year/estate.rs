@@ -78,7 +78,7 @@ impl Year {
             stored: 0,
             is_irreparable: false,
             is_asked_again: false,
-            is_put_back: false,
+            put_back_from: None,
             excused_until: 0,
         });
         self.record_until(Some(number), Kind::Stored, Some(expires_at), || {

@@ -35,9 +35,8 @@ impl Year {
             let Some(newest) = application.issued.last() else {
                 continue;
             };
-            let waits = application.stored + 1 < application.issued.len()
-                && newest.is_posted
-                && !self.is_left_put_back(number);
+            let waits =
+                newest.is_posted && application.newest_stored() + 1 < application.issued.len();
             if waits && self.now - newest.at > 7 * DAY {
                 self.violate(Invariant::NoSecretIsLost, Some(number), || {
                     "its newest secret is not stored after seven days".to_owned()

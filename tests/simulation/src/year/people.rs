@@ -85,7 +85,7 @@ impl Year {
         self.vault
             .put(&application.name, &application.issued[before].value);
         self.applications[number].stored = before;
-        self.applications[number].is_put_back = true;
+        self.applications[number].put_back_from = Some(secret);
         let ends = self.actual_deadline(number);
         self.record_until(Some(number), Kind::Stored, ends, || {
             format!("a person puts secret {before} back")
@@ -96,7 +96,7 @@ impl Year {
     /// Whether a person put a secret back and the system may not request another: then it keeps
     /// the stored one as long as LWA accepts it.
     pub(super) fn is_left_put_back(&self, number: usize) -> bool {
-        self.applications[number].is_put_back && !self.settings.auto_rotate
+        self.applications[number].put_back_from.is_some() && !self.settings.auto_rotate
     }
 
     pub(super) fn rotate_by_hand(&mut self, number: usize, posted: bool) {
@@ -161,9 +161,12 @@ impl Year {
             let until = before_known_from.min(known_from) + HOUR;
             application.excused_until = application.excused_until.max(until);
         }
-        application.is_put_back &= secret + 1 < application.issued.len();
-        application.is_asked_again &= secret + 1 < application.issued.len();
-        if secret + 1 == application.issued.len() && application.is_irreparable {
+        let is_newest = secret + 1 == application.issued.len();
+        if is_newest {
+            application.put_back_from = None;
+            application.is_asked_again = false;
+        }
+        if is_newest && application.is_irreparable {
             application.is_irreparable = false;
             // If the old one ends before LWA accepts the new one, nothing works in between.
             let nothing_works = old_ends.is_some_and(|ends| ends < known_from);

@@ -163,7 +163,8 @@ impl Year {
         }
     }
 
-    /// A message leaves its queue for good. The vault must hold its secret or a newer one.
+    /// A message leaves its queue for good. The vault must hold its secret or a newer one, or have
+    /// held one until a person put an older one back.
     pub(super) fn acknowledge(&mut self, name: QueueName, id: &str, how: &str) {
         let queue = self.queue(name);
         let Some(index) = queue.messages.iter().position(|message| message.id == id) else {
@@ -171,7 +172,7 @@ impl Year {
         };
         let message = queue.messages.swap_remove(index);
         if let About::NewSecret(number, secret) = message.about
-            && self.applications[number].stored < secret
+            && self.applications[number].newest_stored() < secret
         {
             self.violate(Invariant::NoSecretIsLost, Some(number), || {
                 format!("the message with secret {secret} {how}, and the secret is not stored")
