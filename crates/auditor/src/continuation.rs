@@ -34,7 +34,7 @@ pub const MAX_REMINDERS: usize = 10;
 
 /// The form of what follows, which is that of the types in it; an invocation refuses any other.
 /// A change of one of those types is a new version.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// How old a continuation may be, in hours: Parameter Store's page tokens expire, and tomorrow
 /// has an audit of its own.
@@ -198,6 +198,7 @@ mod tests {
                 }),
                 days_left: Some(7),
                 severity: Some(Severity::Critical),
+                outlook: None,
                 exemption: Some(exemption.clone()),
             });
             tally.miss(format!("the tags of {}", name(number)), &"w".repeat(400));

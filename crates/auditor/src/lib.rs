@@ -21,16 +21,18 @@ pub mod state;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use lwa_core::Severity;
-use lwa_core::audit::digest::{self, Context};
-use lwa_core::audit::tally::Limits;
+use lwa_core::audit::digest::{self, Context, Reason};
+use lwa_core::audit::tally::{ApplicationDeadline, Limits, Top};
 use lwa_core::error::FunctionError;
 use lwa_core::lwa::safe_words;
 use lwa_core::message::Message;
 use lwa_core::notice::Notice;
 use lwa_core::payload::UnreadableEvent;
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
-use lwa_core::vault::ports::ReadMetadata;
+use lwa_core::vault::VaultKind;
+use lwa_core::vault::ports::{ReadMetadata, WriteTags};
 use serde_json::Value;
 
 use crate::budget::Budget;
@@ -95,7 +97,7 @@ pub struct Auditor<A, N, C, M> {
 
 impl<A, N, C, M> Auditor<A, N, C, M>
 where
-    A: ReadMetadata,
+    A: ReadMetadata + WriteTags,
     N: Notifier,
     C: Clock,
     M: Metrics,
@@ -181,8 +183,11 @@ where
             return Ok(DigestOutcome::default());
         }
         let scope = self.settings.scope();
-        let notice = digest::notice(&state.tally, &reasons, self.context(state, &scope));
+        let context = self.context(state, &scope);
+        let notice = digest::notice(&state.tally, &reasons, context);
         let (message, id) = self.publish(notice).await?;
+        self.note_reminders(state.tally.reminders.items()).await;
+        self.expect_again(state, &reasons, context);
         Ok(DigestOutcome {
             sent: id.is_some(),
             duplicate: id.is_none(),
@@ -191,6 +196,20 @@ where
             severity: Some(message.attributes.severity),
             message_id: id,
         })
+    }
+
+    /// Remembers the digest as a second audit of the day would make it, which reminds of nothing.
+    fn expect_again(&self, state: &State, reasons: &[Reason], context: Context<'_>) {
+        let mut tally = state.tally.clone();
+        tally.reminders = Top::default();
+        let others = reasons
+            .iter()
+            .copied()
+            .filter(|it| *it != Reason::ReminderDay);
+        let others: Vec<_> = others.collect();
+        let mut notice = digest::notice(&tally, &others, context);
+        notice.origin.clear();
+        self.published().push(notice);
     }
 
     /// The digest lists the nearest deadlines; messages of their own list the others.
@@ -204,7 +223,36 @@ where
         for notice in digest::further_reminders(&further, self.context(state, &scope)) {
             self.publish(notice).await?;
         }
+        self.note_reminders(&further).await;
         Ok(())
+    }
+
+    /// Notes what people were reminded of, so that no other function repeats it today. If that
+    /// fails, one may.
+    async fn note_reminders(&self, rows: &[ApplicationDeadline]) {
+        let now = self.clock.now();
+        let noted = rows
+            .iter()
+            .filter_map(|row| Some((row, row.outlook?.need()?)));
+        stream::iter(noted)
+            .for_each_concurrent(scan::CONCURRENCY, async |(row, need)| {
+                let tag = [need.noted(now).to_tag()];
+                let written = match row.vault {
+                    VaultKind::ParameterStore => {
+                        self.account.add_parameter_tags(&row.credential, &tag).await
+                    }
+                    VaultKind::SecretsManager => {
+                        self.account.tag_secret(&row.credential, &tag).await
+                    }
+                };
+                if let Err(error) = written {
+                    tracing::warn!(
+                        application.name = row.application.as_str(),
+                        "people may be reminded a second time today: {error}"
+                    );
+                }
+            })
+            .await;
     }
 
     /// Publishes a notice, whose id names the day; no id of the message where it went out on

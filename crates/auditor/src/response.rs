@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use lwa_core::audit::digest::Reason;
 use lwa_core::audit::findings::Finding;
 use lwa_core::audit::tally::{ApplicationDeadline, NotSeen, Tally};
+use lwa_core::tags::whole_seconds;
 use lwa_core::{Deadline, Role, Severity};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -120,7 +121,7 @@ impl Response {
             complete: true,
             findings_omitted: all.saturating_sub(findings.len() as u64),
             findings,
-            next_deadlines: dated.map(deadline).collect(),
+            next_deadlines: dated.map(|row| deadline(row, state.started_at)).collect(),
             not_seen: tally.not_seen.items().to_vec(),
             not_seen_omitted: tally.not_seen.omitted(),
             notes: tally.notes.items().to_vec(),
@@ -196,7 +197,7 @@ fn finding(finding: &Finding) -> Value {
 }
 
 /// An application with its deadline as JSON.
-fn deadline(row: &ApplicationDeadline) -> Value {
+fn deadline(row: &ApplicationDeadline, now: Timestamp) -> Value {
     let basis = |deadline: Deadline| {
         if deadline.basis.is_estimate() {
             "estimated"
@@ -209,10 +210,13 @@ fn deadline(row: &ApplicationDeadline) -> Value {
         "vault": row.vault.as_str(),
         "credential": row.credential,
         "owner": row.owner,
-        "deadline": row.deadline.map(|deadline| deadline.at),
+        "deadline": row.deadline.map(|deadline| whole_seconds(deadline.at)),
         "basis": row.deadline.map(basis),
         "days_left": row.days_left,
         "severity": row.severity.map(Severity::as_str),
+        "next": row.outlook.map(|outlook| outlook.next.as_str()),
+        "next_at": row.outlook.and_then(|outlook| outlook.next.at()).map(whole_seconds),
+        "next_step": row.outlook.map(|outlook| outlook.phrase(now)),
         "exempt": row.exemption,
     })
 }

@@ -29,7 +29,7 @@ use crate::settings::Settings;
 use crate::state::{Position, Stage, State};
 
 /// How many look-ups are under way at once. More would only meet the service's throttling.
-const CONCURRENCY: usize = 5;
+pub(crate) const CONCURRENCY: usize = 5;
 
 /// How many bytes of applications that were seen in part one invocation hands to the next.
 const CARRIED_BYTES: usize = 40_000;

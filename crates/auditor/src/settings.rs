@@ -16,9 +16,6 @@ pub struct Settings {
     pub rules: Rules,
 }
 
-/// The most days before a deadline that a reminder may come.
-const MAX_REMINDER: u32 = 3650;
-
 impl Settings {
     /// Reads the settings.
     pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
@@ -28,30 +25,20 @@ impl Settings {
         let deployment = Deployment::from_lookup(lookup)?;
         let allowed = "parameter-store, secrets-manager or both";
         let vaults = lookup.parsed(config::LWA_VAULT, allowed, vaults)?;
-        let allowed = format!("whole numbers from 0 to {MAX_REMINDER}, comma-separated");
-        let reminder_days = lookup.parsed(config::REMIND_AT_DAYS, &allowed, reminder_days)?;
         let allowed = "monday, tuesday, wednesday, thursday, friday, saturday, sunday or off";
         let heartbeat = lookup.parsed(config::HEARTBEAT_DAY, allowed, |text| match text {
             off if off.eq_ignore_ascii_case("off") => Some(None),
             day => weekday(day).map(Some),
         })?;
-        let allowed = "the ARN of a role, a user or a session, such as \
-                       arn:aws:iam::111122223333:role/NAME";
-        let expected_writer = match lookup.get(config::EXPECTED_WRITER_ARN) {
-            Some(text) if !is_principal(&text) => {
-                let variable = config::EXPECTED_WRITER_ARN;
-                return Err(ConfigError::invalid(variable, &text, allowed));
-            }
-            writer => writer,
-        };
+        let expected_writer = lookup.principal(config::EXPECTED_WRITER_ARN)?;
         let allowed = "info, warning or critical";
         let severity = |text: &str| text.parse().ok();
         let digest_severity = lookup.parsed(config::DIGEST_SEVERITY, allowed, severity)?;
         Ok(Self {
             vaults,
             rules: Rules {
-                secret_lifetime_days: deployment.secret_lifetime_days,
-                reminder_days,
+                policy: deployment.policy,
+                reminder_days: lookup.reminder_days()?,
                 heartbeat,
                 expected_writer,
                 digest_severity,
@@ -93,11 +80,6 @@ fn vaults(text: &str) -> Option<Vec<VaultKind>> {
     }
 }
 
-fn reminder_days(text: &str) -> Option<Vec<u32>> {
-    let day = |text: &str| text.trim().parse().ok().filter(|day| *day <= MAX_REMINDER);
-    text.split(',').map(day).collect()
-}
-
 fn weekday(text: &str) -> Option<Weekday> {
     match text.to_ascii_lowercase().as_str() {
         "monday" => Some(Weekday::Monday),
@@ -109,18 +91,6 @@ fn weekday(text: &str) -> Option<Weekday> {
         "sunday" => Some(Weekday::Sunday),
         _ => None,
     }
-}
-
-fn is_principal(arn: &str) -> bool {
-    let parts: Vec<_> = arn.splitn(6, ':').collect();
-    matches!(
-        parts.as_slice(),
-        ["arn", partition, "iam" | "sts", "", account, resource]
-            if partition.starts_with("aws")
-                && account.len() == 12
-                && account.bytes().all(|b| b.is_ascii_digit())
-                && resource.contains('/')
-    )
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use lwa_core::config::Lookup;
 use lwa_core::error::FunctionError;
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::vault::ports::{
-    Page, ParameterFilter, ParameterMetadata, ReadMetadata, SecretMetadata, SecretVersionEntry,
-    Tags,
+    NewTag, Page, ParameterFilter, ParameterMetadata, ReadMetadata, SecretMetadata,
+    SecretVersionEntry, Tags, WriteTags,
 };
 use lwa_local::SecretVersion;
 use lwa_local::{Fault, Parameter, ScriptedFault, Secret, World};
@@ -81,7 +81,7 @@ fn harness(world: &World, variables: &[(&str, &str)]) -> Harness<World> {
     harness_over(world.clone(), world, variables)
 }
 
-fn harness_over<P: ReadMetadata>(
+fn harness_over<P: ReadMetadata + WriteTags>(
     parameters: P,
     world: &World,
     variables: &[(&str, &str)],
@@ -100,7 +100,7 @@ fn harness_over<P: ReadMetadata>(
     }
 }
 
-impl<P: ReadMetadata> Harness<P> {
+impl<P: ReadMetadata + WriteTags> Harness<P> {
     async fn audit(&self) -> Response {
         self.auditor.handle(json!({}), HOUR).await.unwrap()
     }
@@ -187,6 +187,9 @@ async fn a_healthy_estate_is_silent_and_answers_what_it_saw() {
           "days_left": 148,
           "deadline": "2026-10-28T06:00:00Z",
           "exempt": null,
+          "next": "rotates",
+          "next_at": "2026-08-29T06:00:00Z",
+          "next_step": "rotates by itself on 2026-08-29",
           "owner": null,
           "severity": null,
           "vault": "parameter-store"
@@ -198,6 +201,9 @@ async fn a_healthy_estate_is_silent_and_answers_what_it_saw() {
           "days_left": 148,
           "deadline": "2026-10-28T06:00:00Z",
           "exempt": null,
+          "next": "rotates",
+          "next_at": "2026-08-29T06:00:00Z",
+          "next_step": "rotates by itself on 2026-08-29",
           "owner": null,
           "severity": null,
           "vault": "parameter-store"
@@ -240,7 +246,8 @@ async fn a_healthy_estate_is_silent_and_answers_what_it_saw() {
 async fn over_200_days_people_are_reminded_on_the_right_days_and_daily_after_the_deadline() {
     let world = World::new(at(ISSUED));
     put_application(&world, "/my-erp");
-    let harness = harness(&world, &[("HEARTBEAT_DAY", "off")]);
+    let variables = [("HEARTBEAT_DAY", "off"), ("AUTO_ROTATE", "false")];
+    let harness = harness(&world, &variables);
     let mut story = String::new();
     for day in 0..200 {
         // The schedule is as inexact as the real one.
@@ -399,7 +406,7 @@ fn reminded_of(world: &World) -> Vec<String> {
         .published()
         .iter()
         .filter_map(|message| {
-            let (_, list) = message.email.split_once("Client secrets to rotate\n")?;
+            let (_, list) = message.email.split_once("Client secrets that need you\n")?;
             Some(list.split("\n\n").next()?.to_owned())
         })
         .flat_map(|list| {
@@ -577,7 +584,7 @@ async fn an_exemption_silences_its_credential_and_comes_back_loudly_the_day_afte
     world.set_now(at("2026-10-01T06:00:00Z"));
     let response = harness.audit().await;
     let reasons = json!(response.digest.unwrap().reasons);
-    assert_eq!(reasons, json!(["exemption-ended"]));
+    assert_eq!(reasons, json!(["reminder-day", "exemption-ended"]));
     assert!(
         world.published()[0]
             .email
@@ -762,6 +769,28 @@ impl ReadMetadata for Leaky {
         self.world
             .list_secret_version_ids(name, include_deprecated, token)
             .await
+    }
+}
+
+impl WriteTags for Leaky {
+    async fn add_parameter_tags(&self, name: &str, tags: &[NewTag]) -> Result<(), CallError> {
+        self.world.add_parameter_tags(name, tags).await
+    }
+
+    async fn remove_parameter_tags(
+        &self,
+        name: &str,
+        keys: &[&'static str],
+    ) -> Result<(), CallError> {
+        self.world.remove_parameter_tags(name, keys).await
+    }
+
+    async fn tag_secret(&self, name: &str, tags: &[NewTag]) -> Result<(), CallError> {
+        self.world.tag_secret(name, tags).await
+    }
+
+    async fn untag_secret(&self, name: &str, keys: &[&'static str]) -> Result<(), CallError> {
+        self.world.untag_secret(name, keys).await
     }
 }
 
@@ -989,7 +1018,7 @@ async fn a_continuation_that_does_not_fit_is_refused_and_nothing_is_done() {
     check(
         // As an earlier deployment wrote it, with its own fields.
         &|c| *c = json!({"version": 1, "vault": "parameter-store"}),
-        "has version 1, and this function reads 2",
+        "has version 1, and this function reads 3",
     )
     .await;
     check(

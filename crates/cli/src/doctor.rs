@@ -230,7 +230,7 @@ impl Doctor<'_> {
         let survey = auditor::survey(audit, &vaults, &SystemClock, &observer);
         let state = self.report.over("the credentials", boxed(survey)).await;
         let (tally, now) = (&state.tally, state.started_at);
-        let lifetime = audit.rules.secret_lifetime_days;
+        let lifetime = audit.rules.policy.secret_lifetime_days;
         let deadlines = tally.deadlines.items();
         let report = &mut self.report;
         let told = deadlines.iter();

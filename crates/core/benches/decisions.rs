@@ -17,6 +17,7 @@ use lwa_core::audit::{Rules, digest};
 use lwa_core::config::Lookup;
 use lwa_core::event::Event;
 use lwa_core::policy_notice::{Context, Lookups, notice};
+use lwa_core::rotation::policy::Policy;
 use lwa_core::vault::ports::{InlinePolicy, ParameterMetadata};
 use lwa_core::{Layout, Role, Severity, Timestamp};
 
@@ -46,7 +47,8 @@ fn render_a_message(bencher: Bencher) {
     let layout = layout();
     let context = Context {
         layout: &layout,
-        secret_lifetime_days: 180,
+        policy: Policy::default(),
+        system_writer: None,
         runbook_url: Some("https://wiki.example.com/rotate"),
         now: now(),
     };
@@ -92,7 +94,7 @@ fn layout() -> Layout {
 
 fn rules() -> Rules {
     Rules {
-        secret_lifetime_days: 180,
+        policy: Policy::default(),
         reminder_days: vec![90, 60, 30, 14, 7, 3, 1],
         heartbeat: Some(Weekday::Monday),
         expected_writer: None,

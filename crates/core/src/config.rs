@@ -8,6 +8,8 @@ use std::fmt;
 use crate::address::{self, PlainHttp};
 use crate::application::{ApplicationName, Layout};
 use crate::error::FunctionError;
+use crate::principal;
+use crate::rotation::policy::Policy;
 use crate::sp_api::Region;
 use crate::text::quotable_input;
 
@@ -66,18 +68,20 @@ variables! {
     RUNBOOK_URL, "policy-formatter, auditor, rotation-requester, secret-receiver", Some("none");
     /// How long a client secret lives, in days, from 1 to 3650.
     SECRET_LIFETIME_DAYS, "all", Some("180");
-    /// Days before the deadline on which the digest reminds, comma-separated.
-    REMIND_AT_DAYS, "auditor", Some("90,60,30,14,7,3,1");
+    /// Days before the deadline on which people are reminded, comma-separated.
+    REMIND_AT_DAYS, "auditor, rotation-requester", Some("90,60,30,14,7,3,1");
     /// Weekday on which a digest goes out even when all is well: `monday` … `sunday`, or `off`.
     HEARTBEAT_DAY, "auditor", Some("monday");
     /// From which severity on a finding sends a digest by itself: `info`, `warning` or `critical`.
     DIGEST_SEVERITY, "auditor", Some("warning");
     /// ARN of the principal that is expected to write credentials; switches LWA012 on.
     EXPECTED_WRITER_ARN, "auditor", Some("none");
-    /// How many days before the deadline a rotation is requested, from 1 to 180.
-    ROTATE_WITHIN_DAYS, "rotation-requester", Some("30");
+    /// ARN of the role of `secret-receiver`: a client secret that it stores is told of by itself, so that the event of its write is no news.
+    SYSTEM_WRITER_ARN, "policy-formatter", Some("none");
+    /// How many days before the deadline a rotation is due, from 1 to 180.
+    ROTATE_WITHIN_DAYS, "policy-formatter, auditor, rotation-requester, secret-receiver", Some("60");
     /// Whether rotations are requested (`true`) or only reminded of (`false`).
-    AUTO_ROTATE, "rotation-requester", Some("true");
+    AUTO_ROTATE, "policy-formatter, auditor, rotation-requester, secret-receiver", Some("true");
     /// Namespace of the CloudWatch metrics.
     METRICS_NAMESPACE, "all", Some("LwaRotation");
 }
@@ -100,8 +104,8 @@ const AWS_DEFAULT_REGION: Variable = Variable {
 pub struct Deployment {
     /// How parameters are named, and which applications there are.
     pub layout: Layout,
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
+    /// When client secrets are rotated, and by whom.
+    pub policy: Policy,
     /// The team's own page, linked from every message.
     pub runbook_url: Option<String>,
     /// The AWS region, for links; none where it is not known.
@@ -118,7 +122,7 @@ impl Deployment {
     {
         Ok(Self {
             layout: lookup.layout()?,
-            secret_lifetime_days: lookup.secret_lifetime_days()?,
+            policy: lookup.policy()?,
             runbook_url: lookup.page(RUNBOOK_URL)?,
             region: lookup.aws_region()?,
             metrics_namespace: lookup.metrics_namespace()?,
@@ -237,6 +241,37 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
     /// How long a client secret lives, in days.
     pub fn secret_lifetime_days(&self) -> Result<u32, ConfigError> {
         self.number(SECRET_LIFETIME_DAYS, 1..=3650)
+    }
+
+    /// When client secrets are rotated, and by whom.
+    fn policy(&self) -> Result<Policy, ConfigError> {
+        Ok(Policy {
+            rotate_within_days: self.number(ROTATE_WITHIN_DAYS, 1..=180)?,
+            auto_rotate: self.flag(AUTO_ROTATE)?,
+            secret_lifetime_days: self.secret_lifetime_days()?,
+        })
+    }
+
+    /// Days before the deadline on which people are reminded.
+    pub fn reminder_days(&self) -> Result<Vec<u32>, ConfigError> {
+        const MOST: u32 = 3650;
+        let allowed = format!("whole numbers from 0 to {MOST}, comma-separated");
+        self.parsed(REMIND_AT_DAYS, &allowed, |text| {
+            let day = |text: &str| text.trim().parse().ok().filter(|day| *day <= MOST);
+            text.split(',').map(day).collect()
+        })
+    }
+
+    /// The ARN of a principal.
+    pub fn principal(&self, variable: Variable) -> Result<Option<String>, ConfigError> {
+        let allowed = "the ARN of a role, a user or a session, such as \
+                       arn:aws:iam::111122223333:role/NAME";
+        match self.get(variable) {
+            Some(text) if !principal::is_arn(&text) => {
+                Err(ConfigError::invalid(variable, &text, allowed))
+            }
+            arn => Ok(arn),
+        }
     }
 
     /// `true` or `false`.
@@ -401,7 +436,10 @@ mod tests {
         let deployment = Deployment::from_lookup(&lookup(&[])).unwrap();
         assert_eq!(deployment.layout.prefixes, ["/my-erp"]);
         assert_eq!(deployment.layout.client_secret_leaf, "lwa/clientsecret");
-        assert_eq!(deployment.secret_lifetime_days, 180);
+        let policy = deployment.policy;
+        assert_eq!(policy.secret_lifetime_days, 180);
+        assert_eq!(policy.rotate_within_days, 60);
+        assert!(policy.auto_rotate);
         assert_eq!(deployment.runbook_url, None);
         assert_eq!(deployment.region, None);
         assert_eq!(deployment.metrics_namespace, "LwaRotation");

@@ -1,5 +1,6 @@
 //! When a client secret stops working, and the spans that Amazon sets for its rotation.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,12 @@ pub const DATES_DIFFER_BY: SignedDuration = days(1);
 /// A span of whole days of 24 hours.
 pub const fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(count.saturating_mul(24))
+}
+
+/// The UTC date of an instant. Days are calendar days everywhere, so that a daily run which starts
+/// some seconds early or late still sees each of them exactly once.
+pub fn utc_date(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
 }
 
 /// When a secret whose successor was issued at `issued_at` stops working.
@@ -85,8 +92,7 @@ impl Deadline {
     /// Dates rather than 24-hour spans, because then a daily run that starts a few seconds
     /// early or late still sees every number exactly once.
     pub fn days_left(&self, now: Timestamp) -> i64 {
-        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
-        i64::from((day(self.at) - day(now)).get_days())
+        i64::from((utc_date(self.at) - utc_date(now)).get_days())
     }
 
     /// Whether the secret has stopped working.

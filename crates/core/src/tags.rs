@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 
 use crate::deadline::days;
+use crate::severity::Severity;
 use crate::text::tag_word;
 use crate::vault::SecretVersion;
 use crate::vault::ports::{NewTag, Tags};
@@ -26,6 +27,8 @@ pub const NEW_SECRET_PENDING: &str = "lwa:new-secret-pending";
 pub const STORE_PENDING: &str = "lwa:store-pending";
 /// Since when a place is known to have another application's client id and not its secret.
 pub const UNPROVEN_SINCE: &str = "lwa:unproven-since";
+/// What people were reminded of last: a [`Reminded`].
+pub const REMINDED: &str = "lwa:reminded";
 /// Until which date findings are muted.
 pub const EXEMPT_UNTIL: &str = "lwa:exempt-until";
 /// Why findings are muted.
@@ -34,7 +37,7 @@ pub const EXEMPT_REASON: &str = "lwa:exempt-reason";
 pub const OWNER: &str = "owner";
 
 /// Every tag that is read or written, as the README lists them.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 11] = [
     OWNER,
     SECRET_EXPIRES_AT,
     SECRET_ISSUED_AT,
@@ -43,6 +46,7 @@ pub const ALL: [&str; 10] = [
     NEW_SECRET_PENDING,
     STORE_PENDING,
     UNPROVEN_SINCE,
+    REMINDED,
     EXEMPT_UNTIL,
     EXEMPT_REASON,
 ];
@@ -92,6 +96,8 @@ pub struct SecretTags {
     pub store_pending: Option<StorePending>,
     /// [`UNPROVEN_SINCE`].
     pub unproven_since: Option<Timestamp>,
+    /// [`REMINDED`]; one that cannot be read counts as absent.
+    pub reminded: Option<Reminded>,
     /// [`OWNER`].
     pub owner: Option<String>,
     /// The names of tags whose value is no RFC 3339 instant; each counts as absent.
@@ -123,6 +129,7 @@ impl SecretTags {
             store_pending: tags
                 .get(STORE_PENDING)
                 .and_then(|it| StorePending::parse(it)),
+            reminded: tags.get(REMINDED).and_then(|it| Reminded::parse(it)),
             owner: tags
                 .get(OWNER)
                 .filter(|owner| !owner.trim().is_empty())
@@ -305,6 +312,41 @@ impl StorePending {
     pub fn to_tag(self) -> NewTag {
         let text = format!("{} {} {}", self.begun_at, self.issued_at, self.expires_at);
         (STORE_PENDING, text)
+    }
+}
+
+/// What people were reminded of last, so that several functions remind of it once: the value of
+/// [`REMINDED`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reminded {
+    /// When.
+    pub at: Timestamp,
+    /// How urgent it was.
+    pub severity: Severity,
+    /// What they had to do: the [word](crate::outlook::Need::what) for it.
+    pub what: String,
+    /// The deadline of which they were reminded.
+    pub deadline: Option<Timestamp>,
+}
+
+impl Reminded {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_ascii_whitespace();
+        Some(Self {
+            at: read_instant(words.next()?)?,
+            severity: words.next()?.parse().ok()?,
+            what: words.next()?.to_owned(),
+            deadline: words.next().and_then(read_instant),
+        })
+    }
+
+    /// The tag.
+    pub fn to_tag(&self) -> NewTag {
+        let deadline = self
+            .deadline
+            .map_or(UNKNOWN.to_owned(), |at| at.to_string());
+        let (at, severity, what) = (self.at, self.severity, &self.what);
+        (REMINDED, format!("{at} {severity} {what} {deadline}"))
     }
 }
 

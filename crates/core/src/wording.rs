@@ -115,19 +115,38 @@ impl Notice {
     }
 }
 
-/// The first thing to do about a client secret that ends, short enough for a text message.
-pub const ROTATE: &str = "Rotate it in the SP-API developer console.";
+/// The first thing to do about a client secret that ends, short enough for a text message. A dead
+/// one cannot ask for another.
+pub const fn rotate(is_dead: bool) -> &'static str {
+    if is_dead {
+        "Rotate it in the SP-API developer console."
+    } else {
+        "Rotate it with lwa rotate."
+    }
+}
 
 /// How a person rotates the client secret that applications share; `page` is where an
-/// application's is stored.
+/// application's is stored. A dead one cannot ask for another.
 pub fn steps_to_rotate(
     applications: &[ApplicationName],
     page: impl Fn(&ApplicationName) -> String,
+    is_dead: bool,
     runbook_url: Option<&str>,
 ) -> Vec<Step> {
+    let first = applications.first().filter(|_| !is_dead);
+    let request = first.map(|name| {
+        Step::new(format!(
+            "Ask for a new one: lwa rotate --application {name}"
+        ))
+    });
+    let otherwise = if is_dead {
+        "As"
+    } else {
+        "If Amazon refuses that: as"
+    };
     let rotate = format!(
-        "As the account's primary user, open the developer console, find {}, view its LWA \
-         credentials and rotate the secret:",
+        "{otherwise} the account's primary user, open the developer console, find {}, view its \
+         LWA credentials and rotate the secret:",
         names(applications)
     );
     let store = applications.iter().map(|name| {
@@ -143,7 +162,9 @@ pub fn steps_to_rotate(
             "Check that Amazon accepts it: lwa token --application {name}"
         ))
     });
-    std::iter::once(Step::at(rotate, link::DEVELOPER_CONSOLE))
+    request
+        .into_iter()
+        .chain([Step::at(rotate, link::DEVELOPER_CONSOLE)])
         .chain(store)
         .chain(check)
         .chain(runbook_step(runbook_url))

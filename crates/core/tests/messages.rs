@@ -26,7 +26,8 @@ fn render(event: &Value, lookups: Option<&Lookups>, now: Timestamp) -> Message {
     let layout = layout();
     let context = Context {
         layout: &layout,
-        secret_lifetime_days: 180,
+        policy: lwa_core::rotation::policy::Policy::default(),
+        system_writer: None,
         runbook_url: Some("https://wiki.example/rotate"),
         now,
     };

@@ -7,12 +7,13 @@ use lwa_core::lwa::{LwaError, LwaFailure};
 use lwa_core::notice::Notice;
 use lwa_core::rotation::notices::{self, Context, Obstacle, Rejection};
 use lwa_core::rotation::notification::{NewSecret, SecretExpiry, Unusable};
+use lwa_core::rotation::policy::Policy;
 use lwa_core::rotation::receive::Delivery;
 use lwa_core::rotation::request::RefusalCause;
 use lwa_core::secret::SecretRecord;
 use lwa_core::tags::SecretTags;
 use lwa_core::vault::{StoredApplication, VaultKind};
-use lwa_core::{ApplicationName, Basis, Deadline, Layout, Timestamp};
+use lwa_core::{ApplicationName, Basis, Deadline, Layout, Severity, Timestamp};
 
 use crate::legal::check;
 
@@ -75,7 +76,7 @@ fn every_notice(applications: &[ApplicationName], vault: VaultKind) -> Vec<(Stri
         layout: &layout,
         vault,
         region: Some("us-east-2"),
-        secret_lifetime_days: 180,
+        policy: Policy::default(),
         runbook_url: Some("https://wiki.example/rotate"),
         origin: "Daily schedule of rotation-requester.",
         now: at("2026-06-01T06:00:00Z"),
@@ -139,30 +140,21 @@ fn every_notice(applications: &[ApplicationName], vault: VaultKind) -> Vec<(Stri
         retry_after: None,
     };
     let requested = at("2026-06-01T06:00:00Z");
-    let unanswered = Some(at("2026-05-30T06:00:00Z"));
+    let unanswered = at("2026-05-30T06:00:00Z");
     let names = applications;
     let mut all: Vec<(String, Notice)> = Vec::new();
     let mut add = |what: &str, notice| all.push((what.to_owned(), notice));
     add(
-        "expiry reported, the system rotates",
-        notices::expiry_reported(context, names, &deadline, 10, true),
+        "due",
+        notices::rotation_due(context, names, &deadline, Severity::Warning),
     );
-    add(
-        "expiry reported, people rotate",
-        notices::expiry_reported(context, names, &deadline, 10, false),
-    );
-    add("due", notices::rotation_due(context, names, &deadline));
     add(
         "due, deadline passed",
-        notices::rotation_due(context, names, &passed),
-    );
-    add(
-        "requested",
-        notices::rotation_requested(context, names, Some(&deadline), requested, None),
+        notices::rotation_due(context, names, &passed, Severity::Critical),
     );
     add(
         "requested again",
-        notices::rotation_requested(context, names, None, requested, unanswered),
+        notices::rotation_requested_again(context, names, None, requested, unanswered),
     );
     let answer = || "SP-API refused the request (HTTP 400)".to_owned();
     let obstacles = [
@@ -179,10 +171,6 @@ fn every_notice(applications: &[ApplicationName], vault: VaultKind) -> Vec<(Stri
     add(
         "refused, no deadline known",
         notices::rotation_refused(context, names, None, &obstacles[2]),
-    );
-    add(
-        "unclear",
-        notices::rotation_unclear(context, names, Some(&deadline), "SP-API timed out"),
     );
     add(
         "postponed",
@@ -214,16 +202,12 @@ fn every_notice(applications: &[ApplicationName], vault: VaultKind) -> Vec<(Stri
         notices::secret_stored_unverified(context, names, &delivery, &said),
     );
     add(
-        "waiting",
-        notices::secret_waiting(context, names, &delivery, &said, true),
-    );
-    add(
         "still waiting",
-        notices::secret_waiting(context, names, &delivery, &said, false),
+        notices::secret_waiting(context, names, &delivery, &said),
     );
     add(
         "contested",
-        notices::secret_contested(context, names, &new, unanswered, old_ends),
+        notices::secret_contested(context, names, &new, Some(unanswered), old_ends),
     );
     add(
         "stale",

@@ -8,18 +8,19 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use lwa_core::config::{ConfigError, Deployment, Lookup, SYSTEM_WRITER_ARN};
 use lwa_core::error::FunctionError;
 use lwa_core::event::Event;
 use lwa_core::memory::Memory;
 use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
 use lwa_core::payload::Payload;
-use lwa_core::policy_notice::{self, Context, Lookups};
+use lwa_core::policy_notice::{self, Context, Lookups, Withheld};
 use lwa_core::ports::{CallError, CallFailure, Clock, Metrics, Notifier};
 use lwa_core::redaction::clean;
 use lwa_core::text::quotable;
 use lwa_core::vault::parameter_store;
-use lwa_core::vault::ports::ReadMetadata;
+use lwa_core::vault::ports::{ReadMetadata, WriteTags};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -32,8 +33,27 @@ pub fn event(payload: &Payload) -> Value {
     })
 }
 
-/// The settings that the formatter shares with the other functions are all it needs.
-pub use lwa_core::config::Deployment as Settings;
+/// What the environment configures.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What it shares with the other functions.
+    pub deployment: Deployment,
+    /// The role that stores new secrets by itself.
+    pub system_writer: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings.
+    pub fn from_lookup<F>(lookup: &Lookup<F>) -> Result<Self, ConfigError>
+    where
+        F: Fn(&str) -> Option<String>,
+    {
+        Ok(Self {
+            deployment: Deployment::from_lookup(lookup)?,
+            system_writer: lookup.principal(SYSTEM_WRITER_ARN)?,
+        })
+    }
+}
 
 /// How long the look-ups may take before the message goes out without them. They run side by
 /// side; the function's own timeout has to leave room for the publish after them.
@@ -52,6 +72,9 @@ pub struct Response {
     pub event_id: Option<String>,
     /// Whether this environment had published the event before, and so did nothing.
     pub duplicate: bool,
+    /// Why people need not hear of the event, and nothing was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
     /// The id that SNS gave the message.
     pub message_id: Option<String>,
     /// The subject.
@@ -97,7 +120,7 @@ pub struct PolicyFormatter<A, N, C, M> {
     published: Memory,
 }
 
-impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C, M> {
+impl<A: ReadMetadata + WriteTags, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C, M> {
     /// A formatter that has published nothing yet.
     pub fn new(settings: Settings, account: A, notifier: N, clock: C, metrics: M) -> Self {
         Self {
@@ -121,24 +144,37 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
             self.look_up(&event).await
         };
         let context = Context {
-            layout: &self.settings.layout,
-            secret_lifetime_days: self.settings.secret_lifetime_days,
-            runbook_url: self.settings.runbook_url.as_deref(),
+            layout: &self.settings.deployment.layout,
+            policy: self.settings.deployment.policy,
+            system_writer: self.settings.system_writer.as_deref(),
+            runbook_url: self.settings.deployment.runbook_url.as_deref(),
             now: self.clock.now(),
         };
         let notice = policy_notice::notice(&event, lookups.as_ref(), context);
         let message = notice.render();
+        let withheld = policy_notice::withheld(&event, lookups.as_ref(), context);
         let message_id = if is_known {
             let shown = id.map(quotable);
             tracing::info!(event.id = shown, "event published before: nothing to do");
             None
+        } else if let Some(reason) = withheld {
+            let shown = id.map(quotable);
+            tracing::info!(
+                event.id = shown,
+                ?reason,
+                "nothing that people need to hear"
+            );
+            None
         } else {
-            Some(self.publish(id, &message).await?)
+            let published = self.publish(id, &message).await?;
+            self.note_reminder(&event, lookups.as_ref(), context).await;
+            Some(published)
         };
-        self.count(lookups.as_ref(), is_known);
+        self.count(lookups.as_ref(), message_id.is_some(), is_known);
         Ok(Response {
             event_id: event.id.as_deref().map(clean),
             duplicate: is_known,
+            withheld,
             message_id,
             subject: message.subject,
             severity: message.attributes.severity.as_str(),
@@ -170,6 +206,26 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
         Ok(published)
     }
 
+    /// Notes that people were reminded, so that the audit of the day does not repeat it. If that
+    /// fails, it does.
+    async fn note_reminder(&self, event: &Event, lookups: Option<&Lookups>, context: Context<'_>) {
+        let outlook = policy_notice::reminder(event, lookups, context);
+        let Some(need) = outlook.and_then(|outlook| outlook.need()) else {
+            return;
+        };
+        let Some(name) = policy_notice::parameter_name(event) else {
+            return;
+        };
+        let tag = [need.noted(context.now).to_tag()];
+        let noted = self.limited(
+            "AddTagsToResource",
+            self.account.add_parameter_tags(name, &tag),
+        );
+        if let Err(error) = noted.await {
+            tracing::warn!("people may be reminded a second time today: {error}");
+        }
+    }
+
     async fn look_up(&self, event: &Event) -> Option<Lookups> {
         let name = policy_notice::parameter_name(event)?;
         let (metadata, tags) = tokio::join!(
@@ -194,15 +250,15 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
         Some(Lookups { metadata, tags })
     }
 
-    fn count(&self, lookups: Option<&Lookups>, is_known: bool) {
+    fn count(&self, lookups: Option<&Lookups>, is_published: bool, is_known: bool) {
         let failed = lookups.map_or(0, |lookups| {
             usize::from(lookups.metadata.is_err()) + usize::from(lookups.tags.is_err())
         });
         let set = MetricSet {
-            namespace: self.settings.metrics_namespace.clone(),
+            namespace: self.settings.deployment.metrics_namespace.clone(),
             dimensions: Vec::new(),
             metrics: vec![
-                Metric::count("MessagesPublished", usize::from(!is_known)),
+                Metric::count("MessagesPublished", usize::from(is_published)),
                 Metric::count("DuplicatesSuppressed", usize::from(is_known)),
                 Metric::count("LookupsFailed", failed),
             ],

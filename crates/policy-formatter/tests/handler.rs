@@ -6,6 +6,7 @@ use lwa_core::Timestamp;
 use lwa_core::config::Lookup;
 use lwa_core::error::{FunctionError, chain};
 use lwa_core::metrics::Metric;
+use lwa_core::policy_notice::Withheld;
 use lwa_core::ports::CallFailure;
 use lwa_local::{Fault, ScriptedFault, World};
 use policy_formatter::{PolicyFormatter, Settings};
@@ -146,6 +147,8 @@ async fn one_event_delivered_twice_is_published_once_and_looked_up_once() {
     let calls = world.calls().len();
     let second = formatter.handle(reminder("1")).await.unwrap();
     assert!(second.duplicate && second.message_id.is_none());
+    // The policy of another day.
+    world.set_now(at("2026-06-15T12:00:00Z"));
     assert!(!formatter.handle(reminder("2")).await.unwrap().duplicate);
     assert_eq!(world.published().len(), 2);
     let counted = world.state().metrics[1].clone();
@@ -155,6 +158,106 @@ async fn one_event_delivered_twice_is_published_once_and_looked_up_once() {
             .contains(&Metric::count("DuplicatesSuppressed", 1))
     );
     assert_eq!(world.calls().len(), calls * 2, "a duplicate makes no call");
+}
+
+/// Sets a tag of the client secret.
+fn tag(world: &World, name: &str, value: &str) {
+    let mut state = world.state();
+    let parameter = state.parameters.get_mut(PARAMETER).unwrap();
+    parameter.tags.insert(name.into(), value.into());
+}
+
+#[tokio::test]
+async fn people_are_reminded_of_one_deadline_once_a_day_whichever_function_speaks_first() {
+    let world = world();
+    let first = formatter(&world).handle(reminder("1")).await.unwrap();
+    assert_eq!(first.severity, "warning");
+    // Another policy, another environment, the same day.
+    let second = formatter(&world).handle(reminder("2")).await.unwrap();
+    assert_eq!(second.withheld, Some(Withheld::ToldToday));
+    assert_eq!(world.published().len(), 1);
+    // It has become graver.
+    tag(&world, "lwa:secret-expires-at", "2026-06-03T12:00:00Z");
+    let third = formatter(&world).handle(reminder("3")).await.unwrap();
+    assert_eq!((third.severity, third.withheld), ("critical", None));
+    assert_eq!(world.published().len(), 2);
+}
+
+#[tokio::test]
+async fn a_reminder_goes_out_twice_rather_than_never_when_it_cannot_be_noted() {
+    let world = world();
+    let denied = Fault::Before(CallFailure::Denied);
+    world.state().faults = vec![fault("AddTagsToResource", denied, None)];
+    for id in ["1", "2"] {
+        let response = formatter(&world).handle(reminder(id)).await.unwrap();
+        assert_eq!(response.withheld, None);
+    }
+    assert_eq!(world.published().len(), 2);
+}
+
+#[tokio::test]
+async fn a_secret_that_the_system_rotates_in_time_needs_no_message_and_any_doubt_does() {
+    let world = world();
+    tag(&world, "lwa:secret-expires-at", "2026-09-01T12:00:00Z");
+    let response = formatter(&world).handle(reminder("1")).await.unwrap();
+    assert_eq!(response.withheld, Some(Withheld::OnSchedule));
+    // Nothing tells that the system is on time.
+    let denied = Fault::Before(CallFailure::Denied);
+    world.state().faults = vec![fault("ListTagsForResource", denied, Some(1))];
+    let response = formatter(&world).handle(reminder("2")).await.unwrap();
+    assert_eq!((response.withheld, response.severity), (None, "warning"));
+    // The deadline is an estimate, so it is told, without anything to do.
+    world
+        .state()
+        .parameters
+        .get_mut(PARAMETER)
+        .unwrap()
+        .tags
+        .clear();
+    world.seed_parameter(
+        PARAMETER,
+        "amzn1.oa2-cs.v1.planted-2",
+        at("2026-04-01T12:00:00Z"),
+    );
+    let response = formatter(&world).handle(reminder("3")).await.unwrap();
+    assert_eq!((response.withheld, response.severity), (None, "info"));
+    let email = world.published().pop().unwrap().email;
+    assert!(email.contains("rotates by itself on 2026-07-30"), "{email}");
+    assert!(!email.contains("What to do now"), "{email}");
+}
+
+#[tokio::test]
+async fn what_the_system_stored_is_no_news_and_what_anybody_else_stored_is() {
+    let world = world();
+    let update = |id: &str| {
+        json!({
+            "id": id, "source": "aws.ssm", "detail-type": "Parameter Store Change",
+            "detail": {"name": PARAMETER, "operation": "Update", "type": "SecureString"},
+        })
+    };
+    let role = "arn:aws:iam::111122223333:role/lwa-secret-receiver";
+    let settings = Settings::from_lookup(&Lookup::new(|name| {
+        (name == "SYSTEM_WRITER_ARN").then(|| role.to_owned())
+    }))
+    .unwrap();
+    let formatter = PolicyFormatter::new(
+        settings,
+        world.clone(),
+        world.clone(),
+        world.clone(),
+        world.clone(),
+    );
+    let written_by = |user: &str| {
+        let mut state = world.state();
+        let parameter = state.parameters.get_mut(PARAMETER).unwrap();
+        parameter.versions.last_mut().unwrap().written_by = user.to_owned();
+    };
+    written_by("arn:aws:sts::111122223333:assumed-role/lwa-secret-receiver/lwa-secret-receiver");
+    let own = formatter.handle(update("1")).await.unwrap();
+    assert_eq!(own.withheld, Some(Withheld::OwnWrite));
+    written_by("arn:aws:iam::111122223333:user/alice");
+    let other = formatter.handle(update("2")).await.unwrap();
+    assert_eq!((other.withheld, other.kind), (None, "secret-updated"));
 }
 
 #[tokio::test]

@@ -10,7 +10,12 @@
 use jiff::{SignedDuration, Timestamp};
 use lwa_core::audit::findings::{Code, Exemption, Finding};
 use lwa_core::audit::tally::{ApplicationDeadline, Limits, Tally};
+use lwa_core::outlook::Outlook;
+use lwa_core::rotation::policy::Policy;
+use lwa_core::secret::SecretRecord;
+use lwa_core::tags::{SECRET_EXPIRES_AT, SecretTags};
 use lwa_core::vault::VaultKind;
+use lwa_core::vault::ports::Tags;
 use lwa_core::{ApplicationName, Basis, Deadline, Role, Severity};
 use lwa_report::{Report, html};
 
@@ -98,6 +103,14 @@ fn main() {
             until: "2026-12-31".parse().unwrap(),
             reason: "moves to another account".into(),
         });
+        let at = now + SignedDuration::from_hours(24 * days);
+        let tags = Tags::from([(SECRET_EXPIRES_AT.to_owned(), at.to_string())]);
+        let record = SecretRecord {
+            application: application.clone(),
+            version: None,
+            written_at: None,
+            tags: SecretTags::from_map(&tags),
+        };
         tally.applications += 1;
         tally.credentials += 3;
         tally.deadlines.push(ApplicationDeadline {
@@ -106,7 +119,7 @@ fn main() {
             credential: credential.clone(),
             owner: owner.clone(),
             deadline: Some(Deadline {
-                at: now + SignedDuration::from_hours(24 * days),
+                at,
                 basis: if *estimated {
                     Basis::Estimated
                 } else {
@@ -115,6 +128,7 @@ fn main() {
             }),
             days_left: Some(*days),
             severity: None,
+            outlook: Some(Outlook::new(&[record], &Policy::default(), now)),
             exemption: exemption.clone(),
         });
         let made = |code, severity, detail: &str| Finding {

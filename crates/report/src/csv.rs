@@ -1,6 +1,7 @@
 //! One line for each finding, and one for each application without any.
 
 use lwa_core::audit::findings::{Exemption, Finding};
+use lwa_core::tags::whole_seconds;
 use lwa_core::text::printable;
 
 use crate::{Report, Row};
@@ -9,7 +10,7 @@ use crate::{Report, Row};
 type Cell = fn(&Row<'_>, Option<&Finding>) -> String;
 
 /// The columns, in order.
-const COLUMNS: [(&str, Cell); 15] = [
+const COLUMNS: [(&str, Cell); 17] = [
     ("vault", |row, _| row.vault.as_str().to_owned()),
     ("application", |row, _| row.application.to_string()),
     ("owner", |row, finding| {
@@ -22,10 +23,22 @@ const COLUMNS: [(&str, Cell); 15] = [
         text(finding.and_then(|f| f.role.as_ref()))
     }),
     ("days_left", |row, _| text(row.days_left)),
-    ("deadline", |row, _| text(row.deadline.map(|d| d.at))),
+    ("deadline", |row, _| {
+        text(row.deadline.map(|d| whole_seconds(d.at)))
+    }),
     ("basis", |row, _| {
         let basis = |estimated| if estimated { "estimated" } else { "reported" };
         text(row.deadline.map(|d| basis(d.basis.is_estimate())))
+    }),
+    ("next", |row, _| {
+        text(row.outlook.map(|outlook| outlook.next.as_str()))
+    }),
+    ("next_at", |row, _| {
+        text(
+            row.outlook
+                .and_then(|outlook| outlook.next.at())
+                .map(whole_seconds),
+        )
     }),
     ("code", |_, finding| text(finding.map(|f| f.code))),
     ("severity", |_, finding| text(finding.map(|f| f.severity))),

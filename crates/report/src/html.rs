@@ -142,7 +142,7 @@ fn timeline(report: &Report<'_>, rows: &[Row<'_>]) -> Option<Timeline> {
             let days = (*days).clamp(from + 1, to - 1);
             Lane {
                 y: HEAD + index * LANE,
-                class: urgency(row, report),
+                class: urgency(row),
                 name: elide_middle(row.application.as_str(), NAME),
                 when: wording::remaining(deadline, now),
                 date: wording::date(deadline.at),
@@ -212,6 +212,12 @@ impl Row<'_> {
     }
 
     /// The same for severities.
+    /// When something happens next, sortable.
+    fn next_key(&self) -> String {
+        let at = self.outlook.and_then(|outlook| outlook.next.at());
+        at.map(|at| at.to_string()).unwrap_or_default()
+    }
+
     fn severity_key(&self) -> usize {
         let badness = self.severity().map_or(0, |severity| 1 + severity as usize);
         Severity::ALL.len() - badness
@@ -224,12 +230,13 @@ impl Row<'_> {
     }
 }
 
-/// How near the deadline is, for colours.
-fn urgency(row: &Row<'_>, report: &Report<'_>) -> &'static str {
-    match row.deadline {
+/// How much the deadline needs people, for colours.
+fn urgency(row: &Row<'_>) -> &'static str {
+    match row.outlook {
         _ if row.exemption.is_some() => "exempt",
         None => "unknown",
-        Some(deadline) => match lwa_core::urgency::deadline_severity(&deadline, report.now) {
+        Some(outlook) if outlook.deadline.is_none() => "unknown",
+        Some(outlook) => match outlook.severity {
             Severity::Info => "ok",
             severity => severity.as_str(),
         },

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lwa_core::audit::findings::{Exemption, Finding};
 use lwa_core::audit::tally::Tally;
+use lwa_core::outlook::Outlook;
 use lwa_core::text::printable;
 use lwa_core::vault::VaultKind;
 use lwa_core::{ApplicationName, Deadline, Severity, wording};
@@ -47,6 +48,8 @@ pub struct Row<'a> {
     pub deadline: Option<Deadline>,
     /// Calendar days to the deadline.
     pub days_left: Option<i64>,
+    /// What happens next with its client secret.
+    pub outlook: Option<Outlook>,
     /// The exemption that holds today.
     pub exemption: Option<&'a Exemption>,
     /// What is wrong, the worst first, muted findings last.
@@ -96,6 +99,7 @@ impl<'a> Report<'a> {
                 credential: Some(&found.credential),
                 deadline: found.deadline,
                 days_left: found.days_left,
+                outlook: found.outlook,
                 exemption: found.exemption.as_ref(),
                 ..empty(&found.application, found.vault, found.owner.as_deref())
             };
@@ -163,6 +167,7 @@ const fn empty<'a>(
         owner,
         deadline: None,
         days_left: None,
+        outlook: None,
         exemption: None,
         findings: Vec::new(),
     }

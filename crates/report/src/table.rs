@@ -18,6 +18,10 @@ const OWNER: usize = 14;
 const DAYS: usize = 5;
 const SEVERITY: usize = 8;
 const DATE: usize = 11;
+
+/// What happens next, where a terminal is wide enough for it.
+const NEXT: usize = 20;
+const WIDE: usize = 100;
 const GAP: &str = "  ";
 
 /// The report as coloured lines for a terminal of this width: applications by days left, then
@@ -55,17 +59,28 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize) {
         Some(longest) => longest.clamp("OWNER".len(), OWNER),
     };
     let owner_gap = when(owner_width > 0, GAP);
-    let fixed = DAYS + SEVERITY + DATE + GAP.len() * 4 + owner_gap.len() + owner_width;
+    let (next_width, next_gap) = if width < WIDE { (0, "") } else { (NEXT, GAP) };
+    let fixed = DAYS
+        + SEVERITY
+        + DATE
+        + next_gap.len()
+        + next_width
+        + GAP.len() * 4
+        + owner_gap.len()
+        + owner_width;
     let longest = rows.iter().map(|row| row.application.as_str().len()).max();
     // Findings take what they need, up to two codes; the application the rest.
     let room = width.saturating_sub(fixed + "LWA001 LWA002".len());
     let least = "APPLICATION".len();
     let name_width = longest.unwrap_or(0).clamp(least, room.max(least));
     let codes_width = width.saturating_sub(fixed + name_width);
-    let line = |[days, verdict, name, date, owner, codes]: [&str; 6]| {
+    let line = |[days, verdict, name, date, next, owner, codes]: [&str; 7]| {
         let (name, date) = (pad(name, name_width), pad(date, DATE));
+        let next = pad(&fit(next, next_width), next_width);
         let owner = pad(&fit(owner, owner_width), owner_width);
-        format!("{days:>DAYS$}{GAP}{verdict}{GAP}{name}{GAP}{date}{owner_gap}{owner}{GAP}{codes}")
+        format!(
+            "{days:>DAYS$}{GAP}{verdict}{GAP}{name}{GAP}{date}{next_gap}{next}{owner_gap}{owner}{GAP}{codes}"
+        )
     };
     let bold = Style::new().bold();
     let severity = pad("SEVERITY", SEVERITY);
@@ -74,6 +89,7 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize) {
         &severity,
         "APPLICATION",
         "DEADLINE",
+        "NEXT",
         "OWNER",
         "FINDINGS",
     ];
@@ -84,11 +100,13 @@ fn applications(out: &mut String, rows: &[Row<'_>], width: usize) {
         let date = row
             .date()
             .map(|date| if row.is_estimated() { date + "~" } else { date });
+        let next = row.outlook.map(|outlook| outlook.brief());
         let text = line([
             days.as_deref().unwrap_or("?"),
             &verdict,
             &elide_middle(row.application.as_str(), name_width),
             date.as_deref().unwrap_or("unknown"),
+            next.as_deref().unwrap_or_default(),
             &row.owner(),
             &code_list(row, codes_width),
         ]);

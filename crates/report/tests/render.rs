@@ -4,7 +4,12 @@
 
 use lwa_core::audit::findings::{Code, Exemption, Finding};
 use lwa_core::audit::tally::{ApplicationDeadline, Limits, Tally};
+use lwa_core::outlook::Outlook;
+use lwa_core::rotation::policy::Policy;
+use lwa_core::secret::SecretRecord;
+use lwa_core::tags::{SECRET_EXPIRES_AT, SecretTags};
 use lwa_core::vault::VaultKind;
+use lwa_core::vault::ports::Tags;
 use lwa_core::{ApplicationName, Basis, Deadline, Role, Severity, Timestamp};
 use lwa_report::{Report, csv, html, table};
 
@@ -20,6 +25,14 @@ fn application(name: &str) -> ApplicationName {
 fn add(tally: &mut Tally, name: &str, days: i64, owner: Option<&str>, basis: Basis) {
     let at = now() + jiff::SignedDuration::from_hours(24 * days);
     let deadline = Deadline { at, basis };
+    let tags = Tags::from([(SECRET_EXPIRES_AT.to_owned(), at.to_string())]);
+    let record = SecretRecord {
+        application: application(name),
+        version: None,
+        written_at: None,
+        tags: SecretTags::from_map(&tags),
+    };
+    let outlook = Outlook::new(&[record], &Policy::default(), now());
     tally.applications += 1;
     tally.credentials += 3;
     tally.deadlines.push(ApplicationDeadline {
@@ -30,6 +43,7 @@ fn add(tally: &mut Tally, name: &str, days: i64, owner: Option<&str>, basis: Bas
         deadline: Some(deadline),
         days_left: Some(days),
         severity: None,
+        outlook: Some(outlook),
         exemption: None,
     });
 }

@@ -78,7 +78,7 @@ where
         }
         let members = self.shared.records(group).await?;
         let now = self.shared.clock.now();
-        let known = deadline(&members, self.policy.secret_lifetime_days, now);
+        let known = deadline(&members, self.policy().secret_lifetime_days, now);
         let decision = decide_now(&members, known, now);
         Ok(Plan {
             client_id,

@@ -26,7 +26,7 @@ where
     /// estimate, which is no reason to fail.
     pub(crate) async fn look_whose_dates(&self, record: &mut SecretRecord) {
         let (vault, clock) = (&self.shared.vault, &self.shared.clock);
-        let lifetime_days = self.policy.secret_lifetime_days;
+        let lifetime_days = self.policy().secret_lifetime_days;
         if let Err(error) = look_whose_dates(vault, record, lifetime_days, clock).await {
             tracing::warn!(
                 application.name = record.application.as_str(),

@@ -83,11 +83,10 @@ where
                 };
                 return self.reject(message, &rejection);
             }
-            Ok(known) => {
-                let decision = decide(&records, &self.policy, self.shared.clock.now());
+            Ok(_) => {
+                let decision = decide(&records, self.policy(), self.shared.clock.now());
                 let asker = Asker::Notice {
                     receive_count: message.receive_count(),
-                    is_news: known == Reported::New,
                 };
                 self.act_where_storable(proven, &records, &decision, asker)
                     .await
@@ -104,7 +103,7 @@ where
         records: &mut [SecretRecord],
     ) -> Result<Reported, CallError> {
         let now = self.shared.clock.now();
-        let lifetime_days = self.policy.secret_lifetime_days;
+        let lifetime_days = self.policy().secret_lifetime_days;
         let mut known = Reported::Outdated;
         for record in records {
             // Something was written after Amazon wrote the notice: another secret, perhaps.

@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lwa_core::application::ApplicationName;
-use lwa_core::audit::utc_date;
 use lwa_core::deadline::Deadline;
 use lwa_core::exchange::pause;
 use lwa_core::lwa::{AccessToken, LwaError, TokenEndpoint, TokenRequest};
 use lwa_core::notice::Notice;
+use lwa_core::outlook::{Need, Outlook, last_reminded};
 use lwa_core::ports::{CallError, Clock, Metrics, Notifier};
 use lwa_core::rotation::notices::{self, Context, Obstacle};
-use lwa_core::rotation::request::{
-    Answer, Decision, decide, decide_now, is_scheduled_reminder_day,
-};
+use lwa_core::rotation::request::{Answer, Decision, decide, decide_now};
 use lwa_core::secret::SecretRecord;
 use lwa_core::sp_api::{Operation, SellingPartnerApi};
 use lwa_core::tags;
@@ -49,8 +47,6 @@ pub(crate) enum Asker {
     Notice {
         /// How often it has been received.
         receive_count: u32,
-        /// Whether its deadline was not known before.
-        is_news: bool,
     },
     /// The schedule.
     Schedule,
@@ -132,58 +128,23 @@ where
         decision: &Decision,
         asker: Asker,
     ) -> Acted {
-        let policy = &self.policy;
-        let names = names(records);
-        let context = self.context(asker);
-        // An invocation may have died with this message before it published anything.
-        let (is_notice, is_news, is_repeated) = match asker {
-            Asker::Notice {
-                receive_count,
-                is_news,
-            } => (true, is_news, receive_count > 1),
-            Asker::Schedule | Asker::Person => (false, false, false),
-        };
-        let notice = match decision {
-            Decision::NotDue(deadline) if is_news || is_repeated => notices::expiry_reported(
-                context,
-                &names,
-                deadline,
-                policy.rotate_within_days,
-                policy.auto_rotate,
-            ),
-            Decision::AlreadyRequested { deadline, at } if is_repeated => {
-                notices::rotation_requested(context, &names, deadline.as_ref(), *at, None)
-            }
-            // A notice of a date that is known says nothing new: the schedule reminds of it.
-            Decision::Remind(deadline)
-                if is_news
-                    || is_repeated
-                    || (!is_notice && is_scheduled_reminder_day(deadline, policy, context.now)) =>
-            {
-                return self.remind(records, deadline, asker).await;
-            }
-            Decision::Request { deadline, .. } => {
-                return self.request(records, *deadline, asker).await;
-            }
-            _ => return Acted::done(Outcome::Nothing),
-        };
-        self.publish(&notice, Acted::done(Outcome::Nothing)).await
+        match decision {
+            Decision::Remind(deadline) => self.remind(records, deadline, asker).await,
+            Decision::Request { deadline, .. } => self.request(records, *deadline, asker).await,
+            _ => Acted::done(Outcome::Nothing),
+        }
     }
 
-    /// Reminds people to rotate; once a day, where the schedule or the queue delivers twice.
+    /// Reminds people to rotate, unless another function did today.
     async fn remind(&self, records: &[SecretRecord], deadline: &Deadline, asker: Asker) -> Acted {
         let context = self.context(asker);
-        let (names, now) = (names(records), context.now);
-        let key = format!("{} {} {}", names[0], deadline.at, utc_date(now));
-        if self.reminded.contains(&key, now) {
+        let outlook = Outlook::new(records, &context.policy, context.now);
+        let Some(need) = outlook.need() else {
             return Acted::done(Outcome::Nothing);
-        }
-        let notice = notices::rotation_due(context, &names, deadline);
-        let acted = self.publish(&notice, Acted::done(Outcome::Reminded)).await;
-        if !acted.again {
-            self.reminded.insert(key, now);
-        }
-        acted
+        };
+        let notice = notices::rotation_due(context, &names(records), deadline, need.severity);
+        let reminded = Acted::done(Outcome::Reminded);
+        self.tell(records, &notice, &need, reminded).await
     }
 
     /// Asks Amazon for a new secret.
@@ -196,8 +157,7 @@ where
         let token = match self.token(records).await {
             Ok(token) => token,
             Err(hindrance) => {
-                let names = names(records);
-                return self.hindered(&names, deadline, asker, hindrance).await;
+                return self.hindered(records, deadline, asker, hindrance).await;
             }
         };
         // Another invocation may have asked while the token was fetched.
@@ -208,7 +168,7 @@ where
         let requested_at = self.shared.clock.now();
         let decision = match asker {
             Asker::Person => decide_now(&records, deadline, requested_at),
-            _ => decide(&records, &self.policy, requested_at),
+            _ => decide(&records, self.policy(), requested_at),
         };
         let Decision::Request { unanswered, .. } = decision else {
             return Acted::done(Outcome::Nothing);
@@ -226,19 +186,18 @@ where
             .err()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let names = names(&records);
-        let known = deadline.as_ref();
-        let context = self.context(asker);
         match Answer::of(&answer) {
-            Answer::Accepted => {
-                let notice =
-                    notices::rotation_requested(context, &names, known, requested_at, unanswered);
-                self.publish(&notice, Acted::done(Outcome::Requested)).await
-            }
+            Answer::Accepted => match unanswered {
+                None => Acted::done(Outcome::Requested),
+                Some(earlier) => {
+                    self.tell_again(&records, deadline, requested_at, earlier, asker)
+                        .await
+                }
+            },
             Answer::Refused(cause) => {
                 self.withdraw(&records).await;
                 let hindrance = Hindrance::Obstacle(Obstacle::SpApi(cause, said));
-                self.hindered(&names, deadline, asker, hindrance).await
+                self.hindered(&records, deadline, asker, hindrance).await
             }
             Answer::NotDone => {
                 self.withdraw(&records).await;
@@ -246,29 +205,51 @@ where
                 // One call a minute is allowed, so another try at once would be no use.
                 let silent_tries = if is_throttled { 0 } else { SILENT_TRIES };
                 let hindrance = Hindrance::Passing(said, silent_tries);
-                self.hindered(&names, deadline, asker, hindrance).await
+                self.hindered(&records, deadline, asker, hindrance).await
             }
-            Answer::Unclear => {
-                let notice = notices::rotation_unclear(context, &names, known, &said);
-                let acted = Acted::because(Outcome::Unclear, said);
-                self.publish(&notice, acted).await
-            }
+            // If no secret comes, the audit says so after a day.
+            Answer::Unclear => Acted::because(Outcome::Unclear, said),
         }
     }
 
-    /// Notifies people that nothing was requested, or gives a notice back without a notification.
+    /// Tells people that Amazon was asked a second time.
+    async fn tell_again(
+        &self,
+        records: &[SecretRecord],
+        deadline: Option<Deadline>,
+        requested_at: Timestamp,
+        earlier: Timestamp,
+        asker: Asker,
+    ) -> Acted {
+        let (context, names) = (self.context(asker), names(records));
+        let known = deadline.as_ref();
+        let notice =
+            notices::rotation_requested_again(context, &names, known, requested_at, earlier);
+        let need = Need {
+            what: "requested-again",
+            severity: notice.severity,
+            deadline,
+        };
+        let requested = Acted::done(Outcome::Requested);
+        self.tell(records, &notice, &need, requested).await
+    }
+
+    /// Tells people that nothing was requested and they have to act, or gives a notice back. What
+    /// may pass by itself is tried again every day, and told once the rotation is late.
     pub(crate) async fn hindered(
         &self,
-        names: &[ApplicationName],
+        records: &[SecretRecord],
         deadline: Option<Deadline>,
         asker: Asker,
         hindrance: Hindrance,
     ) -> Acted {
         let (context, known) = (self.context(asker), deadline.as_ref());
-        let (notice, acted) = match hindrance {
+        let names = names(records);
+        let (what, notice, acted) = match hindrance {
             Hindrance::Obstacle(obstacle) => {
-                let notice = notices::rotation_refused(context, names, known, &obstacle);
-                (notice, Acted::because(Outcome::Refused, obstacle.answer()))
+                let notice = notices::rotation_refused(context, &names, known, &obstacle);
+                let acted = Acted::because(Outcome::Refused, obstacle.answer());
+                ("refused", notice, acted)
             }
             Hindrance::Passing(cause, silent_tries) => {
                 if let Asker::Notice { receive_count, .. } = asker
@@ -276,11 +257,56 @@ where
                 {
                     return Acted::again(Outcome::Postponed, cause);
                 }
-                let notice = notices::rotation_postponed(context, names, known, &cause);
-                (notice, Acted::because(Outcome::Postponed, cause))
+                let outlook = Outlook::new(records, &context.policy, context.now);
+                let notice = notices::rotation_postponed(context, &names, known, &cause);
+                let acted = Acted::because(Outcome::Postponed, cause);
+                if outlook.need().is_none() {
+                    return acted;
+                }
+                ("postponed", notice, acted)
             }
         };
-        self.publish(&notice, acted).await
+        let need = Need {
+            what,
+            severity: notice.severity,
+            deadline,
+        };
+        self.tell(records, &notice, &need, acted).await
+    }
+
+    /// Publishes what people have to do, if that is due, and notes it.
+    async fn tell(
+        &self,
+        records: &[SecretRecord],
+        notice: &Notice,
+        need: &Need,
+        acted: Acted,
+    ) -> Acted {
+        let now = self.shared.clock.now();
+        if !need.is_due(last_reminded(records), &self.reminder_days, now) {
+            return Acted {
+                outcome: match acted.outcome {
+                    Outcome::Reminded => Outcome::Nothing,
+                    outcome => outcome,
+                },
+                ..acted
+            };
+        }
+        // If it cannot be published, all is tried again: what was done is not done twice.
+        if let Err(error) = self.shared.publish(notice).await {
+            return Acted::again(acted.outcome, error.to_string());
+        }
+        let tag = [need.noted(now).to_tag()];
+        for record in records {
+            let name = &record.application;
+            if let Err(error) = self.shared.vault.write_tags(name, &tag).await {
+                tracing::warn!(
+                    application.name = name.as_str(),
+                    "people may be reminded a second time today: {error}"
+                );
+            }
+        }
+        acted
     }
 
     /// A token to ask with, by a secret that is in use. Of several places one may hold the secret
@@ -368,15 +394,6 @@ where
                     "the tag {key} was left behind, and nothing is requested for 4 days: {error}"
                 );
             }
-        }
-    }
-
-    /// Publishes what was done. If that fails, the whole is tried again: the second time it
-    /// publishes and does nothing else.
-    async fn publish(&self, notice: &Notice, acted: Acted) -> Acted {
-        match self.shared.publish(notice).await {
-            Ok(()) => acted,
-            Err(error) => Acted::again(acted.outcome, error.to_string()),
         }
     }
 

@@ -1,13 +1,11 @@
 //! The function over its ports.
 
-use jiff::SignedDuration;
 use lwa_core::config::{ConfigError, Deployment, Lookup};
 use lwa_core::lwa::TokenEndpoint;
-use lwa_core::memory::Memory;
 use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::handling::Handling;
+use lwa_core::rotation::policy::Policy;
 use lwa_core::rotation::queue::{Payload, Trigger};
-use lwa_core::rotation::request::Policy;
 use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
 use lwa_core::vault::{Vault, VaultKind};
@@ -21,12 +19,12 @@ pub struct Settings {
     pub deployment: Deployment,
     /// Where credentials live.
     pub vault: VaultKind,
-    /// When rotations are requested.
-    pub policy: Policy,
     /// The LWA token endpoint.
     pub token_url: String,
     /// The base URL of SP-API.
     pub sp_api_endpoint: String,
+    /// Days before the deadline on which people are reminded where they rotate.
+    pub reminder_days: Vec<u32>,
 }
 
 impl Settings {
@@ -36,13 +34,12 @@ impl Settings {
         F: Fn(&str) -> Option<String>,
     {
         let deployment = Deployment::from_lookup(lookup)?;
-        let secret_lifetime_days = deployment.secret_lifetime_days;
         Ok(Self {
             deployment,
             vault: VaultKind::from_lookup(lookup)?,
-            policy: Policy::from_lookup(lookup, secret_lifetime_days)?,
             token_url: lookup.token_url()?,
             sp_api_endpoint: lookup.sp_api_endpoint()?,
+            reminder_days: lookup.reminder_days()?,
         })
     }
 }
@@ -66,11 +63,10 @@ pub struct Ports<A, T, S, N, C, M> {
 
 /// The function over its ports.
 pub struct RotationRequester<A, T, S, N, C, M> {
-    pub(crate) policy: Policy,
     pub(crate) shared: Handling<A, N, C>,
     pub(crate) lwa: T,
     pub(crate) sp_api: S,
-    pub(crate) reminded: Memory,
+    pub(crate) reminder_days: Vec<u32>,
     metrics: M,
 }
 
@@ -87,13 +83,16 @@ where
     pub fn new(settings: Settings, ports: Ports<A, T, S, N, C, M>) -> Self {
         let (vault, notifier, clock) = (ports.vault, ports.notifier, ports.clock);
         Self {
-            policy: settings.policy,
             shared: Handling::new(settings.deployment, vault, notifier, clock),
             lwa: ports.lwa,
             sp_api: ports.sp_api,
-            reminded: Memory::new(SignedDuration::from_hours(24)),
+            reminder_days: settings.reminder_days,
             metrics: ports.metrics,
         }
+    }
+
+    pub(crate) const fn policy(&self) -> &Policy {
+        &self.shared.deployment.policy
     }
 
     /// Handles one invocation: messages of the queue, or the schedule.

@@ -1,7 +1,7 @@
 //! The daily look at the whole estate.
 
 use jiff::SignedDuration;
-use lwa_core::application::{ApplicationName, Role};
+use lwa_core::application::Role;
 use lwa_core::lwa::TokenEndpoint;
 use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::client_ids::ClientIds;
@@ -11,7 +11,7 @@ use lwa_core::rotation::request::{Decision, decide};
 use lwa_core::secret::SecretRecord;
 use lwa_core::sp_api::SellingPartnerApi;
 use lwa_core::vault::StoredApplication;
-use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags};
+use lwa_core::vault::ports::{ReadMetadata, ReadValues, Tags, WriteTags};
 
 use crate::report::{ApplicationReport, Outcome, RequesterError, ScheduleReport};
 use crate::request::{Acted, Asker, Hindrance, names};
@@ -74,28 +74,29 @@ where
 
     /// Decides and acts on the applications that share a secret, or on one without a client id.
     async fn scheduled(&self, group: Vec<StoredApplication>, run: &mut Run) -> ApplicationReport {
-        let names: Vec<_> = group.iter().map(|found| found.name.clone()).collect();
+        let unread = group.iter().map(|it| SecretRecord::new(it, &Tags::new()));
+        let unread: Vec<_> = unread.collect();
         let members = members(&self.shared.vault, &self.lwa, group).await;
         let group = match members.proven() {
             Ok(group) => group,
             Err(error) if error.is_transient() || run.dry_run => {
-                return unknown(&names, Acted::failed(&error));
+                return unknown(&unread, Acted::failed(&error));
             }
             Err(error) => {
                 let hindrance = Hindrance::Obstacle(Obstacle::Vault(error.to_string()));
-                let acted = self.hindered(&names, None, Asker::Schedule, hindrance);
-                return unknown(&names, acted.await);
+                let acted = self.hindered(&unread, None, Asker::Schedule, hindrance);
+                return unknown(&unread, acted.await);
             }
         };
         let read = self.shared.records(group).await;
         let mut records = match read {
             Ok(records) => records,
-            Err(error) => return unknown(&names, Acted::failed(&error)),
+            Err(error) => return unknown(&unread, Acted::failed(&error)),
         };
         if !run.dry_run
             && let Err(error) = self.tell_look_alikes(&members, &records).await
         {
-            return unknown(&names, Acted::failed(&error));
+            return unknown(&unread, Acted::failed(&error));
         }
         let clock = &self.shared.clock;
         for record in &mut records {
@@ -106,7 +107,7 @@ where
             self.look_whose_dates(record).await;
             run.looks -= clock.now().duration_since(began);
         }
-        let decision = decide(&records, &self.policy, clock.now());
+        let decision = decide(&records, self.policy(), clock.now());
         let acted = match &decision {
             Decision::Request { .. } | Decision::Remind(_) if run.dry_run => {
                 Acted::done(Outcome::DryRun)
@@ -131,8 +132,7 @@ where
         match (decision, self.obstacle(group)) {
             (Decision::Request { deadline, .. }, Some(problem)) => {
                 let hindrance = Hindrance::Obstacle(Obstacle::Vault(problem));
-                let names = names(records);
-                self.hindered(&names, *deadline, asker, hindrance).await
+                self.hindered(records, *deadline, asker, hindrance).await
             }
             _ => self.act(records, decision, asker).await,
         }
@@ -161,9 +161,9 @@ where
 }
 
 /// The report of applications of which not enough is known to decide anything.
-fn unknown(names: &[ApplicationName], acted: Acted) -> ApplicationReport {
+fn unknown(records: &[SecretRecord], acted: Acted) -> ApplicationReport {
     ApplicationReport {
-        applications: names.iter().map(ToString::to_string).collect(),
+        applications: names(records).iter().map(ToString::to_string).collect(),
         decision: "unknown",
         deadline: None,
         outcome: acted.outcome,

@@ -162,7 +162,7 @@ where
             current.map(|current| current.value),
             since,
             earlier,
-            self.shared.deployment.secret_lifetime_days,
+            self.shared.deployment.policy.secret_lifetime_days,
             self.shared.clock.now(),
         ))
     }

@@ -159,7 +159,7 @@ where
         };
         let names: Vec<_> = group.iter().map(|found| found.name.clone()).collect();
         let (id, now) = (&message.message_id, self.shared.clock.now());
-        let lifetime_days = self.shared.deployment.secret_lifetime_days;
+        let lifetime_days = self.shared.deployment.policy.secret_lifetime_days;
         let delivery = Delivery::new(new, id, message.sent_at(), lifetime_days, now);
         match self.deliver(&delivery, group).await {
             Ok(outcome) => report(message, &names, outcome, None),

@@ -116,8 +116,7 @@ where
         Ok(())
     }
 
-    /// Notifies people, when it begins and daily, that a secret waits, and keeps others from being
-    /// requested.
+    /// Notifies people, daily, that a secret still waits, and keeps others from being requested.
     pub(crate) async fn wait(
         &self,
         delivery: &Delivery,
@@ -135,14 +134,13 @@ where
         let is_first = due
             .iter()
             .all(|place| place.record.tags.new_secret_pending.is_none());
-        let notice = notices::secret_waiting(
-            self.shared.context(UPON_A_MESSAGE, now),
-            &Destination::names(places),
-            delivery,
-            refusal,
-            is_first,
-        );
-        self.shared.publish(&notice).await?;
+        // LWA usually knows it within minutes, and then people hear that it is stored.
+        if !is_first || delivery.is_dying(now) {
+            let context = self.shared.context(UPON_A_MESSAGE, now);
+            let names = Destination::names(places);
+            let notice = notices::secret_waiting(context, &names, delivery, refusal);
+            self.shared.publish(&notice).await?;
+        }
         let pending = [NewSecretPending::new(now, &delivery.id, None).to_tag()];
         for place in due {
             let name = &place.record.application;

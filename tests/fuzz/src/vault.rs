@@ -225,7 +225,7 @@ fn client_secret() -> ParameterMetadata {
 /// Whatever was found, what is said about it fits on a line.
 fn assert_findings_are_printable(metadata: &ParameterMetadata, tags: &BTreeMap<String, String>) {
     let rules = Rules {
-        secret_lifetime_days: 180,
+        policy: lwa_core::rotation::policy::Policy::default(),
         reminder_days: vec![90, 7],
         heartbeat: None,
         expected_writer: None,

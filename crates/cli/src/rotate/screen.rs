@@ -40,7 +40,7 @@ impl Screen<'_> {
         let place = |name| settings.vault.place(layout, name, &Role::ClientSecret);
         let members = plan.members.iter();
         let places: Vec<_> = members.map(|member| place(&member.application)).collect();
-        let lifetime = settings.policy.secret_lifetime_days;
+        let lifetime = settings.deployment.policy.secret_lifetime_days;
         let deadline = match plan.decision.deadline() {
             None => "unknown".to_owned(),
             Some(deadline) => wording::deadline(&deadline, now, lifetime),

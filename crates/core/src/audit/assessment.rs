@@ -9,8 +9,9 @@ use crate::application::{ApplicationName, Place, Role};
 use crate::audit::checks::{self, Known, Problem};
 use crate::audit::exemption::TAG_LIMIT;
 use crate::audit::findings::{Exemption, Finding};
-use crate::audit::{Rules, sentences, utc_date};
-use crate::deadline::Deadline;
+use crate::audit::{Rules, sentences};
+use crate::deadline::{Deadline, utc_date};
+use crate::outlook::Outlook;
 use crate::secret::SecretRecord;
 use crate::severity::Severity;
 use crate::tags::SecretTags;
@@ -53,6 +54,8 @@ pub struct ApplicationDeadline {
     pub days_left: Option<i64>,
     /// The worst of its client secret's findings that are not muted.
     pub severity: Option<Severity>,
+    /// What happens next; none where not even its tags could be read.
+    pub outlook: Option<Outlook>,
     /// The exemption that holds today.
     pub exemption: Option<Exemption>,
 }
@@ -72,7 +75,7 @@ pub fn client_secret(
         written_at: metadata.last_modified,
         tags: tags.map(SecretTags::from_map).unwrap_or_default(),
     };
-    let known = Known::new(record, tags.is_some(), rules);
+    let known = Known::new(record, tags.is_some(), rules, now);
     let mut problems = checks::deadline(&known, rules, now);
     let (role, deadline) = (&place.role, known.deadline);
     problems.extend(checks::parameter(role, metadata, deadline, rules, now));
@@ -115,7 +118,7 @@ pub fn secret(
         written_at: current.and_then(|version| version.created_at),
         tags: SecretTags::from_map(&metadata.tags),
     };
-    let known = Known::new(record, is_complete, rules);
+    let known = Known::new(record, is_complete, rules, now);
     let tags = Some(&metadata.tags);
     let mut problems = checks::deadline(&known, rules, now);
     problems.extend(checks::secret_key(metadata.key_id.as_deref()));
@@ -143,6 +146,7 @@ impl ApplicationDeadline {
             deadline: None,
             days_left: None,
             severity: None,
+            outlook: None,
             exemption: None,
         }
     }
@@ -194,11 +198,10 @@ fn assess(
     if secret.exemption.is_none() {
         secret.severity = problems.iter().map(|(_, severity, _)| *severity).max();
     }
-    // On the configured days before the deadline, and on every day after it.
-    let is_due = known.deadline.is_some_and(|deadline| {
-        let days = u32::try_from(deadline.days_left(now));
-        deadline.has_passed(now) || days.is_ok_and(|days| rules.reminder_days.contains(&days))
-    });
+    secret.outlook = Some(known.outlook);
+    let reminded = known.record.tags.reminded.as_ref();
+    let need = known.outlook.need();
+    let is_due = need.is_some_and(|need| need.is_due(reminded, &rules.reminder_days, now));
     let problems = problems.into_iter();
     Assessment {
         findings: problems.map(|it| secret.finding(role, it)).collect(),
@@ -213,6 +216,7 @@ fn assess(
 mod tests {
     use super::*;
     use crate::application::Layout;
+    use crate::rotation::policy::Policy;
     use crate::tags;
     use crate::vault::ports::InlinePolicy;
     use crate::vault::ports::stage::CURRENT;
@@ -226,7 +230,10 @@ mod tests {
 
     fn rules() -> Rules {
         Rules {
-            secret_lifetime_days: 180,
+            policy: Policy {
+                auto_rotate: false,
+                ..Policy::default()
+            },
             reminder_days: vec![90, 60, 30, 14, 7, 3, 1],
             heartbeat: None,
             expected_writer: None,
@@ -332,6 +339,23 @@ mod tests {
     }
 
     #[test]
+    fn where_the_system_rotates_a_deadline_is_a_finding_only_when_it_is_late() {
+        let found_at = |days_left: i64| {
+            let now = at("2026-10-28T06:00:00Z");
+            let now = now.checked_sub(crate::deadline::days(days_left)).unwrap();
+            let mut rules = rules();
+            rules.policy.auto_rotate = true;
+            let tags = tags(REPORTED);
+            let found_now = client_secret(&place(SECRET), &well_kept(), Some(&tags), &rules, now);
+            (found(&found_now.findings), found_now.reminder_due)
+        };
+        assert_eq!(found_at(90), (vec![], false));
+        assert_eq!(found_at(57), (vec![], false));
+        assert_eq!(found_at(56), (vec!["LWA002 warning".into()], true));
+        assert_eq!(found_at(6), (vec!["LWA002 critical".into()], true));
+    }
+
+    #[test]
     fn rewriting_the_value_does_not_move_a_reported_deadline() {
         let mut metadata = well_kept();
         metadata.last_modified = Some(at("2026-05-31T06:00:00Z"));
@@ -388,7 +412,7 @@ mod tests {
         assert!(
             assessment.findings[0]
                 .detail
-                .ends_with("because its tags could not be read.")
+                .contains("because its tags could not be read. ")
         );
     }
 

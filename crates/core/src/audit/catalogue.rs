@@ -49,15 +49,19 @@ codes! {
         meaning: "The client secret's deadline has passed.",
         why: "Amazon refuses every Selling Partner API call that uses the secret, even where \
               Login with Amazon still issues access tokens for it.",
-        remedy: "Rotate the client secret in the developer console or with `lwa rotate`, store \
-                 the new one, and set its tag lwa:secret-expires-at.";
-    Lwa002 "LWA002" "Deadline near",
-        "warning from 30 days, critical from 7 days before the deadline",
-        meaning: "The client secret's deadline is at most 30 days away.",
-        why: "When it passes, every Selling Partner API call of the application fails. Old and \
-              new secret overlap for seven days, so rotating now interrupts nothing.",
-        remedy: "Rotate the client secret in the developer console or with `lwa rotate`, store \
-                 the new one, and set its tag lwa:secret-expires-at.";
+        remedy: "Rotate the client secret in the developer console: the system cannot ask for a \
+                 new one with a dead one. If secret-receiver does not store the new one, use \
+                 `lwa store`.";
+    Lwa002 "LWA002" "Deadline near, or rotation late",
+        "warning when a rotation is three days late, or from 30 days before the deadline without \
+         automatic rotation; critical from 7 days before the deadline",
+        meaning: "The client secret's deadline is near, or the system was to rotate it by itself \
+                  and has not.",
+        why: "When the deadline passes, every Selling Partner API call of the application fails. \
+              Old and new secret overlap for seven days, so rotating now interrupts nothing.",
+        remedy: "Rotate the client secret with `lwa rotate`, which says why if it cannot, or in \
+                 the developer console. If secret-receiver does not store the new one, use \
+                 `lwa store`.";
     Lwa003 "LWA003" "Not a SecureString", "critical; info for a client id",
         meaning: "The parameter is a String or StringList, so its value is stored in plain text.",
         why: "Anyone who may read parameters can read the credential, and it appears in consoles \
@@ -101,7 +105,8 @@ codes! {
               freshly rotated secret.",
         remedy: "Replace the parameter's policies with NoChangeNotification ones, using `lwa \
                  store`.";
-    Lwa009 "LWA009" "Rotation unanswered", "warning; critical from 7 days before the deadline",
+    Lwa009 "LWA009" "Rotation unanswered",
+        "warning; critical when the stored secret may end within three days",
         meaning: "A rotation was requested more than 24 hours ago, and no new secret has been \
                   stored since.",
         why: "Amazon may have issued a new secret that never arrived; then the stored one stops \
@@ -154,7 +159,7 @@ impl Code {
     /// Whether it is about the deadline, of which people are reminded on fixed days instead of
     /// on every day on which it holds.
     pub const fn follows_reminder_days(self) -> bool {
-        matches!(self, Self::Lwa001 | Self::Lwa002)
+        matches!(self, Self::Lwa001 | Self::Lwa002 | Self::Lwa009)
     }
 }
 

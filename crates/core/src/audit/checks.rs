@@ -6,14 +6,13 @@ use crate::application::Role;
 use crate::audit::findings::Code;
 use crate::audit::{Rules, policy_times, sentences};
 use crate::deadline::{Basis, Deadline, OVERLAP_DAYS, days};
+use crate::outlook::{Next, Outlook};
+use crate::principal;
 use crate::secret::SecretRecord;
 use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::text::quotable;
 use crate::urgency::deadline_severity;
 use crate::vault::ports::{InlinePolicy, ParameterMetadata, SecretVersionEntry, has_stage, stage};
-
-/// How long a rotation request may stay unanswered.
-const ROTATION_PATIENCE: SignedDuration = days(1);
 
 /// How long a pending version may wait to become current: a rotation takes minutes.
 const STAGING_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
@@ -29,15 +28,22 @@ pub(super) type Problem = (Code, Severity, String);
 pub(super) struct Known {
     pub(super) record: SecretRecord,
     pub(super) deadline: Option<Deadline>,
+    pub(super) outlook: Outlook,
     /// Whether all could be read that tells of its deadline; if not, nothing is claimed about
     /// what is missing.
     pub(super) is_complete: bool,
 }
 
 impl Known {
-    pub(super) fn new(record: SecretRecord, is_complete: bool, rules: &Rules) -> Self {
+    pub(super) fn new(
+        record: SecretRecord,
+        is_complete: bool,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Self {
         Self {
-            deadline: record.deadline(rules.secret_lifetime_days),
+            deadline: record.deadline(rules.policy.secret_lifetime_days),
+            outlook: Outlook::new(std::slice::from_ref(&record), &rules.policy, now),
             record,
             is_complete,
         }
@@ -73,30 +79,31 @@ pub(super) fn deadline(known: &Known, rules: &Rules, now: Timestamp) -> Vec<Prob
         }
         return problems;
     };
-    let lifetime = rules.secret_lifetime_days;
+    let lifetime = rules.policy.secret_lifetime_days;
     let written = written_since_issue(known, deadline, lifetime);
     let basis = match deadline.basis {
         Basis::Reported => sentences::reported(written),
         Basis::Doubtful => sentences::doubtful(),
         Basis::Estimated => sentences::counted(lifetime, &known.record.tags, known.is_complete),
     };
-    let severity = deadline_severity(&deadline, now);
+    let outlook = &known.outlook;
+    let severity = outlook.severity;
     if deadline.has_passed(now) {
         let detail = sentences::passed(&deadline, &basis, now);
         problems.push((Code::Lwa001, severity, detail));
-    } else if severity > Info {
-        let detail = sentences::near(&deadline, &basis, now);
+    } else if let Next::FindSecret { requested, .. } = outlook.next {
+        problems.push((Code::Lwa009, severity, sentences::unanswered(requested)));
+        if deadline_severity(&deadline, now) == Critical {
+            let detail = sentences::near(&deadline, &basis, outlook, now);
+            problems.push((Code::Lwa002, Critical, detail));
+        }
+    } else if severity > Info && !matches!(outlook.next, Next::Identify { .. }) {
+        let detail = sentences::near(&deadline, &basis, outlook, now);
         problems.push((Code::Lwa002, severity, detail));
     }
     if deadline.basis.is_estimate() && known.is_complete {
         let detail = sentences::estimated(&deadline, &basis);
         problems.push((Code::Lwa010, Info, detail));
-    }
-    if let Some(requested) = known.record.tags.rotation_requested_at
-        && now.duration_since(requested) > ROTATION_PATIENCE
-    {
-        let severity = severity.max(Warning);
-        problems.push((Code::Lwa009, severity, sentences::unanswered(requested)));
     }
     problems
 }
@@ -181,25 +188,8 @@ fn writer(metadata: &ParameterMetadata, rules: &Rules) -> Option<Problem> {
     let expected = rules.expected_writer.as_deref()?;
     let found = metadata.last_modified_user.as_deref();
     let found = found.filter(|found| found.starts_with("arn:"))?;
-    let is_expected =
-        expected == found || role_of(expected).is_some_and(|role| role_of(found) == Some(role));
+    let is_expected = principal::is_same(expected, found);
     (!is_expected).then(|| (Code::Lwa012, Warning, sentences::writer(found)))
-}
-
-/// Partition, account and name of the role behind an ARN. A session of a role is the role
-/// itself, and a session's ARN leaves out the role's path,
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>.
-fn role_of(arn: &str) -> Option<(&str, &str, &str)> {
-    let parts: Vec<_> = arn.splitn(6, ':').collect();
-    let [_, partition, service, _, account, resource] = parts[..] else {
-        return None;
-    };
-    let name = match service {
-        "iam" => resource.strip_prefix("role/")?.rsplit('/').next()?,
-        "sts" => resource.strip_prefix("assumed-role/")?.split('/').next()?,
-        _ => return None,
-    };
-    Some((partition, account, name))
 }
 
 /// Versions that have been pending for too long.

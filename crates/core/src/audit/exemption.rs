@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::utc_date;
+use crate::deadline::utc_date;
 use crate::tags;
 use crate::text::{elide_end, quotable};
 

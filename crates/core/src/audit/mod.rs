@@ -20,17 +20,16 @@ mod sentences;
 pub mod tally;
 mod top;
 
-use jiff::Timestamp;
-use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
+use jiff::civil::Weekday;
 
+use crate::rotation::policy::Policy;
 use crate::severity::Severity;
 
 /// What an audit measures by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
+    /// When client secrets are rotated, and by whom.
+    pub policy: Policy,
     /// Days before the deadline on which people are reminded.
     pub reminder_days: Vec<u32>,
     /// The weekday, in UTC, on which a digest goes out even when all is well.
@@ -39,10 +38,4 @@ pub struct Rules {
     pub expected_writer: Option<String>,
     /// From which severity on a finding sends a digest.
     pub digest_severity: Severity,
-}
-
-/// The UTC date of an instant. Days are calendar days everywhere in the audit, so that a daily
-/// run which starts some seconds early or late still sees each of them exactly once.
-pub fn utc_date(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
 }

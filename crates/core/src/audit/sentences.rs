@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::application::Role;
 use crate::deadline::{Basis, Deadline};
+use crate::outlook::Outlook;
 use crate::tags::{self, SecretTags};
 use crate::text::quotable;
 use crate::wording::{date, days, minute, remaining};
@@ -19,13 +20,14 @@ pub(super) fn passed(deadline: &Deadline, basis: &str, now: Timestamp) -> String
     format!("The deadline {how_long}, at {at}, {basis}.")
 }
 
-pub(super) fn near(deadline: &Deadline, basis: &str, now: Timestamp) -> String {
+pub(super) fn near(deadline: &Deadline, basis: &str, outlook: &Outlook, now: Timestamp) -> String {
     let when = match deadline.days_left(now) {
         0 => "today".to_owned(),
         left => format!("in {}", days(left)),
     };
     let at = minute(deadline.at);
-    format!("It stops working {when}, at {at}, {basis}.")
+    let next = outlook.sentence(now);
+    format!("It stops working {when}, at {at}, {basis}. {next}")
 }
 
 pub(super) fn estimated(deadline: &Deadline, basis: &str) -> String {

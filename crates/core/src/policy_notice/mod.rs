@@ -6,11 +6,15 @@
 mod parameter;
 mod wording;
 
+use serde::Serialize;
+
 use self::parameter::Parameter;
 pub use self::parameter::{Context, Lookups};
 use crate::application::Role;
+use crate::deadline::Basis;
 use crate::event::{Event, EventKind, PolicyAction};
 use crate::notice::Notice;
+use crate::outlook::Outlook;
 use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::urgency::deadline_severity;
 
@@ -38,6 +42,63 @@ pub fn notice(event: &Event, lookups: Option<&Lookups>, context: Context<'_>) ->
     }
 }
 
+/// What happens next with the client secret of which an event reminds; none for other events.
+pub fn reminder(event: &Event, lookups: Option<&Lookups>, context: Context<'_>) -> Option<Outlook> {
+    let EventKind::PolicyAction(action) = &event.kind else {
+        return None;
+    };
+    let mut parameter = Parameter::new(event, &action.parameter_name, lookups, context);
+    let is_reminder = action.policy_type == "NoChangeNotification" && !action.has_failed();
+    if !is_reminder {
+        return None;
+    }
+    parameter.assume_deadline(action);
+    parameter.outlook()
+}
+
+/// Why people need not hear of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Withheld {
+    /// A reminder of a client secret that the system rotates by itself, and is on time.
+    OnSchedule,
+    /// A reminder of something that people were reminded of today.
+    ToldToday,
+    /// A new client secret that the system stored: `secret-receiver` tells of it.
+    OwnWrite,
+}
+
+/// Why people need not hear of an event, if they need not. They hear of it where anything that
+/// this rests on is not known for certain.
+pub fn withheld(
+    event: &Event,
+    lookups: Option<&Lookups>,
+    context: Context<'_>,
+) -> Option<Withheld> {
+    let parameter = Parameter::new(event, parameter_name(event)?, lookups, context);
+    if !parameter.is_known() || !parameter.is_client_secret() {
+        return None;
+    }
+    match &event.kind {
+        EventKind::ParameterChange { operation, .. } => {
+            let is_own = operation == "Update" && parameter.is_own_write();
+            is_own.then_some(Withheld::OwnWrite)
+        }
+        _ => {
+            let outlook = reminder(event, lookups, context)?;
+            let basis = outlook.deadline.map(|deadline| deadline.basis);
+            match outlook.need() {
+                Some(need) => {
+                    let reminded = parameter.tags.reminded.as_ref();
+                    let is_told = need.is_told_today(reminded, context.now);
+                    is_told.then_some(Withheld::ToldToday)
+                }
+                None => (basis == Some(Basis::Reported)).then_some(Withheld::OnSchedule),
+            }
+        }
+    }
+}
+
 fn policy_action(mut parameter: Parameter<'_>, action: &PolicyAction) -> Notice {
     match action.policy_type.as_str() {
         _ if action.has_failed() => {
@@ -46,8 +107,7 @@ fn policy_action(mut parameter: Parameter<'_>, action: &PolicyAction) -> Notice 
         }
         "NoChangeNotification" if parameter.is_client_secret() => {
             parameter.assume_deadline(action);
-            let severity = urgency(&parameter).unwrap_or(Warning);
-            wording::secret_unchanged(&parameter, severity, action)
+            wording::secret_unchanged(&parameter, action)
         }
         "NoChangeNotification" if parameter.place.is_some() => {
             let is_client_id = parameter.role() == Some(&Role::ClientId);
@@ -81,6 +141,6 @@ fn gone(mut parameter: Parameter<'_>, is_expired: bool) -> Notice {
 
 /// How urgent the parameter's deadline is, if it has one.
 fn urgency(parameter: &Parameter<'_>) -> Option<Severity> {
-    let deadline = parameter.deadline.as_ref()?;
-    Some(deadline_severity(deadline, parameter.context.now))
+    let deadline = parameter.deadline()?;
+    Some(deadline_severity(&deadline, parameter.context.now))
 }

@@ -10,13 +10,15 @@ use crate::application::{Layout, Place, Role};
 use crate::deadline::{Deadline, days};
 use crate::event::{Event, EventKind, PolicyAction, PolicySpan};
 use crate::notice::{Headline, Notice, Step};
+use crate::outlook::Outlook;
 use crate::ports::CallError;
+use crate::rotation::policy::Policy;
 use crate::secret::SecretRecord;
 use crate::severity::Severity;
 use crate::tags::SecretTags;
 use crate::text::{after, elide_end, quotable, when};
 use crate::vault::ports::ParameterMetadata;
-use crate::{link, wording};
+use crate::{link, principal, wording};
 
 /// What was looked up about the parameter of an event, each part on its own.
 #[derive(Debug, Clone)]
@@ -32,8 +34,10 @@ pub struct Lookups {
 pub struct Context<'a> {
     /// How parameters are named.
     pub layout: &'a Layout,
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
+    /// When client secrets are rotated, and by whom.
+    pub policy: Policy,
+    /// The role that stores new secrets by itself, whose writes are no news.
+    pub system_writer: Option<&'a str>,
     /// The team's own page.
     pub runbook_url: Option<&'a str>,
     /// The present instant.
@@ -51,8 +55,8 @@ pub(super) struct Parameter<'a> {
     /// Whether it was looked for and does not exist.
     is_gone: bool,
     pub(super) tags: SecretTags,
-    /// When the client secret stops working; none for other parameters.
-    pub(super) deadline: Option<Deadline>,
+    /// What is stored of the client secret; none for other parameters.
+    record: Option<SecretRecord>,
     /// What could not be looked up, and why.
     pub(super) missing: Vec<String>,
 }
@@ -89,8 +93,7 @@ impl<'a> Parameter<'a> {
             tags: tags.clone(),
         };
         let secret = place.as_ref().filter(|it| it.role == Role::ClientSecret);
-        let lifetime_days = context.secret_lifetime_days;
-        let deadline = secret.and_then(|place| record(place).deadline(lifetime_days));
+        let record = secret.map(record);
         Self {
             event,
             context,
@@ -99,7 +102,7 @@ impl<'a> Parameter<'a> {
             metadata,
             is_gone,
             tags,
-            deadline,
+            record,
             missing,
         }
     }
@@ -110,9 +113,35 @@ impl<'a> Parameter<'a> {
         let span = action.span.as_ref().and_then(duration);
         let written = self.event.time.zip(span);
         let written = written.and_then(|(time, span)| time.checked_sub(span).ok());
-        let lifetime_days = self.context.secret_lifetime_days;
-        let assumed = written.and_then(|written| Deadline::estimated(written, lifetime_days));
-        self.deadline = self.deadline.or(assumed);
+        if let Some(record) = &mut self.record {
+            record.written_at = record.written_at.or(written);
+        }
+    }
+
+    /// When the client secret stops working; none for other parameters.
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        let lifetime_days = self.context.policy.secret_lifetime_days;
+        self.record.as_ref()?.deadline(lifetime_days)
+    }
+
+    /// What happens next with the client secret; none for other parameters.
+    pub(super) fn outlook(&self) -> Option<Outlook> {
+        let record = slice::from_ref(self.record.as_ref()?);
+        Some(Outlook::new(record, &self.context.policy, self.context.now))
+    }
+
+    /// Whether everything that is stored of it was found.
+    pub(super) const fn is_known(&self) -> bool {
+        self.metadata.is_some() && self.missing.is_empty()
+    }
+
+    /// Whether this system wrote the parameter last.
+    pub(super) fn is_own_write(&self) -> bool {
+        let writer = self
+            .metadata
+            .and_then(|it| it.last_modified_user.as_deref());
+        let own = self.context.system_writer.zip(writer);
+        own.is_some_and(|(own, writer)| principal::is_same(own, writer))
     }
 
     pub(super) fn is_client_secret(&self) -> bool {
@@ -142,7 +171,7 @@ impl<'a> Parameter<'a> {
     /// The deadline's day and how far away it is.
     pub(super) fn day(&self) -> Option<String> {
         let now = self.context.now;
-        self.deadline.map(|deadline| wording::day(&deadline, now))
+        self.deadline().map(|deadline| wording::day(&deadline, now))
     }
 
     /// The parameter's page in the console.
@@ -159,7 +188,10 @@ impl<'a> Parameter<'a> {
     pub(super) fn steps_to_rotate(&self) -> Vec<Step> {
         let place = self.place.as_ref();
         let applications = place.map_or(&[][..], |place| slice::from_ref(&place.application));
-        wording::steps_to_rotate(applications, |_| self.link(), self.context.runbook_url)
+        let now = self.context.now;
+        let is_dead = self.deadline().is_some_and(|it| it.has_passed(now));
+        let runbook = self.context.runbook_url;
+        wording::steps_to_rotate(applications, |_| self.link(), is_dead, runbook)
     }
 
     pub(super) fn runbook(&self) -> Option<Step> {
@@ -174,13 +206,15 @@ impl<'a> Parameter<'a> {
         before: impl Into<String>,
         after: impl Into<String>,
     ) -> Notice {
-        let (now, lifetime_days) = (self.context.now, self.context.secret_lifetime_days);
+        let lifetime_days = self.context.policy.secret_lifetime_days;
+        let now = self.context.now;
         let place = self.place.as_ref();
         let application = place.map(|place| place.application.to_string());
         let credential = place.map(|place| place.role.to_string());
         let credential = credential.unwrap_or("none of the configured applications'".into());
-        let deadline = self.deadline;
+        let deadline = self.deadline();
         let deadline = deadline.map(|known| wording::deadline(&known, now, lifetime_days));
+        let next = self.outlook().map(|outlook| outlook.phrase(now));
         let state = "the parameter does not exist any more";
         let last_change = self.metadata.map(|metadata| last_change(metadata, now));
         let requested = self.tags.rotation_requested_at;
@@ -191,6 +225,7 @@ impl<'a> Parameter<'a> {
             .fact("Parameter", self.name.to_owned())
             .fact("Credential", credential)
             .fact("Deadline", deadline)
+            .fact("Next", next)
             .fact("State", self.is_gone.then(|| state.to_owned()))
             .fact("Last change", last_change)
             .fact("Policies", self.metadata.and_then(policies))

@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::parameter::{Context, Parameter, event_notice, short, span};
+use crate::audit::findings::Code;
 use crate::event::{Event, PolicyAction, RotationOutcome, SecretRotation};
 use crate::notice::{Headline, Notice, Step};
+use crate::outlook::Next;
 use crate::redaction::without_named;
 use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::text::{capital, quotable};
@@ -16,24 +18,42 @@ const MAX_FIELDS: usize = 20;
 const REMOVE_EXPIRATION: &str =
     "Remove the Expiration policy and keep the NoChangeNotification policies:";
 
-/// The reminder that this system exists for.
-pub(super) fn secret_unchanged(
-    parameter: &Parameter<'_>,
-    severity: Severity,
-    action: &PolicyAction,
-) -> Notice {
+/// The reminder that this system exists for. Where the system rotates by itself and is on time,
+/// there is nothing to do.
+pub(super) fn secret_unchanged(parameter: &Parameter<'_>, action: &PolicyAction) -> Notice {
     let (name, now) = (parameter.name(), parameter.context.now);
-    let deadline = parameter.deadline.as_ref();
+    let known = parameter.deadline();
+    let deadline = known.as_ref();
+    let outlook = parameter.outlook();
+    let severity = outlook.map_or(Warning, |outlook| outlook.severity);
     let ending = deadline.map(|deadline| wording::stops_working(deadline, now));
     let unknown = "needs to be rotated; its deadline is unknown";
     let ending = format!(" {}", ending.as_deref().unwrap_or(unknown));
     let unchanged = action.span.as_ref().map(span);
-    parameter
+    let is_dead = deadline.is_some_and(|deadline| deadline.has_passed(now));
+    let (to_do, steps) = match outlook {
+        Some(outlook) if !outlook.needs_people() => (outlook.sentence(now), Vec::new()),
+        Some(outlook) if matches!(outlook.next, Next::FindSecret { .. }) => {
+            let remedy = Code::Lwa009.explanation().remedy;
+            let steps = vec![Step::at(remedy, link::DEVELOPER_CONSOLE)];
+            (outlook.sentence(now), steps)
+        }
+        Some(outlook) if matches!(outlook.next, Next::RotateLate { .. }) => {
+            (outlook.sentence(now), parameter.steps_to_rotate())
+        }
+        _ => {
+            let to_do = wording::rotate(is_dead).to_owned();
+            (to_do, parameter.steps_to_rotate())
+        }
+    };
+    let notice = parameter
         .notice(severity, "secret-unchanged", "Client secret of ", ending)
-        .say([wording::ROTATE])
-        .say(unchanged.map(|span| format!("It has not been changed for {span}.")))
-        .consequence(&name, deadline, now)
-        .steps(parameter.steps_to_rotate())
+        .say([to_do])
+        .say(unchanged.map(|span| format!("It has not been changed for {span}.")));
+    if steps.is_empty() {
+        return notice;
+    }
+    notice.consequence(&name, deadline, now).steps(steps)
 }
 
 pub(super) fn needs_no_rotation(parameter: &Parameter<'_>, is_client_id: bool) -> Notice {

@@ -174,7 +174,7 @@ where
             layout: &self.deployment.layout,
             vault: self.vault.kind(),
             region: self.deployment.region.as_deref(),
-            secret_lifetime_days: self.deployment.secret_lifetime_days,
+            policy: self.deployment.policy,
             runbook_url: self.deployment.runbook_url.as_deref(),
             origin,
             now,

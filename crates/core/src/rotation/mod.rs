@@ -16,6 +16,7 @@ pub mod handling;
 pub mod membership;
 pub mod notices;
 pub mod notification;
+pub mod policy;
 pub mod ports;
 pub mod queue;
 pub mod receive;

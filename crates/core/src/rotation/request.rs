@@ -1,39 +1,11 @@
 //! Whether to ask Amazon for a new client secret.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::config::{AUTO_ROTATE, ConfigError, Lookup, ROTATE_WITHIN_DAYS};
 use crate::deadline::{Deadline, LAST_CHANCE, OVERLAP_DAYS, days};
+use crate::rotation::policy::Policy;
 use crate::secret::SecretRecord;
 use crate::sp_api::{Refusal, SpApiError, SpApiFailure};
-
-/// When rotations are requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// How long before the deadline, in days, from 1 to 180.
-    pub rotate_within_days: u32,
-    /// Whether they are requested, or people only reminded.
-    pub auto_rotate: bool,
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
-}
-
-impl Policy {
-    /// Reads the policy for secrets that live for `secret_lifetime_days`.
-    pub fn from_lookup<F>(
-        lookup: &Lookup<F>,
-        secret_lifetime_days: u32,
-    ) -> Result<Self, ConfigError>
-    where
-        F: Fn(&str) -> Option<String>,
-    {
-        Ok(Self {
-            rotate_within_days: lookup.number(ROTATE_WITHIN_DAYS, 1..=180)?,
-            auto_rotate: lookup.flag(AUTO_ROTATE)?,
-            secret_lifetime_days,
-        })
-    }
-}
 
 /// What to do about one Amazon application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,8 +79,7 @@ pub fn decide(records: &[SecretRecord], policy: &Policy, now: Timestamp) -> Deci
     let Some(known) = deadline else {
         return Decision::NoDeadline;
     };
-    let within = days(i64::from(policy.rotate_within_days));
-    if known.at.duration_since(now) > within {
+    if policy.overdue_for(&known, now) < SignedDuration::ZERO {
         return Decision::NotDue(known);
     }
     let is_last_chance = known.at.duration_since(now) <= LAST_CHANCE;
@@ -172,14 +143,6 @@ fn request(records: &[SecretRecord], deadline: Option<Deadline>, now: Timestamp)
         deadline,
         unanswered,
     }
-}
-
-/// On how many days before the deadline people are reminded when rotating is left to them and
-/// only the schedule asks: weekly, and daily in the last week. A notice reminds only of a date
-/// that was not known before.
-pub fn is_scheduled_reminder_day(deadline: &Deadline, policy: &Policy, now: Timestamp) -> bool {
-    let left = deadline.days_left(now);
-    left <= 7 || (i64::from(policy.rotate_within_days) - left) % 7 == 0
 }
 
 /// How a request went, as far as it makes a difference.
@@ -403,25 +366,13 @@ mod tests {
     }
 
     #[test]
-    fn without_leave_to_rotate_people_are_reminded_weekly_and_then_daily() {
+    fn without_leave_to_rotate_people_are_reminded() {
         let manual = Policy {
             auto_rotate: false,
             ..policy()
         };
         let due = record(&[(SECRET_EXPIRES_AT, "2026-06-20T00:00:00Z")], None);
         assert_eq!(decision(&[due], &manual), "remind");
-        let deadline = Deadline {
-            at: at("2026-07-01T00:00:00Z"),
-            basis: Basis::Reported,
-        };
-        let days: Vec<i64> = (-1..=30)
-            .rev()
-            .filter(|left| {
-                let now = deadline.at.checked_sub(days(*left)).unwrap();
-                is_scheduled_reminder_day(&deadline, &manual, now)
-            })
-            .collect();
-        assert_eq!(days, [30, 23, 16, 9, 7, 6, 5, 4, 3, 2, 1, 0, -1]);
     }
 
     #[test]

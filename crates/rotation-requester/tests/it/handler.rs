@@ -30,7 +30,8 @@ async fn two_notices_and_the_schedule_within_a_minute_make_one_request() {
         schedule(&stage.requester()).await.unwrap();
         assert_eq!(stage.calls(ROTATE), 1);
         assert_eq!(stage.world.state().sp_api.rotated.len(), 1);
-        assert_eq!(stage.kinds(), ["rotation-requested"]);
+        // People hear once, when the new one is stored.
+        assert!(stage.kinds().is_empty());
         let tags = stage.tags("my-erp");
         assert_eq!(tags[tags::SECRET_EXPIRES_AT], DUE);
         assert_eq!(tags[tags::ROTATION_REQUESTED_AT], NOW);
@@ -65,7 +66,7 @@ async fn an_early_notice_is_kept_and_the_schedule_acts_on_it_in_time() {
             stage.tags("my-erp")[tags::SECRET_EXPIRES_AT],
             "2026-06-29T00:00:00Z"
         );
-        assert_eq!(stage.kinds(), ["secret-expiry-reported"]);
+        assert!(stage.kinds().is_empty());
         // The first request is lost on its way.
         stage.fail(ROTATE, "", Fault::Before(CallFailure::TimedOut), Some(1));
         for (now, calls) in [
@@ -78,9 +79,10 @@ async fn an_early_notice_is_kept_and_the_schedule_acts_on_it_in_time() {
             schedule(&stage.requester()).await.unwrap();
             assert_eq!(stage.calls(ROTATE), calls, "{now}");
         }
-        // Nothing came of the first request, and the second one says so.
+        // Nothing came of the first request, which may have begun the end of the stored secret.
+        assert_eq!(stage.kinds(), ["rotation-requested-again"]);
         let last = stage.world.published().pop().unwrap();
-        assert_eq!(last.attributes.severity, Severity::Warning);
+        assert_eq!(last.attributes.severity, Severity::Critical);
         assert!(last.email.contains("no secret came"), "{}", last.email);
     }
 }
@@ -162,7 +164,8 @@ async fn nothing_is_asked_again_before_the_overlap_is_nearly_over_when_the_answe
                 send(&stage.requester(), &due(), 1).await,
                 (Outcome::Unclear, false)
             );
-            assert_eq!(stage.kinds(), ["rotation-unclear"]);
+            // If nothing comes, the audit says so.
+            assert!(stage.kinds().is_empty());
             assert!(
                 stage
                     .tags("my-erp")
@@ -404,7 +407,7 @@ async fn calls_of_a_request(vault: VaultKind) -> Vec<(String, String)> {
             calls.push(call);
         }
     }
-    assert!(calls.len() >= 7, "{calls:?}");
+    assert!(calls.len() >= 6, "{calls:?}");
     calls
 }
 
@@ -442,7 +445,9 @@ async fn every_call_failed_once_ends_with_the_deadline_kept_and_at_most_one_requ
                 }
                 assert_eq!(stage.tags("my-erp")[tags::SECRET_EXPIRES_AT], DUE, "{what}");
                 assert!(stage.calls(ROTATE) <= 1, "{what}");
-                assert!(!stage.kinds().is_empty(), "nobody was told: {what}");
+                let is_requested = stage.calls(ROTATE) == 1;
+                let is_told = !stage.kinds().is_empty();
+                assert!(is_requested || is_told, "nobody was told: {what}");
                 stage.world.set_now(at("2026-06-04T16:59:59Z"));
                 schedule(&stage.requester()).await.unwrap();
                 let rotated = stage.world.state().sp_api.rotated.len();

@@ -46,7 +46,7 @@ impl Stage {
             world: World::new(at(NOW)),
             vault,
             layout: Lookup::new(|_| None).layout().unwrap(),
-            variables: Vec::new(),
+            variables: vec![("ROTATE_WITHIN_DAYS", "30")],
         }
     }
 

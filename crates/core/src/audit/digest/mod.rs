@@ -13,11 +13,11 @@ pub use self::reason::{Reason, reasons};
 pub use self::wording::LISTED;
 use crate::audit::findings::{Code, Finding};
 use crate::audit::tally::{ApplicationDeadline, Tally};
-use crate::audit::utc_date;
+use crate::deadline::utc_date;
 use crate::link;
 use crate::notice::{Headline, Notice, Step};
+use crate::outlook::Next;
 use crate::severity::Severity;
-use crate::urgency::deadline_severity;
 use crate::vault::VaultKind;
 use crate::wording::{count, minute, runbook_step, steps_to_rotate};
 
@@ -36,7 +36,7 @@ pub struct Context<'a> {
 
 /// Most bytes of lines in one message of further reminders. E-mail and default carry them both,
 /// and SNS takes 256 KiB in all, <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
-const FURTHER_BYTES: usize = 60_000;
+const FURTHER_BYTES: usize = 100_000;
 
 /// Most kinds of findings whose remedy a digest tells.
 const REMEDIES: usize = 5;
@@ -50,7 +50,7 @@ pub fn notice(tally: &Tally, reasons: &[Reason], context: Context<'_>) -> Notice
     let findings = tally.findings.items().iter();
     let needs_action = findings.filter(|finding| finding.severity > Severity::Info);
     let listed: Vec<&Finding> = needs_action.take(LISTED).collect();
-    let severity = severity(tally, context.now);
+    let severity = severity(tally);
     let headline = wording::headline(tally, context.now);
     let exempt = tally.exempt.total();
     let notice = audit_notice(severity, kind, headline, context)
@@ -76,10 +76,10 @@ pub fn further_reminders(rows: &[ApplicationDeadline], context: Context<'_>) -> 
         while bytes <= FURTHER_BYTES
             && let Some(row) = rows.next()
         {
-            let line = wording::deadline_line(row, context.now, true);
+            let line = wording::short_line(row, context.now);
             bytes += line.len();
             lines.push(line);
-            gravest = gravest.max(urgency(row, context.now).unwrap_or(Severity::Info));
+            gravest = gravest.max(urgency(row).unwrap_or(Severity::Info));
         }
         notices.push(further(lines, gravest, context));
     }
@@ -88,7 +88,7 @@ pub fn further_reminders(rows: &[ApplicationDeadline], context: Context<'_>) -> 
 
 fn further(lines: Vec<String>, severity: Severity, context: Context<'_>) -> Notice {
     let some = count(lines.len() as u64, "further client secret");
-    let headline = Headline::new("", some, " to rotate");
+    let headline = Headline::new("", some, " to see to");
     let remedy = Code::Lwa002.explanation().remedy;
     audit_notice(severity, "audit-reminders", headline, context)
         .say(["The digest of the daily audit has no room for them."])
@@ -114,20 +114,32 @@ fn audit_notice(
 }
 
 /// The gravest of what the digest tells. An audit that saw nothing is the gravest of all.
-fn severity(tally: &Tally, now: Timestamp) -> Severity {
+fn severity(tally: &Tally) -> Severity {
     let rows = tally.reminders.items().iter();
     let partial = match (tally.is_partial(), tally.credentials) {
         (false, _) => Severity::Info,
         (true, 0) => Severity::Critical,
         (true, _) => Severity::Warning,
     };
-    let reminders = rows.filter_map(|row| urgency(row, now));
-    reminders.chain(tally.worst()).fold(partial, Severity::max)
+    let reminders = rows.filter_map(urgency);
+    // Of a deadline that is no reminder today people have heard, or need not hear.
+    let findings = tally.findings.items().iter();
+    let others = findings.filter(|finding| !finding.code.follows_reminder_days());
+    let others = others.map(|finding| finding.severity);
+    reminders.chain(others).fold(partial, Severity::max)
 }
 
-fn urgency(row: &ApplicationDeadline, now: Timestamp) -> Option<Severity> {
-    row.deadline
-        .map(|deadline| deadline_severity(&deadline, now))
+fn urgency(row: &ApplicationDeadline) -> Option<Severity> {
+    row.outlook.map(|outlook| outlook.severity)
+}
+
+/// The finding whose remedy people need for what happens next.
+const fn to_do(next: Next) -> Option<Code> {
+    match next {
+        Next::Rotate { .. } | Next::RotateLate { .. } => Some(Code::Lwa002),
+        Next::FindSecret { .. } => Some(Code::Lwa009),
+        _ => None,
+    }
 }
 
 fn steps(tally: &Tally, listed: &[&Finding], context: Context<'_>) -> Vec<Step> {
@@ -136,13 +148,20 @@ fn steps(tally: &Tally, listed: &[&Finding], context: Context<'_>) -> Vec<Step> 
     if let [row] = tally.reminders.items()
         && tally.reminders.total() == 1
         && row.vault == VaultKind::ParameterStore
+        && let Some(outlook) = row.outlook
+        && to_do(outlook.next) == Some(Code::Lwa002)
         && listed.iter().all(is_about_deadlines)
     {
         let page = |_: &_| link::parameter(context.region, &row.credential);
-        return steps_to_rotate(slice::from_ref(&row.application), page, context.runbook_url);
+        let applications = slice::from_ref(&row.application);
+        let is_dead = outlook
+            .deadline
+            .is_some_and(|it| it.has_passed(context.now));
+        return steps_to_rotate(applications, page, is_dead, context.runbook_url);
     }
     let mut codes: Vec<Code> = Vec::new();
-    let reminders = (tally.reminders.total() > 0).then_some(Code::Lwa002);
+    let reminders = tally.reminders.items().iter();
+    let reminders = reminders.filter_map(|row| to_do(row.outlook?.next));
     let found = listed.iter().map(|finding| match finding.code {
         // One remedy serves both codes of the deadline.
         Code::Lwa001 => Code::Lwa002,

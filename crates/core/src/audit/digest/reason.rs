@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::audit::Rules;
 use crate::audit::tally::Tally;
-use crate::audit::{Rules, utc_date};
+use crate::deadline::utc_date;
 
 /// Why a digest goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

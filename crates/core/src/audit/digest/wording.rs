@@ -10,6 +10,7 @@ use crate::audit::tally::{ApplicationDeadline, NotSeen, Tally, Top};
 use crate::audit::top::Ranked;
 use crate::link;
 use crate::notice::{Headline, Notice, Step};
+use crate::outlook::Outlook;
 use crate::severity::Severity;
 use crate::text::{after, when};
 use crate::vault::VaultKind;
@@ -23,7 +24,7 @@ pub const LISTED: usize = 40;
 const NEXT: usize = 10;
 
 /// The title of the list of reminders.
-pub(super) const TO_ROTATE: &str = "Client secrets to rotate";
+pub(super) const TO_ROTATE: &str = "Client secrets that need you";
 
 /// The most urgent thing.
 pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
@@ -38,7 +39,7 @@ pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
     {
         let others = match tally.reminders.total() - 1 {
             0 => String::new(),
-            others => format!(", and {others} more to rotate"),
+            others => format!(", and {others} more that need you"),
         };
         let verb = match deadline.days_left(now) {
             _ if deadline.has_passed(now) => "deadline ",
@@ -216,16 +217,31 @@ fn remainder(tally: &Tally, listed: &[&Finding]) -> Vec<String> {
     left.map(line).collect()
 }
 
-/// `my-erp: 2026-10-28, 7 days left, owner team-b`.
-pub(super) fn deadline_line(row: &ApplicationDeadline, now: Timestamp, with_owner: bool) -> String {
-    let Some(deadline) = row.deadline else {
-        return format!("{}: unknown", row.application);
-    };
-    let day = day(&deadline, now);
-    let estimated = when(deadline.basis.is_estimate(), " (estimated)");
+/// `my-erp: 2026-10-28, 70 days left; rotates by itself on 2026-08-29, owner team-b`.
+fn deadline_line(row: &ApplicationDeadline, now: Timestamp, with_owner: bool) -> String {
+    line(row, now, with_owner, |outlook| outlook.phrase(now))
+}
+
+/// The same where there are thousands: `my-erp: 2026-10-28, 70 days left; rotates 2026-08-29`.
+pub(super) fn short_line(row: &ApplicationDeadline, now: Timestamp) -> String {
+    line(row, now, true, Outlook::brief)
+}
+
+fn line(
+    row: &ApplicationDeadline,
+    now: Timestamp,
+    with_owner: bool,
+    next: impl Fn(&Outlook) -> String,
+) -> String {
+    let day = row.deadline.map(|deadline| day(&deadline, now));
+    let day = day.unwrap_or_else(|| "unknown".to_owned());
+    let estimated = row.deadline.is_some_and(|it| it.basis.is_estimate());
+    let estimated = when(estimated, " (estimated)");
+    let next = after("; ", row.outlook.as_ref().map(next));
     let exempt = when(row.exemption.is_some(), " (exempt)");
     let owner = after(", owner ", row.owner.as_ref().filter(|_| with_owner));
-    format!("{}: {day}{estimated}{exempt}{owner}", row.application)
+    let name = &row.application;
+    format!("{name}: {day}{estimated}{next}{exempt}{owner}")
 }
 
 pub(super) fn remedy(code: Code) -> Step {

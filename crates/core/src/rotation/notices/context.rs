@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::application::{ApplicationName, Layout, Role};
 use crate::deadline::Deadline;
 use crate::notice::{Headline, Notice, Step};
+use crate::rotation::policy::Policy;
 use crate::severity::Severity;
 use crate::urgency::deadline_severity;
 use crate::vault::VaultKind;
@@ -19,8 +20,8 @@ pub struct Context<'a> {
     pub vault: VaultKind,
     /// The region of the vault, for links; none where it is not known.
     pub region: Option<&'a str>,
-    /// How long a client secret lives, in days.
-    pub secret_lifetime_days: u32,
+    /// When client secrets are rotated, and by whom.
+    pub policy: Policy,
     /// The team's own page.
     pub runbook_url: Option<&'a str>,
     /// Where the notice comes from, for its last line.
@@ -69,7 +70,8 @@ impl Context<'_> {
 
     /// The deadline as a fact.
     pub(super) fn deadline(&self, deadline: Option<&Deadline>) -> Option<String> {
-        let known = |deadline| wording::deadline(deadline, self.now, self.secret_lifetime_days);
+        let known =
+            |deadline| wording::deadline(deadline, self.now, self.policy.secret_lifetime_days);
         deadline.map(known)
     }
 
@@ -86,8 +88,17 @@ impl Context<'_> {
     }
 
     /// How a person rotates the secret that applications share.
-    pub(super) fn steps_to_rotate(&self, applications: &[ApplicationName]) -> Vec<Step> {
-        wording::steps_to_rotate(applications, |name| self.page(name), self.runbook_url)
+    pub(super) fn steps_to_rotate(
+        &self,
+        applications: &[ApplicationName],
+        is_dead: bool,
+    ) -> Vec<Step> {
+        wording::steps_to_rotate(
+            applications,
+            |name| self.page(name),
+            is_dead,
+            self.runbook_url,
+        )
     }
 
     pub(super) fn runbook(&self) -> Option<Step> {

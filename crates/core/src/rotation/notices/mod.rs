@@ -13,8 +13,7 @@ pub use self::causes::{Obstacle, Rejection};
 pub use self::context::Context;
 pub use self::rejections::message_rejected;
 pub use self::requests::{
-    expiry_reported, rotation_due, rotation_postponed, rotation_refused, rotation_requested,
-    rotation_unclear,
+    rotation_due, rotation_postponed, rotation_refused, rotation_requested_again,
 };
 pub use self::secrets::{
     look_alike, secret_contested, secret_not_stored, secret_stale, secret_stored,

@@ -5,67 +5,47 @@ use jiff::Timestamp;
 use super::causes::Obstacle;
 use super::context::Context;
 use crate::application::ApplicationName;
-use crate::deadline::{Deadline, OVERLAP_DAYS};
+use crate::deadline::Deadline;
 use crate::notice::{Notice, Step};
 use crate::rotation::notification::{NEW_SECRET, SECRET_EXPIRY};
 use crate::rotation::request::RefusalCause;
-use crate::severity::Severity::{self, Info, Warning};
+use crate::severity::Severity;
 use crate::{link, wording};
-
-/// Amazon reports a deadline that is not near enough to do anything.
-pub fn expiry_reported(
-    context: Context<'_>,
-    names: &[ApplicationName],
-    deadline: &Deadline,
-    rotate_within_days: u32,
-    auto_rotate: bool,
-) -> Notice {
-    let next = if auto_rotate {
-        let days = wording::days(rotate_within_days.into());
-        format!("This system requests a new one {days} before that.")
-    } else {
-        "AUTO_ROTATE is false: you rotate it, and reminders will follow.".to_owned()
-    };
-    ending(context, Info, "secret-expiry-reported", names, deadline)
-        .say([&*next, "Amazon reported the date."])
-}
 
 /// A rotation is due and `AUTO_ROTATE` leaves it to people.
 pub fn rotation_due(
     context: Context<'_>,
     names: &[ApplicationName],
     deadline: &Deadline,
+    severity: Severity,
 ) -> Notice {
-    let severity = context.urgency(Some(deadline));
     ending(context, severity, "rotation-due", names, deadline)
-        .say([wording::ROTATE])
+        .say([wording::rotate(deadline.has_passed(context.now))])
         .say(["AUTO_ROTATE is false, so nothing was requested."])
         .consequence(&wording::names(names), Some(deadline), context.now)
-        .steps(context.steps_to_rotate(names))
+        .steps(context.steps_to_rotate(names, deadline.has_passed(context.now)))
 }
 
-/// Amazon accepted a request for a new secret.
-pub fn rotation_requested(
+/// Amazon was asked again, because nothing came of an earlier request.
+pub fn rotation_requested_again(
     context: Context<'_>,
     names: &[ApplicationName],
     deadline: Option<&Deadline>,
     requested_at: Timestamp,
-    unanswered: Option<Timestamp>,
+    unanswered: Timestamp,
 ) -> Notice {
-    let severity = unanswered.map_or(Info, |_| Warning);
-    let before = "New client secret requested for ";
-    let overlap = format!("The present one works for {OVERLAP_DAYS} more days.");
-    let earlier = unanswered.map(|at| format!("{}, and no secret came", wording::minute(at)));
+    let before = "New client secret requested again for ";
+    let earlier = format!("{}, and no secret came", wording::minute(unanswered));
     let check = "If none comes this time either, check that the queue for new secrets is the one \
                  registered under Notification Preferences:";
+    let severity = context.urgency(deadline);
     context
-        .notice(severity, "rotation-requested", names, before, "")
-        .say(["secret-receiver stores it when it arrives and Login with Amazon accepts it."])
-        .say([overlap])
+        .notice(severity, "rotation-requested-again", names, before, "")
+        .say(["Do not rotate: it is stored when it arrives and Amazon accepts it."])
         .fact("Requested", wording::minute(requested_at))
         .fact("Deadline", context.deadline(deadline))
         .fact("Earlier request", earlier)
-        .steps(unanswered.map(|_| Step::at(check, link::DEVELOPER_CONSOLE)))
+        .steps([Step::at(check, link::DEVELOPER_CONSOLE)])
 }
 
 /// Amazon did not make a new secret, and a person has to act.
@@ -77,7 +57,7 @@ pub fn rotation_refused(
 ) -> Notice {
     let by_hand = |cause| {
         let action = "Rotate by hand in the SP-API developer console.";
-        (cause, action, context.steps_to_rotate(names))
+        (cause, action, context.steps_to_rotate(names, true))
     };
     let (cause, action, steps) = match obstacle {
         Obstacle::SpApi(RefusalCause::NoQueueRegistered, _) => {
@@ -124,24 +104,6 @@ pub fn rotation_refused(
         Some(_) => notice.consequence(&wording::names(names), deadline, context.now),
         None => notice,
     }
-}
-
-/// A request whose outcome is unknown.
-pub fn rotation_unclear(
-    context: Context<'_>,
-    names: &[ApplicationName],
-    deadline: Option<&Deadline>,
-    answer: &str,
-) -> Notice {
-    let (before, after) = ("Rotation of ", ": no clear answer from Amazon");
-    context
-        .notice(Warning, "rotation-unclear", names, before, after)
-        .say([
-            "The new secret may be on its way, so nothing is requested again for 4 days.",
-            "After that the daily schedule asks again if none has come.",
-        ])
-        .fact("Deadline", context.deadline(deadline))
-        .fact("Answer", answer.to_owned())
 }
 
 /// A request that could not be made for now.

@@ -55,7 +55,7 @@ pub fn secret_stored_unverified(
         .say(["Check it now: lwa token."])
         .say([format!("The old one ends on {ends}.")])
         .steps([Step::new(check)])
-        .steps(context.steps_to_rotate(names));
+        .steps(context.steps_to_rotate(names, true));
     with_dates(notice, context, delivery).fact("Answer", refusal.to_string())
 }
 
@@ -65,13 +65,12 @@ pub fn secret_waiting(
     names: &[ApplicationName],
     delivery: &Delivery,
     refusal: &LwaError,
-    is_first: bool,
 ) -> Notice {
     let old_ends = delivery.old_ends;
-    let severity = match is_first {
-        _ if delivery.is_dying(context.now) => Critical,
-        true => Info,
-        false => Warning,
+    let severity = if delivery.is_dying(context.now) {
+        Critical
+    } else {
+        Warning
     };
     let after = " has arrived, but Amazon does not accept it yet";
     let next = "A new secret takes a while to spread within Amazon, usually minutes. If Login \
@@ -80,6 +79,7 @@ pub fn secret_waiting(
                 stores the new one all the same.";
     let notice = context
         .notice(severity, "secret-waiting", names, NEW, after)
+        .say(["Do not rotate."])
         .say([works_until("old", old_ends)])
         .say(["secret-receiver tries the new one every 15 minutes."])
         .paragraph("What happens next", next);
