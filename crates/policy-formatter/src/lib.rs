@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use lwa_core::error::FunctionError;
-use lwa_core::event::Event;
+use lwa_core::event::{Event, EventKind};
 use lwa_core::memory::Memory;
 use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
@@ -45,12 +45,20 @@ pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
 const DELIVERED_AGAIN_FOR: SignedDuration = SignedDuration::from_hours(30);
 
+/// How long after a test message another one is left out. Anyone who may put events can ask for
+/// them, and people must not be flooded.
+const ONE_TEST_IN: SignedDuration = SignedDuration::from_mins(1);
+
+/// The key of every test message in the memory of them.
+const TEST: &str = "test";
+
 /// What the function answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Response {
     /// The event's id.
     pub event_id: Option<String>,
-    /// Whether this environment had published the event before, and so did nothing.
+    /// Whether this environment had published the event before, or another test message within
+    /// the minute, and so did nothing.
     pub duplicate: bool,
     /// The id that SNS gave the message.
     pub message_id: Option<String>,
@@ -95,6 +103,7 @@ pub struct PolicyFormatter<A, N, C, M> {
     clock: C,
     metrics: M,
     published: Memory,
+    tested: Memory,
 }
 
 impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C, M> {
@@ -107,6 +116,7 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
             clock,
             metrics,
             published: Memory::new(DELIVERED_AGAIN_FOR),
+            tested: Memory::new(ONE_TEST_IN),
         }
     }
 
@@ -114,7 +124,7 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
     pub async fn handle(&self, event: Value) -> Result<Response, FormatterError> {
         let event = Event::parse(&event);
         let id = event.id.as_deref();
-        let is_known = id.is_some_and(|id| self.published.contains(id, self.clock.now()));
+        let is_known = self.is_known(&event);
         let lookups = if is_known {
             None
         } else {
@@ -133,7 +143,9 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
             tracing::info!(event.id = shown, "event published before: nothing to do");
             None
         } else {
-            Some(self.publish(id, &message).await?)
+            let published = self.publish(id, &message).await?;
+            self.remember(&event);
+            Some(published)
         };
         self.count(lookups.as_ref(), is_known);
         Ok(Response {
@@ -163,15 +175,32 @@ impl<A: ReadMetadata, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C
             message.severity = message.attributes.severity.as_str(),
             "notification published"
         );
-        // Remembered only now: an event whose publish failed comes again and has to go out.
-        if let Some(id) = id {
-            self.published.insert(id.to_owned(), self.clock.now());
-        }
         Ok(published)
     }
 
+    /// Whether people need not hear of an event any more.
+    fn is_known(&self, event: &Event) -> bool {
+        let now = self.clock.now();
+        let id = event.id.as_deref();
+        let is_test = matches!(event.kind, EventKind::Test { .. });
+        id.is_some_and(|id| self.published.contains(id, now))
+            || is_test && self.tested.contains(TEST, now)
+    }
+
+    /// Remembers an event only after its publish: if that fails, the event comes again and has to
+    /// go out.
+    fn remember(&self, event: &Event) {
+        let now = self.clock.now();
+        if let Some(id) = &event.id {
+            self.published.insert(id.clone(), now);
+        }
+        if matches!(event.kind, EventKind::Test { .. }) {
+            self.tested.insert(TEST.to_owned(), now);
+        }
+    }
+
     async fn look_up(&self, event: &Event) -> Option<Lookups> {
-        let name = policy_notice::parameter_name(event)?;
+        let name = policy_notice::parameter_name(event, &self.settings.layout)?;
         let (metadata, tags) = tokio::join!(
             self.limited(
                 "DescribeParameters",
