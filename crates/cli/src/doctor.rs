@@ -52,7 +52,7 @@ use crate::settings::SettingsOptions;
 /// Checks who calls, the functions and their last errors, credentials and their keys, rules,
 /// schedules, the topic, queues, Login with Amazon (LWA) and the Selling Partner API. It changes
 /// nothing: every call only reads, and the access token that it requests is thrown away. With
-/// --send-test, it then sends everyone who gets messages one that says that it is a test.
+/// --send-test, it then sends every subscriber a message that is marked as a test.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 The variables of the deployed functions say what to look for; the settings of
