@@ -9,8 +9,8 @@ export interface EventRule {
   readonly description: string;
   /** The function it invokes. */
   readonly function: FunctionName;
-  /** The vault it belongs to. */
-  readonly vault: Vault;
+  /** The vault it belongs to, or both: then one of them is enough. */
+  readonly vault: Vault | "both";
   readonly pattern: Readonly<Record<string, unknown>>;
 }
 

@@ -204,6 +204,7 @@ function environment(
   const speaksToLwa = ["token-exchanger", "rotation-requester", "secret-receiver"].includes(name);
   const speaksToSpApi = ["token-exchanger", "rotation-requester"].includes(name);
   const notifies = name !== "token-exchanger";
+  const reminds = ["auditor", "rotation-requester"].includes(name);
   return {
     LWA_PARAMETER_PREFIX: settings.prefixes.join(","),
     LWA_VAULT: vaults.length > 1 ? "both" : vaults[0]!,
@@ -215,6 +216,13 @@ function environment(
     ...(speaksToLwa && settings.lwaTokenUrl ? { LWA_TOKEN_URL: settings.lwaTokenUrl } : {}),
     ...(speaksToSpApi ? { SP_API_REGION: settings.spApi.region } : {}),
     ...(speaksToSpApi && settings.spApi.endpoint ? { SP_API_ENDPOINT: settings.spApi.endpoint } : {}),
+    ...(notifies
+      ? {
+          ROTATE_WITHIN_DAYS: String(settings.rotation.withinDays),
+          AUTO_ROTATE: String(settings.rotation.automatic),
+        }
+      : {}),
+    ...(reminds ? { REMIND_AT_DAYS: settings.audit.remindAtDays.join(",") } : {}),
     ...(notifies && settings.runbookUrl ? { RUNBOOK_URL: settings.runbookUrl } : {}),
     ...own,
   };

@@ -74,13 +74,13 @@ export class LwaStack extends Stack {
       memory: 256,
       environment: {
         TOPIC_ARN: topic.topicArn,
-        REMIND_AT_DAYS: settings.audit.remindAtDays.join(","),
         HEARTBEAT_DAY: settings.audit.heartbeatDay,
         DIGEST_SEVERITY: settings.audit.digestSeverity,
         ...(settings.audit.expectedWriterArn ? { EXPECTED_WRITER_ARN: settings.audit.expectedWriterArn } : {}),
       },
     });
     const rotation = new Rotation(this, "Rotation", { deployment, undelivered });
+    formatter.function.addEnvironment("SYSTEM_WRITER_ARN", rotation.receiver.function.role!.roleArn);
     const functions = [exchanger, formatter, auditor, rotation.requester, rotation.receiver];
 
     new ParameterWatch(this, "Watch", { namePrefix: name, prefixes: settings.prefixes, vaults, functions, undelivered });

@@ -32,7 +32,7 @@ export class ParameterWatch extends Construct {
   constructor(scope: Construct, id: string, props: ParameterWatchProps) {
     super(scope, id);
     this.rules = eventRules(props.prefixes)
-      .filter(({ vault }) => props.vaults.includes(vault))
+      .filter(({ vault }) => vault === "both" || props.vaults.includes(vault))
       .map(({ name, description, function: functionName, pattern }) => {
         const { source, "detail-type": detailType, detail, ...others } = pattern;
         if (Object.keys(others).length > 0) {

@@ -28,6 +28,8 @@ export interface Permission {
   readonly on: readonly string[];
   /** The only vault with which the call is made; without it, the call does not depend on the vault. */
   readonly vault?: Vault;
+  /** The only tags that the function writes; without it, any. */
+  readonly tags?: readonly string[];
   /** Why AWS lets the action be restricted to no resource; required by `*`, and for nothing else. */
   readonly because?: string;
 }
@@ -50,6 +52,7 @@ export function permissions(): Readonly<Record<FunctionName, readonly Permission
 interface Calls {
   readonly actions: string[];
   readonly on: readonly string[];
+  readonly tags?: readonly string[];
   readonly because?: string;
 }
 
@@ -58,9 +61,10 @@ function callsByResources(name: FunctionName, vaults: readonly Vault[]): Calls[]
   const needed = permissions()[name].filter(({ vault }) => vault === undefined || vaults.includes(vault));
   // A parameter and a secret differ in their patterns, so calls of two services share no statement.
   const groups = new Map<string, Calls>();
-  for (const { action, on, because } of needed) {
-    const group = groups.get(on.join()) ?? { actions: [], on, because };
-    groups.set(on.join(), group);
+  for (const { action, on, tags, because } of needed) {
+    const key = [...on, ...(tags ?? [])].join();
+    const group = groups.get(key) ?? { actions: [], on, tags, because };
+    groups.set(key, group);
     group.actions.push(action);
   }
   return [...groups.values()];
@@ -74,11 +78,11 @@ export function statements(
   vaults: readonly Vault[],
   resources: Resources,
 ): PolicyStatement[] {
-  return callsByResources(name, vaults).map(({ actions, on }) => {
+  return callsByResources(name, vaults).map(({ actions, on, tags }) => {
     return new PolicyStatement({
       actions,
       resources: on.flatMap((pattern) => arns(stack, pattern, settings, resources)),
-      ...condition(stack, on, vaults),
+      ...(tags ? { conditions: onlyTags(tags) } : condition(stack, on, vaults)),
     });
   });
 }
@@ -154,6 +158,14 @@ function arns(stack: Stack, pattern: string, settings: Settings, resources: Reso
       return arn("ssm", name);
     });
   });
+}
+
+/**
+ * A condition that holds where a call writes only these tags,
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html.
+ */
+function onlyTags(tags: readonly string[]) {
+  return { "ForAllValues:StringEquals": { "aws:TagKeys": [...tags] } };
 }
 
 /** Keys are used through the services that hold the data, never directly. */

@@ -56,11 +56,7 @@ export class Rotation extends Construct {
       reservedConcurrency: 1,
       queue: this.expiryNotices.queue,
       asynchronous: true,
-      environment: {
-        TOPIC_ARN: resources.topic.topicArn,
-        ROTATE_WITHIN_DAYS: String(settings.rotation.withinDays),
-        AUTO_ROTATE: String(settings.rotation.automatic),
-      },
+      environment: { TOPIC_ARN: resources.topic.topicArn },
     });
     this.receiver = new LambdaFunction(this, "Receiver", {
       deployment,

@@ -235,7 +235,7 @@ const SETTINGS = group({
     .describe("The daily audit."),
   rotation: group({
     automatic: flag().default(true).describe("Whether rotations are requested, or only reminded of."),
-    withinDays: whole(1, 180).default(30).describe("How many days before the deadline a rotation is requested."),
+    withinDays: whole(1, 180).default(60).describe("How many days before the deadline a rotation is due."),
     senderArn: matching(
       /^arn:aws[a-z-]*:iam::\d{12}:(role|user)\/([\x21-\x7e]+\/)?[\w+=,.@-]{1,64}$/,
       "the ARN of one role or user, arn:aws:iam::ACCOUNT:role/NAME, with its path if it has one; " +

@@ -388,7 +388,7 @@ describe.each([
       const fields = Object.fromEntries(
         all("AWS::Events::Rule").map(({ properties }) => [
           properties["EventPattern"]["detail-type"]?.[0],
-          Object.keys(properties["EventPattern"].detail),
+          Object.keys(properties["EventPattern"].detail ?? {}),
         ]),
       );
       expect(fields["Parameter Store Policy Action"]).toEqual(["parameter-name"]);

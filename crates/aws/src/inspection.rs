@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use crate::call_error::call_error;
 use crate::clients::Aws;
-use crate::signed_call::{Service, call};
+use crate::signed_call::{EVENTS, Service, call};
 
-const EVENTS: Service = ("events", "EventBridge", "AWSEvents");
 const KMS: Service = ("kms", "KMS", "TrentService");
 const LAMBDA: Service = ("lambda", "Lambda", "");
 const LOGS: Service = ("logs", "CloudWatch Logs", "Logs_20140328");

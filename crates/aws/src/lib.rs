@@ -6,6 +6,8 @@ pub mod call_error;
 pub mod clients;
 pub mod clock;
 pub mod environment;
+#[cfg(feature = "inspection")]
+pub mod event_bus;
 pub mod http;
 #[cfg(feature = "inspection")]
 pub mod inspection;

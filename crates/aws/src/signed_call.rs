@@ -1,6 +1,6 @@
 //! Signed calls to services for which no SDK client is built.
 //!
-//! The inspection of a deployment needs seven operations of five services. Their SDK crates
+//! The doctor needs eight operations of five services. Their SDK crates
 //! would take longer to compile than the rest of the workspace, and two of them change the
 //! features of every other SDK crate. Signing, credentials and endpoints are the SDK's.
 
@@ -30,6 +30,9 @@ const LIMITS: Limits = Limits {
 /// A service by its name in hosts and signatures, its id in `AWS_ENDPOINT_URL_…`, and what
 /// stands before the operation in `X-Amz-Target`; nothing where it speaks REST.
 pub(crate) type Service = (&'static str, &'static str, &'static str);
+
+/// The service of the event bus and its rules.
+pub(crate) const EVENTS: Service = ("events", "EventBridge", "AWSEvents");
 
 /// Makes a call: a `POST` of the input, or a `GET` where there is none.
 pub(crate) async fn call(

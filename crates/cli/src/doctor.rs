@@ -1,7 +1,8 @@
 //! `lwa doctor`: a deployed system, end to end, with what to do about what is wrong.
 //!
 //! [`inspection`] asks AWS, [`checks`] and [`credentials`] judge the answers, and [`fault`] has the
-//! words. Every call only reads; the one exchange at LWA makes a token that is thrown away.
+//! words. Every call only reads, except for the event that `--send-test` puts on the bus; the one
+//! exchange at LWA makes a token that is thrown away.
 
 mod checks;
 mod credentials;
@@ -20,20 +21,24 @@ use jiff::SignedDuration;
 use lwa_aws::account::Account;
 use lwa_aws::clients::Aws;
 use lwa_aws::clock::SystemClock;
+use lwa_aws::event_bus;
 use lwa_aws::inspection::{self, EventSource, LogLine};
 use lwa_core::application::Role;
 use lwa_core::audit::tally::ApplicationDeadline;
-use lwa_core::config::{ConfigError, Lookup, TOPIC_ARN};
+use lwa_core::config::{ConfigError, Deployment, Lookup, TOPIC_ARN};
+use lwa_core::event::{Event, test_event};
+use lwa_core::policy_notice::{self, Context};
 use lwa_core::ports::{CallError, CallFailure, Clock};
+use lwa_core::rules::{self, EventRule};
 use lwa_core::vault::ports::{NAMES_LIMIT, ReadMetadata};
 use lwa_core::vault::{VaultKind, parameter_store};
-use lwa_core::{ApplicationName, Layout, rules};
+use lwa_core::{ApplicationName, Layout};
 use serde_json::json;
 use token_exchanger::Response;
 
 use self::checks::QueueRole;
 pub use self::fault::Fault;
-use self::report::Report;
+use self::report::{Report, TestMessage};
 use self::settings::{Settings, Variables};
 use self::verdict::Verdict;
 use crate::account::{self, AwsOptions, NoMetrics, PROMPT};
@@ -46,7 +51,8 @@ use crate::settings::SettingsOptions;
 ///
 /// Checks who calls, the functions and their last errors, credentials and their keys, rules,
 /// schedules, the topic, queues, Login with Amazon (LWA) and the Selling Partner API. It changes
-/// nothing: every call only reads, and the access token that it requests is thrown away.
+/// nothing: every call only reads, and the access token that it requests is thrown away. With
+/// --send-test, it then sends every subscriber a message that is marked as a test.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 The variables of the deployed functions say what to look for; the settings of
@@ -58,14 +64,26 @@ Examples:
       the stack lwa, in the configured account and region
   lwa doctor --stack lwa-eu --profile production --region eu-west-1
       another one
+  lwa doctor --send-test
+      the checks, and then a test message from the event bus to your inbox
   lwa doctor --json | jq -r '.checks[] | select(.mark == \"bad\") | .found'
       for a program to read
 
-Exit code: 0 nothing is broken, 1 something is, 2 wrong usage.")]
+Exit code: 0 nothing is broken, 1 something is, or the test message could not be
+sent, 2 wrong usage.")]
 pub(crate) struct DoctorOptions {
     /// The name of the deployed stack; the names of its parts begin with it
     #[arg(long, value_name = "NAME", default_value = "lwa", value_parser = stack_name)]
     stack: String,
+
+    /// After the checks, send a test message through the deployed path to every subscriber
+    ///
+    /// Puts one event on the default event bus, whatever the checks found. The rule test-messages
+    /// hands it to policy-formatter, which publishes it to the topic. The message says TEST in
+    /// subject, SMS and body, and shows the true deadline of a client secret in Parameter Store,
+    /// if there is one. Nothing is sent where nothing is deployed.
+    #[arg(long)]
+    send_test: bool,
 
     /// Print one JSON object instead of text
     #[arg(long)]
@@ -113,6 +131,7 @@ pub(crate) fn main(options: &DoctorOptions) -> Result<bool, Failure> {
         let mut doctor = Doctor {
             aws: &aws,
             stack: &options.stack,
+            sends_test: options.send_test,
             notification_queues: Vec::new(),
             report: Report::new(options.json),
         };
@@ -125,6 +144,7 @@ pub(crate) fn main(options: &DoctorOptions) -> Result<bool, Failure> {
 struct Doctor<'a> {
     aws: &'a Aws,
     stack: &'a str,
+    sends_test: bool,
     /// The names of the queues that Amazon sends to.
     notification_queues: Vec<String>,
     report: Report,
@@ -162,7 +182,11 @@ impl Doctor<'_> {
             self.topic(&variables, &identity).await?;
             self.queues().await?;
         }
-        self.exchanges(&settings, &applications).await
+        self.exchanges(&settings, &applications).await?;
+        if is_deployed && self.sends_test {
+            self.send_test(&settings, &found).await?;
+        }
+        Ok(())
     }
 
     fn name(&self, part: &str) -> String {
@@ -296,11 +320,11 @@ impl Doctor<'_> {
     ) -> Result<(), Failure> {
         let layout = &settings.audit.deployment.layout;
         let wanted = rules::event_rules(layout)?;
-        let is_watched = |vault: &str| {
-            let vaults = &settings.audit.vaults;
-            vaults.iter().any(|watched| watched.as_str() == vault)
+        let is_watched = |rule: &&EventRule| {
+            let mut vaults = settings.audit.vaults.iter();
+            vaults.any(|vault| rule.belongs_to(vault.as_str()))
         };
-        for wanted in wanted.iter().filter(|rule| is_watched(&rule.vault)) {
+        for wanted in wanted.iter().filter(is_watched) {
             let name = self.name(&wanted.name);
             let call = inspection::rule(self.aws, &name);
             let found = self.report.over(&name, call).await;
@@ -381,6 +405,43 @@ impl Doctor<'_> {
         }
         Ok(())
     }
+
+    /// Asks for a test message about the first client secret that policy-formatter can look up.
+    async fn send_test(
+        &mut self,
+        settings: &Settings,
+        found: &[ApplicationDeadline],
+    ) -> Result<(), Failure> {
+        let mut secrets = found.iter();
+        let secret = secrets.find(|found| found.vault == VaultKind::ParameterStore);
+        let parameter = secret.map(|found| found.credential.as_str());
+        let event = test_event(parameter);
+        let call = event_bus::put_event(self.aws, &event);
+        let sent = self.report.over("the event bus", call).await;
+        let subject = test_subject(&settings.audit.deployment);
+        self.report
+            .show([checks::test_message(self.stack, &subject, &sent)])?;
+        self.report.test_message = sent.ok().map(|event_id| TestMessage {
+            event_id,
+            subject,
+            parameter: parameter.map(str::to_owned),
+        });
+        Ok(())
+    }
+}
+
+/// How the subject of every test message begins.
+fn test_subject(deployment: &Deployment) -> String {
+    let context = Context {
+        layout: &deployment.layout,
+        policy: deployment.policy,
+        system_writer: None,
+        runbook_url: None,
+        now: SystemClock.now(),
+    };
+    let event = Event::parse(&test_event(None));
+    let message = policy_notice::notice(&event, None, context).render();
+    message.subject
 }
 
 /// The lines of a function's log that may tell of a failure, and whether there may be more.

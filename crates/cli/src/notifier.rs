@@ -10,6 +10,7 @@ use lwa_core::ports::{CallError, Notifier};
 #[derive(Clone)]
 pub(crate) struct RecordingNotifier {
     topic: Option<SnsTopic>,
+    is_rehearsal: bool,
     messages: Arc<Mutex<Vec<Message>>>,
 }
 
@@ -18,7 +19,16 @@ impl RecordingNotifier {
     pub(crate) fn new(topic: Option<SnsTopic>) -> Self {
         Self {
             topic,
+            is_rehearsal: false,
             messages: Arc::default(),
+        }
+    }
+
+    /// Publishes to `topic` what was made from sample events, and marks it as a test.
+    pub(crate) fn rehearsing(topic: SnsTopic) -> Self {
+        Self {
+            is_rehearsal: true,
+            ..Self::new(Some(topic))
         }
     }
 
@@ -31,12 +41,17 @@ impl RecordingNotifier {
 
 impl Notifier for RecordingNotifier {
     async fn publish(&self, message: &Message) -> Result<String, CallError> {
+        let message = if self.is_rehearsal {
+            message.as_test()
+        } else {
+            message.clone()
+        };
         let id = match &self.topic {
-            Some(topic) => topic.publish(message).await?,
+            Some(topic) => topic.publish(&message).await?,
             None => "not published".to_owned(),
         };
         let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        messages.push(message.clone());
+        messages.push(message);
         Ok(id)
     }
 }

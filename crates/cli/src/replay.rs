@@ -94,7 +94,7 @@ pub(crate) struct ReplayOptions {
 
     #[arg(
         long,
-        help = "With --live: also publish the messages, to the topic in TOPIC_ARN",
+        help = "With --live: also publish the messages, marked TEST, to the topic in TOPIC_ARN",
         requires = "live"
     )]
     publish: bool,

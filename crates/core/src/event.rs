@@ -4,7 +4,14 @@
 //! [`EventKind::Other`], because a reminder of a new shape must go out, too.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// The source of [`test_event`]. No service of AWS has it, so everyone with `events:PutEvents`
+/// may send such an event.
+const TEST_SOURCE: &str = "lwa";
+
+/// What [`test_event`] is called.
+const TEST_DETAIL_TYPE: &str = "LWA Test Message";
 
 /// One event, <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +53,11 @@ pub enum EventKind {
     },
     /// Secrets Manager finished a rotation, or failed to.
     SecretRotation(SecretRotation),
+    /// Somebody asks for a test message: a [`test_event`].
+    Test {
+        /// The client secret whose deadline the message shows, as it came.
+        parameter_name: Option<String>,
+    },
     /// Anything else.
     Other,
 }
@@ -132,6 +144,16 @@ pub fn is_schedule(source: Option<&str>, detail_type: Option<&str>) -> bool {
     matches!(source, Some("aws.events" | "aws.scheduler")) && detail_type == Some("Scheduled Event")
 }
 
+/// The event that asks for a test message. The message shows the deadline of the client secret in
+/// Parameter Store that is named.
+pub fn test_event(parameter_name: Option<&str>) -> Value {
+    let detail = match parameter_name {
+        Some(name) => json!({ "parameter-name": name }),
+        None => json!({}),
+    };
+    json!({"source": TEST_SOURCE, "detail-type": TEST_DETAIL_TYPE, "detail": detail})
+}
+
 impl Event {
     /// Reads any JSON value.
     pub fn parse(event: &Value) -> Self {
@@ -153,6 +175,9 @@ impl Event {
             (Some("aws.secretsmanager"), _) => {
                 secret_rotation(detail, &resources).map(EventKind::SecretRotation)
             }
+            (Some(TEST_SOURCE), Some(TEST_DETAIL_TYPE)) => Some(EventKind::Test {
+                parameter_name: text(detail, "parameter-name"),
+            }),
             _ => None,
         };
         Self {
@@ -309,6 +334,15 @@ mod tests {
             Event::parse(&json!({"source": "aws.ssm", "detail-type": "New", "detail": {"a": 1}}));
         assert_eq!(event.kind, EventKind::Other);
         assert_eq!(event.detail, json!({"a": 1}));
+    }
+
+    #[test]
+    fn a_request_for_a_test_message_is_read_as_it_was_written() {
+        for name in [Some("/my-erp/lwa/clientsecret"), None] {
+            let event = Event::parse(&test_event(name));
+            let parameter_name = name.map(str::to_owned);
+            assert_eq!(event.kind, EventKind::Test { parameter_name });
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::notice::Notice;
+use crate::notice::{Notice, TEST_KIND, TEST_LABEL};
 use crate::severity::Severity;
 use crate::text::{ascii, elide_end, gsm7, printable, wrap};
 
@@ -58,6 +58,47 @@ pub struct Attributes {
     pub kind: &'static str,
 }
 
+/// Opens the e-mail of a message that was replayed, in the place of its label.
+const REPLAYED: &str = "lwa replay made this message from a sample event, and published\n\
+                        it as a test. Nothing has to be done about it.\n\n";
+
+impl Message {
+    /// The same message, marked as a test for everyone who reads it: it was made from a sample
+    /// event, and is no news. Its severity stays, so that it takes the way of the real one.
+    #[must_use]
+    pub fn as_test(&self) -> Self {
+        let severity = self.attributes.severity;
+        let [subject, sms, email] = openings(severity.label());
+        let [test_subject, test_sms, test_email] = openings(TEST_LABEL);
+        let relabel = |text: &str, from: &str, to: &str| match text.strip_prefix(from) {
+            Some(rest) => format!("{to}{rest}"),
+            None => text.to_owned(),
+        };
+        let test_email = format!("{test_email}{REPLAYED}");
+        Self {
+            subject: relabel(&self.subject, &subject, &test_subject),
+            default: relabel(&self.default, &email, &test_email),
+            email: relabel(&self.email, &email, &test_email),
+            sms: relabel(&self.sms, &sms, &test_sms),
+            // Title and summary repeat the subject.
+            https: self.https.replace(&subject, &test_subject),
+            attributes: Attributes {
+                kind: TEST_KIND,
+                ..self.attributes.clone()
+            },
+        }
+    }
+}
+
+/// What a label opens: the subject, the text message and the e-mail.
+fn openings(label: &str) -> [String; 3] {
+    [
+        format!("[{label}] "),
+        format!("LWA {label}: "),
+        format!("{label}: "),
+    ]
+}
+
 impl Notice {
     /// Lays the notice out for every protocol. Whatever its parts quote, no credential is in it.
     pub fn render(&self) -> Message {
@@ -82,13 +123,13 @@ impl Notice {
     }
 
     fn subject(&self) -> String {
-        let opening = format!("[{}] ", self.severity.label());
+        let [opening, ..] = openings(self.label());
         self.headline.line(&opening, SUBJECT_LIMIT, ascii)
     }
 
     /// The headline, and as many whole sentences after it as fit.
     fn sms(&self) -> String {
-        let opening = format!("LWA {}: ", self.severity.label());
+        let [_, opening, _] = openings(self.label());
         let mut text = self.headline.sentence(&opening, SMS_LIMIT, gsm7);
         let is_urgent = self.severity > Severity::Info;
         let has_more = !self.steps.is_empty() || is_urgent && !self.sections.is_empty();
@@ -105,7 +146,8 @@ impl Notice {
 
     fn email(&self) -> String {
         let mut out = String::new();
-        let opening = format!("{}: {}", self.severity.label(), self.opening());
+        let [.., label] = openings(self.label());
+        let opening = format!("{label}{}", self.opening());
         hanging(&mut out, "", &opening);
         let labels = self.facts.iter().map(|(label, _)| label.len());
         if let Some(width) = labels.max() {
@@ -284,6 +326,45 @@ mod tests {
                 .email
                 .starts_with(&format!("WARNING: {sentences}\n"))
         );
+    }
+
+    #[test]
+    fn a_test_says_so_in_the_place_of_its_severity() {
+        let message = notice("my-erp").as_test().render();
+        let headline = "Secret of my-erp stops in 30 days";
+        assert_eq!(message.subject, format!("[TEST] {headline}"));
+        assert_eq!(message.sms, format!("LWA TEST: {headline}."));
+        assert!(message.email.starts_with(&format!("TEST: {headline}.\n")));
+        let chat: Value = serde_json::from_str(&message.https).unwrap();
+        let title = format!(":warning: [TEST] {headline}");
+        assert_eq!(chat["content"]["title"], title);
+    }
+
+    #[test]
+    fn a_message_that_was_replayed_reads_as_a_test_everywhere() {
+        let message = notice("my-erp").render().as_test();
+        let headline = "Secret of my-erp stops in 30 days";
+        assert_eq!(message.subject, format!("[TEST] {headline}"));
+        assert_eq!(message.sms, format!("LWA TEST: {headline}."));
+        assert_eq!(
+            message.email,
+            "TEST: lwa replay made this message from a sample event, and published\n\
+             it as a test. Nothing has to be done about it.\n\n\
+             Secret of my-erp stops in 30 days.\n\n  Parameter  /my-erp/x\n\nEvent 1.\n"
+        );
+        assert_eq!(message.default, message.email);
+        let chat: Value = serde_json::from_str(&message.https).unwrap();
+        let title = format!(":warning: [TEST] {headline}");
+        assert_eq!(chat["content"]["title"], title);
+        assert_eq!(chat["metadata"]["summary"], format!("[TEST] {headline}"));
+        let attributes = &message.attributes;
+        assert_eq!(
+            (attributes.severity, attributes.kind),
+            (Severity::Warning, "test")
+        );
+        // The message of a test event is one already.
+        let already = notice("my-erp").as_test().render();
+        assert_eq!(already.as_test().email, already.email);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Notice {
     pub severity: Severity,
     /// What kind of message it is, a stable word such as `secret-unchanged`.
     pub kind: &'static str,
+    /// Whether it is only a test, whatever its severity.
+    pub(crate) is_test: bool,
     pub(crate) application: Option<String>,
     pub(crate) headline: Headline,
     pub(crate) lead: Vec<String>,
@@ -35,6 +37,7 @@ impl Notice {
         Self {
             severity,
             kind,
+            is_test: false,
             application: None,
             headline,
             lead: Vec::new(),
@@ -52,6 +55,23 @@ impl Notice {
         Self {
             application,
             ..self
+        }
+    }
+
+    /// Marks it as a test, wherever its severity would stand.
+    pub fn as_test(self) -> Self {
+        Self {
+            is_test: true,
+            ..self
+        }
+    }
+
+    /// The word in capitals that opens every rendering.
+    pub(crate) const fn label(&self) -> &'static str {
+        if self.is_test {
+            TEST_LABEL
+        } else {
+            self.severity.label()
         }
     }
 
@@ -118,6 +138,7 @@ impl Notice {
         Self {
             severity: self.severity,
             kind: self.kind,
+            is_test: self.is_test,
             application: self.application.as_deref().map(clean),
             headline: Headline {
                 before,
@@ -153,6 +174,12 @@ impl Notice {
         }
     }
 }
+
+/// The word that opens a test, in the place of a severity.
+pub(crate) const TEST_LABEL: &str = "TEST";
+
+/// What kind of message a test is.
+pub(crate) const TEST_KIND: &str = "test";
 
 /// Longest headline where there is room, in characters.
 const HEADLINE_LIMIT: usize = 250;

@@ -21,10 +21,17 @@ pub struct EventRule {
     pub description: String,
     /// The function it invokes.
     pub function: String,
-    /// The vault it belongs to, as `LWA_VAULT` spells it.
+    /// The vault it belongs to, as `LWA_VAULT` spells it; `both` if it belongs to either.
     pub vault: String,
     /// Its event pattern.
     pub pattern: Value,
+}
+
+impl EventRule {
+    /// Whether it is deployed where a vault is watched.
+    pub fn belongs_to(&self, vault: &str) -> bool {
+        self.vault == "both" || self.vault == vault
+    }
 }
 
 /// The list, patterns still with placeholders.

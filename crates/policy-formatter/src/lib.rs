@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use lwa_core::config::{ConfigError, Deployment, Lookup, SYSTEM_WRITER_ARN};
 use lwa_core::error::FunctionError;
-use lwa_core::event::Event;
+use lwa_core::event::{Event, EventKind};
 use lwa_core::memory::Memory;
 use lwa_core::message::Message;
 use lwa_core::metrics::{Metric, MetricSet};
@@ -65,12 +65,20 @@ pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
 const DELIVERED_AGAIN_FOR: SignedDuration = SignedDuration::from_hours(30);
 
+/// How long after a test message another one is left out. Anyone who may put events can ask for
+/// them, and people must not be flooded.
+const ONE_TEST_IN: SignedDuration = SignedDuration::from_mins(1);
+
+/// The key of every test message in the memory of them.
+const TEST: &str = "test";
+
 /// What the function answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Response {
     /// The event's id.
     pub event_id: Option<String>,
-    /// Whether this environment had published the event before, and so did nothing.
+    /// Whether this environment had published the event before, or another test message within
+    /// the minute, and so did nothing.
     pub duplicate: bool,
     /// Why people need not hear of the event, and nothing was published.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +126,7 @@ pub struct PolicyFormatter<A, N, C, M> {
     clock: C,
     metrics: M,
     published: Memory,
+    tested: Memory,
 }
 
 impl<A: ReadMetadata + WriteTags, N: Notifier, C: Clock, M: Metrics> PolicyFormatter<A, N, C, M> {
@@ -130,6 +139,7 @@ impl<A: ReadMetadata + WriteTags, N: Notifier, C: Clock, M: Metrics> PolicyForma
             clock,
             metrics,
             published: Memory::new(DELIVERED_AGAIN_FOR),
+            tested: Memory::new(ONE_TEST_IN),
         }
     }
 
@@ -137,7 +147,7 @@ impl<A: ReadMetadata + WriteTags, N: Notifier, C: Clock, M: Metrics> PolicyForma
     pub async fn handle(&self, event: Value) -> Result<Response, FormatterError> {
         let event = Event::parse(&event);
         let id = event.id.as_deref();
-        let is_known = id.is_some_and(|id| self.published.contains(id, self.clock.now()));
+        let is_known = self.is_known(&event);
         let lookups = if is_known {
             None
         } else {
@@ -167,6 +177,7 @@ impl<A: ReadMetadata + WriteTags, N: Notifier, C: Clock, M: Metrics> PolicyForma
             None
         } else {
             let published = self.publish(id, &message).await?;
+            self.remember(&event);
             self.note_reminder(&event, lookups.as_ref(), context).await;
             Some(published)
         };
@@ -199,10 +210,6 @@ impl<A: ReadMetadata + WriteTags, N: Notifier, C: Clock, M: Metrics> PolicyForma
             message.severity = message.attributes.severity.as_str(),
             "notification published"
         );
-        // Remembered only now: an event whose publish failed comes again and has to go out.
-        if let Some(id) = id {
-            self.published.insert(id.to_owned(), self.clock.now());
-        }
         Ok(published)
     }
 
@@ -213,7 +220,8 @@ impl<A: ReadMetadata + WriteTags, N: Notifier, C: Clock, M: Metrics> PolicyForma
         let Some(need) = outlook.and_then(|outlook| outlook.need()) else {
             return;
         };
-        let Some(name) = policy_notice::parameter_name(event) else {
+        let Some(name) = policy_notice::parameter_name(event, &self.settings.deployment.layout)
+        else {
             return;
         };
         let tag = [need.noted(context.now).to_tag()];
@@ -226,8 +234,29 @@ impl<A: ReadMetadata + WriteTags, N: Notifier, C: Clock, M: Metrics> PolicyForma
         }
     }
 
+    /// Whether people need not hear of an event any more.
+    fn is_known(&self, event: &Event) -> bool {
+        let now = self.clock.now();
+        let id = event.id.as_deref();
+        let is_test = matches!(event.kind, EventKind::Test { .. });
+        id.is_some_and(|id| self.published.contains(id, now))
+            || is_test && self.tested.contains(TEST, now)
+    }
+
+    /// Remembers an event only after its publish: if that fails, the event comes again and has to
+    /// go out.
+    fn remember(&self, event: &Event) {
+        let now = self.clock.now();
+        if let Some(id) = &event.id {
+            self.published.insert(id.clone(), now);
+        }
+        if matches!(event.kind, EventKind::Test { .. }) {
+            self.tested.insert(TEST.to_owned(), now);
+        }
+    }
+
     async fn look_up(&self, event: &Event) -> Option<Lookups> {
-        let name = policy_notice::parameter_name(event)?;
+        let name = policy_notice::parameter_name(event, &self.settings.deployment.layout)?;
         let (metadata, tags) = tokio::join!(
             self.limited(
                 "DescribeParameters",

@@ -5,6 +5,7 @@
 use lwa_core::Timestamp;
 use lwa_core::config::Lookup;
 use lwa_core::error::{FunctionError, chain};
+use lwa_core::event::test_event;
 use lwa_core::metrics::Metric;
 use lwa_core::policy_notice::Withheld;
 use lwa_core::ports::CallFailure;
@@ -258,6 +259,58 @@ async fn what_the_system_stored_is_no_news_and_what_anybody_else_stored_is() {
     written_by("arn:aws:iam::111122223333:user/alice");
     let other = formatter.handle(update("2")).await.unwrap();
     assert_eq!((other.withheld, other.kind), (None, "secret-updated"));
+}
+
+fn test_message(id: &str, parameter: &str) -> Value {
+    let mut event = test_event(Some(parameter));
+    event["id"] = json!(id);
+    event
+}
+
+#[tokio::test]
+async fn a_test_message_shows_the_true_deadline_and_says_test_first() {
+    let world = world();
+    let event = test_message("1", PARAMETER);
+    let response = formatter(&world).handle(event).await.unwrap();
+    assert_eq!(
+        response.subject,
+        "[TEST] Alerts reach you (test with my-erp)"
+    );
+    assert_eq!((response.kind, response.severity), ("test", "info"));
+    assert_eq!(response.application.as_deref(), Some("my-erp"));
+    assert_eq!(
+        world.published()[0].sms,
+        "LWA TEST: Alerts reach you (test with my-erp). Nothing has to be done about this test. \
+         Its true deadline: 2026-06-30, 30 days left."
+    );
+}
+
+#[tokio::test]
+async fn a_test_message_looks_up_nothing_but_client_secrets_of_ours() {
+    for name in ["/my-erp/refreshToken", "/other/lwa/clientsecret", "words"] {
+        let world = world();
+        let event = test_message("1", name);
+        let response = formatter(&world).handle(event).await.unwrap();
+        assert_eq!(response.subject, "[TEST] Alerts reach you");
+        assert_eq!(world.calls().len(), 1, "{:?}", world.calls());
+    }
+}
+
+#[tokio::test]
+async fn people_get_one_test_message_a_minute_however_many_are_asked_for() {
+    let world = world();
+    let formatter = formatter(&world);
+    for id in 0..100 {
+        let event = test_message(&id.to_string(), PARAMETER);
+        let response = formatter.handle(event).await.unwrap();
+        assert_eq!(response.duplicate, id > 0);
+    }
+    // Reminders go out all the same.
+    formatter.handle(reminder("200")).await.unwrap();
+    assert_eq!(world.published().len(), 2);
+    world.set_now(at("2026-05-31T12:01:00Z"));
+    let later = formatter.handle(test_message("201", PARAMETER)).await;
+    assert!(!later.unwrap().duplicate);
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ impl System {
         let prefix = |name: &str| (name == "LWA_PARAMETER_PREFIX").then(|| "/my-erp".to_owned());
         let layout = Lookup::new(prefix).layout().unwrap();
         let wanted = rules::event_rules(&layout).unwrap();
-        for rule in wanted.iter().filter(|rule| rule.vault == vault) {
+        for rule in wanted.iter().filter(|rule| rule.belongs_to(vault)) {
             system.put_rule(&rule.name, &rule.pattern).await;
         }
         for name in ["auditor", "rotation-requester", "canary-my-erp"] {
@@ -344,6 +344,27 @@ impl System {
         logs("PutLogEvents", put).await;
     }
 
+    /// A queue that gets what the rule of test messages matches.
+    async fn catch_test_messages(&self) -> String {
+        let create = self.emulator.aws().sqs().create_queue();
+        let queue = create.queue_name("caught").send().await.unwrap();
+        let target = json!({"Id": "2", "Arn": self.arn("sqs", "caught")});
+        let targets = json!({"Rule": "lwa-test-messages", "Targets": [target]});
+        self.events("PutTargets", &targets).await;
+        queue.queue_url.unwrap()
+    }
+
+    /// The one event in that queue.
+    async fn caught(&self, queue_url: &str) -> Value {
+        let receive = self.emulator.aws().sqs().receive_message();
+        let receive = receive.queue_url(queue_url).wait_time_seconds(10);
+        let received = receive.max_number_of_messages(10).send().await.unwrap();
+        let [message] = received.messages() else {
+            panic!("{received:?}");
+        };
+        serde_json::from_str(message.body().unwrap()).unwrap()
+    }
+
     /// What the doctor has to be told when no function does.
     fn tell_the_settings(&mut self) {
         let vault = self.vault.to_owned();
@@ -375,13 +396,19 @@ impl System {
 
     /// The checks of a run, whose exit code must tell whether one is bad.
     async fn checks(&self) -> Vec<Value> {
-        let output = self.lwa(&["doctor", "--json"]).await;
+        let report = self.report(&[]).await;
+        report["checks"].as_array().unwrap().clone()
+    }
+
+    /// The same with more options, and everything else that is in the report.
+    async fn report(&self, options: &[&str]) -> Value {
+        let output = self.lwa(&[&["doctor", "--json"], options].concat()).await;
         let report: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
-        let checks = report["checks"].as_array().unwrap().clone();
-        let is_bad = checks.iter().any(|line| line["mark"] == "bad");
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let is_bad = checks.any(|line| line["mark"] == "bad");
         assert_eq!(output.status.code(), Some(i32::from(is_bad)), "{report}");
-        checks
+        report
     }
 
     /// Breaks the system so that the doctor should find this.
@@ -583,6 +610,13 @@ impl System {
                 self.sp_api_answers(403, &expired);
             }
             Fault::SpApiNotReached => self.sp_api_answers(503, &json!({})),
+            // Emulators take every event.
+            Fault::TestNotSent => {
+                let entry = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Try later"});
+                let body = json!({"FailedEntryCount": 1, "Entries": [entry]});
+                self.aws
+                    .answer("events:PutEvents", Answer::json(200, &body));
+            }
         }
     }
 
@@ -659,6 +693,7 @@ async fn a_healthy_system_has_nothing_broken_and_every_part_was_looked_at() {
             "lwa-parameter-policy-actions matches events of my-erp",
         ),
         ("rule", "lwa-parameter-changes matches events of my-erp"),
+        ("rule", "lwa-test-messages matches events of my-erp"),
         ("schedule", "lwa-auditor is enabled"),
         ("schedule", "lwa-rotation-requester is enabled"),
         ("schedule", "lwa-canary-my-erp is enabled"),
@@ -696,6 +731,7 @@ async fn credentials_in_secrets_manager_are_looked_at_with_the_rule_that_watches
     for (check, found) in [
         ("credential", "my-erp expires on "),
         ("rule", "lwa-secret-rotations matches events of my-erp"),
+        ("rule", "lwa-test-messages matches events of my-erp"),
         ("lwa", "my-erp: LWA issues a token"),
         ("sp-api", "my-erp: SP-API accepts the token"),
     ] {
@@ -747,7 +783,13 @@ async fn recognise(fault: Fault) -> String {
     let mut system = System::healthy(PARAMETER_STORE).await;
     let before = system.checks().await;
     system.produce(fault).await;
-    let checks = system.checks().await;
+    let options: &[&str] = if fault == Fault::TestNotSent {
+        &["--send-test"]
+    } else {
+        &[]
+    };
+    let report = system.report(options).await;
+    let checks = report["checks"].as_array().unwrap();
     if fault == Fault::IdentityUnknown {
         assert_eq!(checks.len(), 1, "more was asked: {checks:#?}");
     }
@@ -831,4 +873,70 @@ async fn the_doctor_changes_nothing() {
             "{call:?}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_message_takes_the_rule_and_the_report_says_what_to_look_for() {
+    for (vault, parameter) in [
+        (PARAMETER_STORE, json!("/my-erp/lwa/clientsecret")),
+        (SECRETS_MANAGER, Value::Null),
+    ] {
+        let system = System::healthy(vault).await;
+        let queue_url = system.catch_test_messages().await;
+        let report = system.report(&["--send-test"]).await;
+        let checks = report["checks"].as_array().unwrap();
+        assert_healthy(checks);
+        let line = recognised(
+            checks,
+            "test",
+            "good",
+            "begins with \"[TEST] Alerts reach you\"",
+        );
+        assert_eq!(checks.last(), Some(&line), "the checks come first");
+        let advice = line["advice"].as_str().unwrap();
+        assert!(
+            advice.contains("/aws/lambda/lwa-policy-formatter"),
+            "{advice}"
+        );
+
+        let sent = &report["test_message"];
+        assert_eq!(sent["parameter"], parameter);
+        assert_eq!(sent["subject"], "[TEST] Alerts reach you");
+        let event_id = sent["event_id"].as_str().unwrap();
+        assert!(line["found"].as_str().unwrap().contains(event_id), "{line}");
+        let event = system.caught(&queue_url).await;
+        assert_eq!(event["id"], event_id);
+        assert_eq!(event["source"], "lwa");
+        assert_eq!(event["detail-type"], "LWA Test Message");
+        assert_eq!(
+            event["detail"]
+                .get("parameter-name")
+                .unwrap_or(&Value::Null),
+            &parameter
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_message_that_may_not_be_sent_names_the_permission() {
+    let system = System::healthy(PARAMETER_STORE).await;
+    system.aws.deny("events:PutEvents");
+    let report = system.report(&["--send-test"]).await;
+    assert_eq!(report["test_message"], Value::Null);
+    let checks = report["checks"].as_array().unwrap();
+    let line = recognised(checks, "test", "bad", "PutEvents was denied");
+    assert_eq!(line["permission"], "events:PutEvents");
+    assert_eq!(line["advice"], "Missing permission: events:PutEvents.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_test_message_is_sent_where_nothing_is_deployed() {
+    let mut system = System::healthy(PARAMETER_STORE).await;
+    system.produce(Fault::NothingDeployed).await;
+    let report = system.report(&["--send-test"]).await;
+    assert_eq!(report["test_message"], Value::Null);
+    let checks = report["checks"].as_array().unwrap();
+    recognised(checks, "function", "bad", "no function of the stack lwa");
+    let calls = system.aws.calls();
+    assert!(calls.iter().all(|call| call.action != "events:PutEvents"));
 }

@@ -339,10 +339,29 @@ async fn live_reads_the_real_parameter_and_publishes_only_when_told_to() {
         let email = object["notifications"][0]["email"].as_str().unwrap();
         assert!(email.contains("version 1"), "{email}");
         assert!(!email.contains("planted"), "{email}");
+        let subject = object["notifications"][0]["subject"].as_str().unwrap();
+        assert!(!subject.contains("TEST"), "{subject}");
 
         let (code, object, _) = replay(&["--publish"], topic.topic_arn().unwrap());
         assert_eq!(code, 0, "{object}");
         assert_ne!(object["response"]["message_id"], "not published");
+        let message = &object["notifications"][0];
+        for (text, opening) in [
+            ("subject", "[TEST] Client secret of "),
+            ("sms", "LWA TEST: Client secret of "),
+            (
+                "email",
+                "TEST: lwa replay made this message from a sample event",
+            ),
+            (
+                "default",
+                "TEST: lwa replay made this message from a sample event",
+            ),
+        ] {
+            let text = message[text].as_str().unwrap();
+            assert!(text.starts_with(opening), "{text}");
+        }
+        assert_eq!(message["attributes"]["kind"], "test");
 
         let (code, _, stderr) = replay(&["--publish"], "");
         assert_eq!(code, 1);

@@ -174,6 +174,30 @@ fn every_policy_action_and_change_below_the_prefix_is_matched_by_exactly_one_rul
 }
 
 #[test]
+fn the_rule_of_test_messages_matches_them_alone() {
+    for prefixes in ["/my-erp", "/billing"] {
+        let rules = RuleSet::deployed(&layout(prefixes)).unwrap();
+        let mut seen = 0;
+        for (name, event) in events() {
+            let matching = rules.matching(&event);
+            let is_matched = matching.iter().any(|rule| rule.name == "test-messages");
+            let is_test = event["source"] == "lwa" && event["detail-type"] == "LWA Test Message";
+            assert_eq!(is_matched, is_test, "{name}");
+            if is_test {
+                seen += 1;
+                assert_eq!(matching.len(), 1, "{name}");
+            }
+        }
+        assert!(seen >= 3, "only {seen} events");
+    }
+    let rules = RuleSet::deployed(&layout("/my-erp")).unwrap();
+    for (source, detail_type) in [("aws.ssm", "LWA Test Message"), ("lwa", "Another")] {
+        let event = json!({"source": source, "detail-type": detail_type, "detail": {}});
+        assert!(rules.matching(&event).is_empty(), "{event}");
+    }
+}
+
+#[test]
 fn every_rule_hands_over_to_a_function_that_exists_and_is_met_by_a_sample_event() {
     let rules = RuleSet::deployed(&layout("/my-erp")).unwrap();
     let events = events();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lwa_aws::inspection::{EventSource, Function, LogLine, Rule, Topic};
 use lwa_core::application::{ApplicationName, Layout, Role};
+use lwa_core::event::test_event;
 use lwa_core::lwa::safe_words;
 use lwa_core::ports::{CallError, CallFailure};
 use lwa_core::rules::EventRule;
@@ -185,7 +186,7 @@ pub(super) fn rule(
 }
 
 /// One event of each kind that is watched, about the client secret of an application.
-fn samples(layout: &Layout, application: &ApplicationName) -> [Value; 3] {
+fn samples(layout: &Layout, application: &ApplicationName) -> [Value; 4] {
     let parameter = layout.parameter(application, &Role::ClientSecret);
     let secret =
         format!("arn:aws:secretsmanager:us-east-1:111122223333:secret:{application}-Ab1Cd2");
@@ -209,6 +210,7 @@ fn samples(layout: &Layout, application: &ApplicationName) -> [Value; 3] {
                 "additionalEventData": {"SecretId": secret},
             },
         }),
+        test_event(Some(&parameter)),
     ]
 }
 
@@ -312,6 +314,33 @@ pub(super) fn key(id: &str, found: &Result<String, CallError>) -> Verdict {
         "Enabled" | "Updating" => Verdict::good("key", id, ""),
         state => Verdict::fault(Fault::KeyUnusable, id, state),
     })
+}
+
+/// A test message that was asked for: the id of its event, or why there is none.
+pub(super) fn test_message(
+    stack: &str,
+    subject: &str,
+    sent: &Result<String, CallError>,
+) -> Verdict {
+    match sent {
+        Ok(event_id) => Verdict::good("test", subject, event_id).advise(&format!(
+            "Every subscriber should have it within a minute. If it does not come within five, \
+             correct what is marked above, and look for the event's id in the log group \
+             /aws/lambda/{stack}-policy-formatter: if the notification was published, look into \
+             the spam folder and the subscription's filter, and for SMS at the sandbox and the \
+             spending limit; if the id is not there, look into the queue {stack}-undelivered. Of \
+             several tests within a minute, only the first is sent."
+        )),
+        Err(error) => {
+            let not_sent = Verdict::fault(Fault::TestNotSent, subject, error.to_string());
+            if error.failure != CallFailure::Denied {
+                return not_sent;
+            }
+            let permission = "events:PutEvents";
+            let advice = format!("Missing permission: {permission}.");
+            not_sent.denied(permission.to_owned()).advise(&advice)
+        }
+    }
 }
 
 #[cfg(test)]

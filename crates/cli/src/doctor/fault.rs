@@ -188,4 +188,6 @@ faults! {
         SpApiNotReached "sp-api-not-reached" Skipped "{subject}" "Not checked. Try again.",
         SpApiNotAsked "sp-api-not-asked" Skipped "{subject}: SP-API was not called"
             "It needs a token first.";
+    "test" "sent as event {detail}: the subject begins with \"{subject}\"":
+        TestNotSent "test-not-sent" Bad "no test message was sent: {detail}" "Try again.";
 }

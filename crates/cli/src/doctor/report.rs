@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use lwa_core::text::{self, printable};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::fault::{Fault, Mark};
@@ -14,6 +15,19 @@ pub(super) struct Report {
     is_json: bool,
     progress: Progress,
     verdicts: Vec<Verdict>,
+    /// The test message that was sent.
+    pub(super) test_message: Option<TestMessage>,
+}
+
+/// A test message, as `--json` has it.
+#[derive(Debug, Serialize)]
+pub(super) struct TestMessage {
+    /// What EventBridge calls its event; the message's last line has it.
+    pub(super) event_id: String,
+    /// How its subject begins.
+    pub(super) subject: String,
+    /// The client secret whose deadline it shows.
+    pub(super) parameter: Option<String>,
 }
 
 impl Report {
@@ -23,6 +37,7 @@ impl Report {
             is_json,
             progress: Progress::new(),
             verdicts: Vec::new(),
+            test_message: None,
         }
     }
 
@@ -57,6 +72,7 @@ impl Report {
                     "bad": bad,
                     "skipped": skipped,
                 },
+                "test_message": self.test_message,
             }))?;
             return Ok(bad == 0);
         }

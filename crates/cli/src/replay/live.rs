@@ -28,7 +28,9 @@ impl Live {
 
     /// For the messages of one event.
     pub(super) fn notifier(&self) -> RecordingNotifier {
-        let topic = |arn: &String| SnsTopic::new(self.aws.sns(), arn);
-        RecordingNotifier::new(self.topic_arn.as_ref().map(topic))
+        match &self.topic_arn {
+            Some(arn) => RecordingNotifier::rehearsing(SnsTopic::new(self.aws.sns(), arn)),
+            None => RecordingNotifier::new(None),
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use self::parameter::Parameter;
 pub use self::parameter::{Context, Lookups};
-use crate::application::Role;
+use crate::application::{Layout, Role};
 use crate::deadline::Basis;
 use crate::event::{Event, EventKind, PolicyAction};
 use crate::notice::Notice;
@@ -18,11 +18,16 @@ use crate::outlook::Outlook;
 use crate::severity::Severity::{self, Critical, Info, Warning};
 use crate::urgency::deadline_severity;
 
-/// The parameter that an event is about, if it is about one.
-pub fn parameter_name(event: &Event) -> Option<&str> {
+/// The parameter to look up for an event, if it is about one.
+pub fn parameter_name<'a>(event: &'a Event, layout: &Layout) -> Option<&'a str> {
     match &event.kind {
         EventKind::PolicyAction(action) => Some(&action.parameter_name),
         EventKind::ParameterChange { parameter_name, .. } => Some(parameter_name),
+        // Anyone who may put events can name what they like.
+        EventKind::Test { parameter_name } => parameter_name.as_deref().filter(|name| {
+            let place = layout.locate(name);
+            place.is_some_and(|place| place.role == Role::ClientSecret)
+        }),
         EventKind::SecretRotation(_) | EventKind::Other => None,
     }
 }
@@ -38,6 +43,10 @@ pub fn notice(event: &Event, lookups: Option<&Lookups>, context: Context<'_>) ->
             ..
         } => parameter_change(parameter(parameter_name), operation),
         EventKind::SecretRotation(rotation) => wording::secret_rotation(event, rotation, context),
+        EventKind::Test { .. } => {
+            let name = parameter_name(event, context.layout);
+            wording::test_message(event, name.map(parameter).as_ref())
+        }
         EventKind::Other => wording::unrecognised(event),
     }
 }
@@ -75,7 +84,12 @@ pub fn withheld(
     lookups: Option<&Lookups>,
     context: Context<'_>,
 ) -> Option<Withheld> {
-    let parameter = Parameter::new(event, parameter_name(event)?, lookups, context);
+    let parameter = Parameter::new(
+        event,
+        parameter_name(event, context.layout)?,
+        lookups,
+        context,
+    );
     if !parameter.is_known() || !parameter.is_client_secret() {
         return None;
     }

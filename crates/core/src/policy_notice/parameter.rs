@@ -238,7 +238,7 @@ impl<'a> Parameter<'a> {
             EventKind::ParameterChange { description, .. } => {
                 notice.fact("Description", description.clone())
             }
-            EventKind::SecretRotation(_) | EventKind::Other => notice,
+            EventKind::SecretRotation(_) | EventKind::Test { .. } | EventKind::Other => notice,
         };
         Notice {
             missing: self.missing.clone(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::parameter::{Context, Parameter, event_notice, short, span};
 use crate::audit::findings::Code;
 use crate::event::{Event, PolicyAction, RotationOutcome, SecretRotation};
-use crate::notice::{Headline, Notice, Step};
+use crate::notice::{Headline, Notice, Step, TEST_KIND};
 use crate::outlook::Next;
 use crate::redaction::without_named;
 use crate::severity::Severity::{self, Critical, Info, Warning};
@@ -219,6 +219,37 @@ pub(super) fn secret_rotation(
             link::secret(region, name),
         )])
         .steps(wording::runbook_step(context.runbook_url))
+}
+
+/// A test of the way that messages take. Anyone who may put events on the bus can ask for one, so
+/// all that it shows of the event is the name of a client secret, if Parameter Store has it. The
+/// event's id, account and region are set by EventBridge.
+pub(super) fn test_message(event: &Event, parameter: Option<&Parameter<'_>>) -> Notice {
+    let no_action = "Nothing has to be done about this test.".to_owned();
+    let notice = match parameter {
+        Some(parameter) if parameter.metadata.is_some() => {
+            let day = parameter.day().unwrap_or("unknown".to_owned());
+            parameter
+                .notice(Info, TEST_KIND, "Alerts reach you (test with ", ")")
+                .say([no_action, format!("Its true deadline: {day}.")])
+        }
+        _ => {
+            // What AWS says about the failure may quote the name.
+            let why = if parameter.is_some_and(|parameter| !parameter.missing.is_empty()) {
+                "its look-up failed: the log of policy-formatter says why"
+            } else {
+                "its event names no client secret that is in Parameter Store"
+            };
+            let headline = Headline::new("Alerts reach you", "", "");
+            event_notice(event, Info, TEST_KIND, headline)
+                .say([no_action, format!("It shows no deadline, because {why}.")])
+        }
+    };
+    notice.as_test().paragraph(
+        "What this shows",
+        "If you can read this, alerts reach you. This message went the way of every event of the \
+         vault: EventBridge, a rule, policy-formatter, the topic, your subscription.",
+    )
 }
 
 /// An event of a shape that this version does not know still reaches people, with its fields.

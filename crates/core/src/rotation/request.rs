@@ -194,7 +194,6 @@ mod tests {
 
     use super::*;
     use crate::application::ApplicationName;
-    use crate::deadline::Basis;
     use crate::tags::{
         NEW_SECRET_PENDING, ROTATION_REQUESTED_AT, SECRET_EXPIRES_AT, SECRET_ISSUED_AT, SecretTags,
     };
