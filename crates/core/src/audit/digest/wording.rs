@@ -153,7 +153,9 @@ pub(super) fn with_lists(
         format!("{} {}{until}", finding.code, finding.credential)
     });
     let is_ahead = |row: &&ApplicationDeadline| row.deadline.is_some_and(|d| !d.has_passed(now));
-    let next = tally.deadlines.items().iter().filter(is_ahead).take(NEXT);
+    let is_told = |row: &&ApplicationDeadline| is_reminded_of(tally, row.vault, &row.credential);
+    let next = tally.deadlines.items().iter().filter(is_ahead);
+    let next = next.filter(|row| !is_told(row)).take(NEXT);
     let next = next.map(|row| deadline_line(row, now, false)).collect();
     let rest = match listed {
         [] => "Worth knowing",
@@ -162,10 +164,21 @@ pub(super) fn with_lists(
     let notice = notice
         .list(TO_ROTATE, reminders)
         .list("Exemptions that ended yesterday", ended);
-    by_owner(notice, listed)
+    // What is said among the reminders is not said again.
+    let others = listed.iter().copied().filter(|finding| {
+        let is_told = is_reminded_of(tally, finding.vault, &finding.credential);
+        !(finding.code.follows_reminder_days() && is_told)
+    });
+    by_owner(notice, &others.collect::<Vec<_>>())
         .list(rest, remainder(tally, listed))
         .list("Exempt", exempt)
         .list("Next deadlines", next)
+}
+
+/// Whether a credential is among the reminders.
+fn is_reminded_of(tally: &Tally, vault: VaultKind, credential: &str) -> bool {
+    let mut reminders = tally.reminders.items().iter();
+    reminders.any(|row| row.vault == vault && row.credential == credential)
 }
 
 /// `until 2026-12-31 (moves to another account)`.
