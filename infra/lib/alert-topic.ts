@@ -2,54 +2,84 @@ import { RemovalPolicy, Stack } from "aws-cdk-lib";
 import { CfnMicrosoftTeamsChannelConfiguration, SlackChannelConfiguration } from "aws-cdk-lib/aws-chatbot";
 import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import { Topic } from "aws-cdk-lib/aws-sns";
+import { SubscriptionFilter, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription, SmsSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
 
-import type { Settings } from "./settings.ts";
+import { isSelective, type Recipient, recipients, type Settings, severitiesFrom } from "./settings.ts";
 
-/** Properties of the topic that messages to people go to. */
+/** The kind of the weekly sign of life, crates/core/src/audit/digest/mod.rs. */
+const HEARTBEAT = "audit-heartbeat";
+
+/** The kind of test messages, as `lwa doctor --send-test` asks for, crates/core/src/notice.rs. */
+const TEST = "test";
+
+/** A message without the attribute, if it has another one. */
+const ABSENT = { exists: false };
+
+/** Properties of the topics that messages to people go to. */
 export interface AlertTopicProps {
-  readonly topicName: string;
+  /** Begins the names of the topics. */
+  readonly namePrefix: string;
   /** A customer key that lets CloudWatch in: alarms cannot use the AWS-managed one. */
   readonly key: IKey;
   /** The recipients. */
   readonly alerts: Settings["alerts"];
 }
 
-/** The one encrypted topic for people: e-mail, SMS and chat. */
+/**
+ * The encrypted topic for people: e-mail, SMS and chat; and, if a recipient has a selection, a second
+ * one for alarms only.
+ *
+ * An alarm has no attributes, and a message without any attribute matches no filter policy, not even
+ * `exists: false`, https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html. So whoever
+ * has a filter policy gets alarms from a topic without one.
+ */
 export class AlertTopic extends Construct {
+  /** Takes the functions' messages and alarms. */
   readonly topic: Topic;
+  /** What an alarm is published to, so that it reaches each recipient. */
+  readonly alarmTopics: readonly Topic[];
 
   constructor(scope: Construct, id: string, props: AlertTopicProps) {
     super(scope, id);
-    const stack = Stack.of(this);
-    this.topic = new Topic(this, "Topic", {
-      topicName: props.topicName,
-      masterKey: props.key,
-      enforceSSL: true,
-      // No display name: SNS would put it before every SMS, which then no longer fits into one part.
-    });
-    this.topic.applyRemovalPolicy(RemovalPolicy.DESTROY);
-    this.topic.addToResourcePolicy(
-      new PolicyStatement({
-        sid: "CloudWatchAlarms",
-        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
-        actions: ["sns:Publish"],
-        resources: [this.topic.topicArn],
-        conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
-      }),
-    );
-    for (const address of props.alerts.emails) {
-      this.topic.addSubscription(new EmailSubscription(address));
+    const everyone = recipients(props.alerts);
+    this.topic = this.addTopic("Topic", `${props.namePrefix}-alerts`, props.key);
+    for (const recipient of everyone) {
+      subscribe(this.topic, recipient, filterPolicy(recipient));
     }
-    for (const number of props.alerts.phones) {
-      this.topic.addSubscription(new SmsSubscription(number));
+    const selective = everyone.filter(isSelective);
+    this.alarmTopics =
+      selective.length > 0
+        ? [this.topic, this.addTopic("AlarmTopic", `${props.namePrefix}-alarms`, props.key)]
+        : [this.topic];
+    for (const recipient of selective) {
+      subscribe(this.alarmTopics.at(-1)!, recipient);
     }
     this.addChat(props);
   }
 
-  private addChat({ alerts, topicName }: AlertTopicProps): void {
+  private addTopic(id: string, topicName: string, key: IKey): Topic {
+    const topic = new Topic(this, id, {
+      topicName,
+      masterKey: key,
+      enforceSSL: true,
+      // No display name: SNS would put it before every SMS, which then no longer fits into one part.
+    });
+    topic.applyRemovalPolicy(RemovalPolicy.DESTROY);
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "CloudWatchAlarms",
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
+      }),
+    );
+    return topic;
+  }
+
+  private addChat({ alerts, namePrefix }: AlertTopicProps): void {
     if (!alerts.slack && !alerts.teams) {
       return;
     }
@@ -61,7 +91,7 @@ export class AlertTopic extends Construct {
     const guardrail = ManagedPolicy.fromAwsManagedPolicyName("AWSDenyAll");
     if (alerts.slack) {
       new SlackChannelConfiguration(this, "Slack", {
-        slackChannelConfigurationName: topicName,
+        slackChannelConfigurationName: `${namePrefix}-alerts`,
         slackWorkspaceId: alerts.slack.workspaceId,
         slackChannelId: alerts.slack.channelId,
         notificationTopics: [this.topic],
@@ -71,7 +101,7 @@ export class AlertTopic extends Construct {
     }
     if (alerts.teams) {
       new CfnMicrosoftTeamsChannelConfiguration(this, "Teams", {
-        configurationName: `${topicName}-teams`,
+        configurationName: `${namePrefix}-alerts-teams`,
         teamsTenantId: alerts.teams.tenantId,
         teamId: alerts.teams.teamId,
         teamsChannelId: alerts.teams.channelId,
@@ -81,4 +111,30 @@ export class AlertTopic extends Construct {
       });
     }
   }
+}
+
+type FilterPolicy = Record<string, SubscriptionFilter>;
+
+function subscribe(topic: Topic, { protocol, endpoint }: Recipient, filterPolicy?: FilterPolicy): void {
+  const Subscription = protocol === "email" ? EmailSubscription : SmsSubscription;
+  topic.addSubscription(new Subscription(endpoint, { filterPolicy }));
+}
+
+/**
+ * What of the functions' messages reaches a recipient, by their attributes; undefined if all of them do.
+ *
+ * In a list one matcher is enough, and all keys have to match. `$or` takes one of its objects,
+ * https://docs.aws.amazon.com/sns/latest/dg/and-or-logic.html.
+ *
+ * A test message always does: it shows whether SNS evaluates attributes at all.
+ */
+function filterPolicy(recipient: Recipient): FilterPolicy | undefined {
+  if (!isSelective(recipient)) {
+    return undefined;
+  }
+  const severity = [ABSENT, ...severitiesFrom(recipient.leastSeverity)];
+  const alternatives = recipient.heartbeat
+    ? [{ severity }, { kind: [TEST, HEARTBEAT] }]
+    : [{ severity, kind: [ABSENT, { "anything-but": [HEARTBEAT] }] }, { kind: [TEST] }];
+  return { $or: new SubscriptionFilter(alternatives) };
 }

@@ -40,7 +40,8 @@ export class LwaStack extends Stack {
       ? Key.fromKeyArn(this, "CredentialsKey", settings.credentialsKeyArn)
       : credentialsKey(this, "CredentialsKey", `alias/${name}/credentials`);
     const key = messageKey(this, "MessageKey", `alias/${name}/messages`);
-    const { topic } = new AlertTopic(this, "Alerts", { topicName: `${name}-alerts`, key, alerts: settings.alerts });
+    const alerts = new AlertTopic(this, "Alerts", { namePrefix: name, key, alerts: settings.alerts });
+    const { topic } = alerts;
     const failedInvocations = deadLetterQueue(this, "FailedInvocations", { queueName: `${name}-failed-invocations`, key });
     const undelivered = deadLetterQueue(this, "Undelivered", { queueName: `${name}-undelivered`, key });
 
@@ -106,7 +107,7 @@ export class LwaStack extends Stack {
     }
     new Monitoring(this, "Monitoring", {
       settings,
-      topic,
+      topics: alerts.alarmTopics,
       functions,
       deadLetters: {
         "secret-expiry": rotation.expiryNotices.deadLetters,

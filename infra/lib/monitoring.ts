@@ -22,8 +22,8 @@ import type { Settings } from "./settings.ts";
 /** Properties of alarms and dashboard. */
 export interface MonitoringProps {
   readonly settings: Settings;
-  /** Where alarms go. */
-  readonly topic: ITopic;
+  /** Where alarms go: to each of them. */
+  readonly topics: readonly ITopic[];
   readonly functions: readonly LambdaFunction[];
   /** Queues that should always be empty, by the last part of the alarm's name. */
   readonly deadLetters: Readonly<Record<string, IQueue>>;
@@ -35,7 +35,7 @@ export interface MonitoringProps {
 const FIVE_MINUTES = Duration.minutes(5);
 const DAY = Duration.days(1);
 
-/** Alarms to the topic and one dashboard. */
+/** Alarms to the topics and one dashboard. */
 export class Monitoring extends Construct {
   private readonly alarms: Alarm[] = [];
 
@@ -124,7 +124,7 @@ export class Monitoring extends Construct {
       evaluationPeriods: spec.periods ?? 1,
       treatMissingData: spec.missing ?? TreatMissingData.NOT_BREACHING,
     });
-    alarm.addAlarmAction(new SnsAction(props.topic));
+    alarm.addAlarmAction(...props.topics.map((topic) => new SnsAction(topic)));
     this.alarms.push(alarm);
   }
 

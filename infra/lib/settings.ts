@@ -22,6 +22,12 @@ const SP_API_REGIONS = ["na", "eu", "fe", "sandbox-na", "sandbox-eu", "sandbox-f
 /** The scopes that token-exchanger takes. The one that rotates a client secret is the requester's alone. */
 const SCOPES = ["sellingpartnerapi::notifications", "sellingpartnerapi::migration"] as const;
 
+/** How urgent a message is, the least urgent first; also the values of its attribute `severity`. */
+const SEVERITIES = ["info", "warning", "critical"] as const;
+
+/** One of {@link SEVERITIES}. */
+export type Severity = (typeof SEVERITIES)[number];
+
 const RETENTION_DAYS = Object.values(RetentionDays).filter(
   (days): days is number => typeof days === "number" && days !== RetentionDays.INFINITE,
 );
@@ -54,6 +60,21 @@ const group = <T extends z.ZodRawShape>(shape: T) =>
         ? Object.keys(shape).join(", ")
         : `an object with some of ${Object.keys(shape).join(", ")}`,
   });
+
+const emailAddress = () => z.email({ error: "an e-mail address" });
+
+const phoneNumber = () =>
+  matching(/^\+[1-9]\d{6,14}$/, "a phone number in E.164: + and 7 to 15 digits, such as +15555550123");
+
+/** What a recipient wants to get. Whoever leaves it out gets everything. */
+const selection = () => ({
+  leastSeverity: oneOf(SEVERITIES).optional(),
+  heartbeat: flag().optional(),
+});
+
+/** Where messages go: the address alone, or an object with the address and a selection. */
+const recipient = <A extends z.ZodType, S extends z.ZodRawShape>(address: A, selective: S, what: string) =>
+  z.union([address, group(selective)], { error: `${what}, or an object with ${Object.keys(selective).join(", ")}` });
 
 const ADDRESS =
   "an https:// URL, or an http:// one on localhost, 127.0.0.1 or [::1], without a user name or a password";
@@ -146,15 +167,18 @@ const SETTINGS = group({
     .prefault({})
     .describe("Names of the parameters, for estates that have their own."),
   alerts: group({
-    emails: list(z.email({ error: "an e-mail address" }), "e-mail addresses")
+    emails: list(
+      recipient(emailAddress(), { address: emailAddress(), ...selection() }, "an e-mail address"),
+      "e-mail addresses",
+    )
       .default([])
-      .describe("E-mail addresses; each has to confirm once."),
+      .describe("E-mail addresses; each has to confirm once. An entry may say what it gets."),
     phones: list(
-      matching(/^\+[1-9]\d{6,14}$/, "a phone number in E.164: + and 7 to 15 digits, such as +15555550123"),
+      recipient(phoneNumber(), { number: phoneNumber(), ...selection() }, "a phone number"),
       "phone numbers",
     )
       .default([])
-      .describe("Phone numbers for SMS."),
+      .describe("Phone numbers for SMS. An entry may say what it gets."),
     slack: group({
       workspaceId: matching(/^T[0-9A-Z]{2,254}$/, "a Slack workspace id such as T012ABCDEF3"),
       channelId: matching(/^[CG][0-9A-Z]{2,254}$/, "a Slack channel id such as C012ABCDEF3"),
@@ -224,7 +248,7 @@ const SETTINGS = group({
     heartbeatDay: oneOf(WEEKDAYS)
       .default("monday")
       .describe("Weekday on which a digest goes out even when all is well."),
-    digestSeverity: oneOf(["info", "warning", "critical"])
+    digestSeverity: oneOf(SEVERITIES)
       .default("warning")
       .describe("From which severity on a finding sends a digest by itself."),
     expectedWriterArn: matching(/^arn:aws[a-z-]*:(iam|sts)::\d{12}:\S+$/, "the ARN of a role, a user or a session")
@@ -317,7 +341,7 @@ export function readSettings(path: string): Settings {
 /** Checks settings and fills in the defaults. `origin` is where they came from, for messages. */
 export function parseSettings(data: unknown, origin: string): Settings {
   const result = SETTINGS.safeParse(data, { reportInput: true });
-  const problems = result.success ? problemsBetweenKeys(result.data) : result.error.issues.map(describeIssue);
+  const problems = result.success ? problemsBetweenKeys(result.data) : result.error.issues.flatMap(withinUnion).map(describeIssue);
   if (problems.length > 0) {
     throw new SettingsError([`${origin} cannot be used:`, ...problems.map((problem) => `  ${problem}`)].join("\n"));
   }
@@ -328,6 +352,41 @@ export function parseSettings(data: unknown, origin: string): Settings {
 export function watchedVaults(settings: Settings): readonly Vault[] {
   const audited = settings.audit.vault ?? settings.vault;
   return audited === "both" ? ["parameter-store", "secrets-manager"] : [...new Set([settings.vault, audited])];
+}
+
+/** A subscriber of the topic, and what it gets. */
+export interface Recipient {
+  readonly protocol: "email" | "sms";
+  readonly endpoint: string;
+  /** Messages that are less urgent do not reach it. */
+  readonly leastSeverity: Severity;
+  /** Whether the weekly sign of life reaches it, however urgent. */
+  readonly heartbeat: boolean;
+}
+
+/** E-mail addresses and phone numbers, with everything filled in. */
+export function recipients({ emails, phones }: Settings["alerts"]): readonly Recipient[] {
+  const everything = { leastSeverity: SEVERITIES[0], heartbeat: true };
+  return [
+    ...emails.map((email) => {
+      const { address: endpoint, ...selection } = typeof email === "string" ? { address: email } : email;
+      return { protocol: "email", endpoint, ...everything, ...selection } as const;
+    }),
+    ...phones.map((phone) => {
+      const { number: endpoint, ...selection } = typeof phone === "string" ? { number: phone } : phone;
+      return { protocol: "sms", endpoint, ...everything, ...selection } as const;
+    }),
+  ];
+}
+
+/** Whether some messages do not reach a recipient. */
+export function isSelective({ leastSeverity, heartbeat }: Recipient): boolean {
+  return leastSeverity !== SEVERITIES[0] || !heartbeat;
+}
+
+/** The severities from one on. */
+export function severitiesFrom(least: Severity): readonly Severity[] {
+  return SEVERITIES.slice(SEVERITIES.indexOf(least));
 }
 
 /** The output with the ARN that a consumer invokes. Outputs have letters and digits only. */
@@ -366,6 +425,16 @@ function describe(schema: JsonSchema, parent: string): SettingDescription[] {
 
 type Issue = z.core.$ZodIssue;
 
+/** The issues of the one alternative that the value was meant for; the issue itself if it fits none. */
+function withinUnion(issue: Issue): readonly Issue[] {
+  if (issue.code !== "invalid_union") {
+    return [issue];
+  }
+  const isOfAnotherType = (inner: Issue) => inner.code === "invalid_type" && inner.path.length === 0;
+  const meant = issue.errors.find((alternative) => !alternative.some(isOfAnotherType));
+  return meant?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
+}
+
 function describeIssue(issue: Issue): string {
   const key = issue.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("").replace(/^\./, "");
   if (issue.code === "unrecognized_keys") {
@@ -385,10 +454,7 @@ function describeIssue(issue: Issue): string {
 /** Mistakes that involve several keys. */
 function problemsBetweenKeys(settings: Settings): string[] {
   const problems: string[] = [];
-  const { emails, phones, slack, teams } = settings.alerts;
-  if (emails.length === 0 && phones.length === 0 && !slack && !teams) {
-    problems.push("alerts is empty; allowed: at least one e-mail address, phone number, Slack or Teams channel");
-  }
+  problems.push(...problemsOfAlerts(settings.alerts));
   for (const outer of settings.prefixes) {
     for (const inner of settings.prefixes.filter((other) => other.startsWith(`${outer}/`))) {
       problems.push(`prefixes holds ${outer} and ${inner}; allowed: root paths of which none is below another`);
@@ -435,6 +501,28 @@ function problemsBetweenKeys(settings: Settings): string[] {
   }
   if (settings.audit.vault !== undefined && settings.audit.vault !== "both" && settings.audit.vault !== settings.vault) {
     problems.push(`audit.vault is ${shown(settings.audit.vault)}; allowed: ${settings.vault}, as in vault, or both`);
+  }
+  return problems;
+}
+
+function problemsOfAlerts(alerts: Settings["alerts"]): string[] {
+  const everyone = recipients(alerts);
+  const hasChat = alerts.slack !== undefined || alerts.teams !== undefined;
+  if (everyone.length === 0 && !hasChat) {
+    return ["alerts is empty; allowed: at least one e-mail address, phone number, Slack or Teams channel"];
+  }
+  const problems: string[] = [];
+  const endpoints = everyone.map(({ endpoint }) => endpoint);
+  const repeated = endpoints.find((endpoint, index) => endpoints.indexOf(endpoint) !== index);
+  if (repeated !== undefined) {
+    problems.push(`alerts names ${repeated} more than once; allowed: once, alone or in an object`);
+  }
+  if (!hasChat && everyone.every(isSelective)) {
+    // AWS does not document that it evaluates a filter policy for the functions' messages.
+    problems.push(
+      "alerts has only recipients with a selection; allowed: at least one that gets everything, " +
+        "which is a Slack or Teams channel, or an entry without leastSeverity and heartbeat",
+    );
   }
   return problems;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
-import { describeSettings, parseSettings, readSettings, SettingsError, watchedVaults } from "../lib/settings.ts";
+import { describeSettings, parseSettings, readSettings, recipients, SettingsError, watchedVaults } from "../lib/settings.ts";
 import { EVERYTHING, MINIMAL } from "./support.ts";
 
 /** Sets the value at a dotted key of the minimal settings. */
@@ -52,6 +52,16 @@ describe("a wrong setting stops with its key, the value found and what is allowe
     ["alerts.phones", ["015555550123"], 'alerts.phones[0] is "015555550123"; allowed: a phone number in E.164'],
     ["alerts.phones", ["+1 555 555 0123"], 'alerts.phones[0] is "+1 555 555 0123"; allowed: a phone number in E.164'],
     ["alerts.emails", [], "alerts is empty; allowed: at least one e-mail address, phone number, Slack or Teams channel"],
+    ["alerts.emails", [5], "alerts.emails[0] is 5; allowed: an e-mail address, or an object with address, leastSeverity, heartbeat"],
+    ["alerts.emails", [{ address: "you.example.com" }], 'alerts.emails[0].address is "you.example.com"; allowed: an e-mail address'],
+    ["alerts.emails", [{ heartbeat: false }], "alerts.emails[0].address is missing; allowed: an e-mail address"],
+    ["alerts.emails", [{ address: "a@example.com", leastSeverity: "high" }], 'alerts.emails[0].leastSeverity is "high"; allowed: one of info, warning, critical'],
+    ["alerts.emails", [{ address: "a@example.com", heartbeat: "no" }], 'alerts.emails[0].heartbeat is "no"; allowed: true or false'],
+    ["alerts.emails", [{ address: "a@example.com", severity: "info" }], "alerts.emails[0].severity is not a setting; allowed in alerts.emails[0]: address, leastSeverity, heartbeat"],
+    ["alerts.phones", [true], "alerts.phones[0] is true; allowed: a phone number, or an object with number, leastSeverity, heartbeat"],
+    ["alerts.phones", [{ number: "015555550123" }], 'alerts.phones[0].number is "015555550123"; allowed: a phone number in E.164'],
+    ["alerts.emails", ["a@example.com", { address: "a@example.com", heartbeat: false }], "alerts names a@example.com more than once; allowed: once"],
+    ["alerts.emails", [{ address: "a@example.com", leastSeverity: "warning" }], "alerts has only recipients with a selection; allowed: at least one that gets everything"],
     ["alerts.slack", { workspaceId: "acme", channelId: "C01234567" }, 'alerts.slack.workspaceId is "acme"; allowed'],
     ["runbookUrl", "http://wiki.example", 'runbookUrl is "http://wiki.example"; allowed: an https:// URL'],
     ["spApi.region", "us", 'spApi.region is "us"; allowed: one of na, eu, fe'],
@@ -118,6 +128,7 @@ describe("a wrong setting stops with its key, the value found and what is allowe
       ["clientSecret", secret],
       ["account", secret],
       ["alerts.emails", [secret]],
+      ["alerts.emails", [{ address: secret }]],
       [secret, 1],
       ["vault", "Atzr|IwEBIA"],
     ] as const) {
@@ -138,6 +149,31 @@ describe("a wrong setting stops with its key, the value found and what is allowe
 test("the committed example and settings with every key are accepted", () => {
   readSettings(new URL("../config.example.json", import.meta.url).pathname);
   expect(parseSettings(EVERYTHING, "the test")).toEqual(EVERYTHING);
+});
+
+describe("recipients", () => {
+  const everything = { leastSeverity: "info", heartbeat: true };
+
+  test.each([
+    ["alone", "+15555550123", everything],
+    ["in an object without a selection", { number: "+15555550123" }, everything],
+    ["with a severity", { number: "+15555550123", leastSeverity: "warning" }, { leastSeverity: "warning", heartbeat: true }],
+    ["without the heartbeat", { number: "+15555550123", heartbeat: false }, { leastSeverity: "info", heartbeat: false }],
+  ])("%s", (_, phone, expected) => {
+    const { alerts } = parseSettings(withSetting("alerts.phones", [phone]), "the test");
+    expect(recipients(alerts)).toEqual([
+      { protocol: "email", endpoint: "you@example.com", ...everything },
+      { protocol: "sms", endpoint: "+15555550123", ...expected },
+    ]);
+  });
+
+  test("may all have a selection where a chat channel gets everything", () => {
+    const alerts = {
+      emails: [{ address: "a@example.com", leastSeverity: "critical" }],
+      slack: { workspaceId: "T012ABCDEF3", channelId: "C012ABCDEF3" },
+    };
+    parseSettings({ ...MINIMAL, alerts }, "the test");
+  });
 });
 
 test("both vaults are watched when both are audited", () => {

@@ -25,8 +25,8 @@ export const EVERYTHING = {
   vault: "secrets-manager",
   leaves: { clientId: "id", clientSecret: "secret", refreshToken: "token" },
   alerts: {
-    emails: ["you@example.com", "team@example.com"],
-    phones: ["+15555550123"],
+    emails: ["you@example.com", { address: "team@example.com", leastSeverity: "warning", heartbeat: true }],
+    phones: ["+15555550123", { number: "+15555550124", leastSeverity: "critical", heartbeat: false }],
     slack: { workspaceId: "T012ABCDEF3", channelId: "C012ABCDEF3" },
     teams: {
       tenantId: "11111111-2222-3333-4444-555555555555",

@@ -4,6 +4,7 @@ import type { Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { FUNCTIONS } from "../lib/permissions.ts";
+import { isSelective, parseSettings, type Recipient, recipients } from "../lib/settings.ts";
 import {
   ACCOUNT,
   EVERYTHING,
@@ -39,6 +40,11 @@ describe.each([
   const queuePolicy = (of: Resource) =>
     statementsOf(
       all("AWS::SQS::QueuePolicy").find(({ properties }) => properties["Queues"].some((q: unknown) => target(q) === of.id))!
+        .properties["PolicyDocument"],
+    );
+  const topicPolicy = (of: Resource) =>
+    statementsOf(
+      all("AWS::SNS::TopicPolicy").find(({ properties }) => properties["Topics"].some((t: unknown) => target(t) === of.id))!
         .properties["PolicyDocument"],
     );
   const keyBehind = (value: unknown) => all("AWS::KMS::Key").find(({ id }) => id === target(value))!;
@@ -296,43 +302,59 @@ describe.each([
     });
   });
 
-  describe("the topic", () => {
-    test("is encrypted with the message key and refuses plain HTTP", () => {
-      const topic = all("AWS::SNS::Topic");
-      expect(topic).toHaveLength(1);
-      expect(target(topic[0]!.properties["KmsMasterKeyId"])).toBe(keyOf("/messages").id);
-      const statements = statementsOf(all("AWS::SNS::TopicPolicy")[0]!.properties["PolicyDocument"]);
-      expect(statements).toContainEqual(
-        expect.objectContaining({ effect: "Deny", condition: { Bool: { "aws:SecureTransport": "false" } } }),
-      );
+  describe("the topics", () => {
+    const topics = () => all("AWS::SNS::Topic");
+    const named = (end: string) => topics().find(({ properties }) => properties["TopicName"].endsWith(end))!;
+    const subscribers = (topic: Resource) =>
+      all("AWS::SNS::Subscription")
+        .filter(({ properties }) => target(properties["TopicArn"]) === topic.id)
+        .map(({ properties }) => `${properties["Protocol"]} ${properties["Endpoint"]}`)
+        .sort();
+    const everyone = recipients(parseSettings(settings, "the test").alerts);
+    const selective = everyone.filter(isSelective);
+    const shown = (some: readonly Recipient[]) => some.map(({ protocol, endpoint }) => `${protocol} ${endpoint}`).sort();
+
+    test("are encrypted with the message key and refuse plain HTTP", () => {
+      expect(topics()).toHaveLength(selective.length > 0 ? 2 : 1);
+      for (const topic of topics()) {
+        expect(target(topic.properties["KmsMasterKeyId"])).toBe(keyOf("/messages").id);
+        expect(topicPolicy(topic)).toContainEqual(
+          expect.objectContaining({ effect: "Deny", condition: { Bool: { "aws:SecureTransport": "false" } } }),
+        );
+      }
     });
 
-    test("lets every service publish that is told to", () => {
-      const topic = all("AWS::SNS::Topic")[0]!.id;
-      const publishers = new Set<string>();
+    test("let every service publish that is told to", () => {
+      const alarmed = topics().map(({ id }) => id);
       for (const { properties } of all("AWS::CloudWatch::Alarm")) {
-        expect(properties["AlarmActions"].map(target)).toEqual([topic]);
-        publishers.add("cloudwatch.amazonaws.com");
+        expect(properties["AlarmActions"].map(target)).toEqual(alarmed);
       }
       for (const { properties } of all("AWS::Events::Rule")) {
-        if (properties["Targets"].some(({ Arn }: any) => target(Arn) === topic)) {
-          publishers.add("events.amazonaws.com");
-        }
+        expect(alarmed).not.toContain(target(properties["Targets"][0].Arn));
       }
-      const allowed = statementsOf(all("AWS::SNS::TopicPolicy")[0]!.properties["PolicyDocument"])
-        .filter(({ effect, actions }) => effect === "Allow" && actions.includes("sns:Publish"))
-        .map(({ principal }) => (principal as { Service: string }).Service);
-      expect(new Set(allowed)).toEqual(publishers);
+      for (const topic of topics()) {
+        const allowed = topicPolicy(topic)
+          .filter(({ effect, actions }) => effect === "Allow" && actions.includes("sns:Publish"))
+          .map(({ principal }) => (principal as { Service: string }).Service);
+        expect(allowed).toEqual(["cloudwatch.amazonaws.com"]);
+      }
     });
 
-    test("puts nothing before an SMS, which would make two of it", () => {
-      expect(all("AWS::SNS::Topic")[0]!.properties["DisplayName"]).toBeUndefined();
+    test("put nothing before an SMS, which would make two of it", () => {
+      for (const { properties } of topics()) {
+        expect(properties["DisplayName"]).toBeUndefined();
+      }
     });
 
-    test("has every subscriber of the settings", () => {
-      const { emails, phones = [] } = settings.alerts as { emails: string[]; phones?: string[] };
-      const found = all("AWS::SNS::Subscription").map(({ properties }) => `${properties["Protocol"]} ${properties["Endpoint"]}`);
-      expect(found.sort()).toEqual([...emails.map((e) => `email ${e}`), ...phones.map((p) => `sms ${p}`)].sort());
+    test("have every subscriber of the settings, and alarms reach each of them once", () => {
+      const alerts = named("-alerts");
+      expect(subscribers(alerts)).toEqual(shown(everyone));
+      const unfiltered = all("AWS::SNS::Subscription").filter(({ properties }) => properties["FilterPolicy"] === undefined);
+      const alarmed = unfiltered.map(({ properties }) => `${properties["Protocol"]} ${properties["Endpoint"]}`);
+      expect(alarmed.sort()).toEqual(shown(everyone));
+      if (selective.length > 0) {
+        expect(subscribers(named("-alarms"))).toEqual(shown(selective));
+      }
     });
 
     test("reaches chat through channels that may do nothing else", () => {
@@ -342,7 +364,7 @@ describe.each([
       ];
       expect(channels).toHaveLength("slack" in settings.alerts ? 2 : 0);
       for (const { properties } of channels) {
-        expect(properties["SnsTopicArns"].map(target)).toEqual([all("AWS::SNS::Topic")[0]!.id]);
+        expect(properties["SnsTopicArns"].map(target)).toEqual([named("-alerts").id]);
         expect(JSON.stringify(properties["GuardrailPolicies"])).toContain(":iam::aws:policy/AWSDenyAll");
         const role = all("AWS::IAM::Role").find(({ id }) => id === target(properties["IamRoleArn"]))!;
         expect(role.properties["Policies"] ?? []).toEqual([]);
