@@ -84,7 +84,7 @@ export class LwaStack extends Stack {
     formatter.function.addEnvironment("SYSTEM_WRITER_ARN", rotation.receiver.function.role!.roleArn);
     const functions = [exchanger, formatter, auditor, rotation.requester, rotation.receiver];
 
-    new ParameterWatch(this, "Watch", { namePrefix: name, prefixes: settings.prefixes, vaults, functions, undelivered });
+    new ParameterWatch(this, "Watch", { namePrefix: name, settings, vaults, functions, undelivered });
     const audit = new Audit(this, "Audit", {
       namePrefix: name,
       auditor,

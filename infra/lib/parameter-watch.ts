@@ -6,7 +6,7 @@ import { Construct } from "constructs";
 
 import { eventRules } from "./event-rules.ts";
 import type { LambdaFunction } from "./lambda-function.ts";
-import { SettingsError, type Vault } from "./settings.ts";
+import { type Settings, SettingsError, type Vault } from "./settings.ts";
 
 /** The longest event pattern, in characters, https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html. */
 const LONGEST_PATTERN = 2048;
@@ -15,8 +15,8 @@ const LONGEST_PATTERN = 2048;
 export interface ParameterWatchProps {
   /** Begins the name of each rule. */
   readonly namePrefix: string;
-  /** Root paths of applications. */
-  readonly prefixes: readonly string[];
+  /** Where applications are, and what their credentials are named. */
+  readonly settings: Pick<Settings, "prefixes" | "leaves">;
   /** The vaults whose events are wanted. */
   readonly vaults: readonly Vault[];
   /** The functions that rules may name. */
@@ -31,16 +31,16 @@ export class ParameterWatch extends Construct {
 
   constructor(scope: Construct, id: string, props: ParameterWatchProps) {
     super(scope, id);
-    this.rules = eventRules(props.prefixes)
+    this.rules = eventRules(props.settings)
       .filter(({ vault }) => vault === "both" || props.vaults.includes(vault))
       .map(({ name, description, function: functionName, pattern }) => {
-        const { source, "detail-type": detailType, detail, ...others } = pattern;
+        const { source, "detail-type": detailType, resources, detail, ...others } = pattern;
         if (Object.keys(others).length > 0) {
           throw new Error(`event-rules.json: rule ${name} matches on ${Object.keys(others).join(", ")}, which is not passed on`);
         }
         if (JSON.stringify(pattern).length > LONGEST_PATTERN) {
           throw new SettingsError(
-            `prefixes are too many or too long: the pattern of rule ${name} would have ` +
+            `prefixes or leaves are too many or too long: the pattern of rule ${name} would have ` +
               `${JSON.stringify(pattern).length} characters; allowed: ${LONGEST_PATTERN}`,
           );
         }
@@ -54,6 +54,7 @@ export class ParameterWatch extends Construct {
           eventPattern: {
             source: source as string[],
             detailType: detailType as string[] | undefined,
+            resources: resources as string[] | undefined,
             detail: detail as Record<string, unknown>,
           },
           targets: [

@@ -416,6 +416,15 @@ describe.each([
       expect(fields["Parameter Store Policy Action"]).toEqual(["parameter-name"]);
       expect(fields["Parameter Store Change"]).toEqual(["name"]);
     });
+
+    test("ask for changes of credentials only, by the leaves of the settings", () => {
+      const { clientId, clientSecret, refreshToken } = parseSettings(settings, "the test").leaves;
+      for (const { properties } of all("AWS::Events::Rule")) {
+        const { "detail-type": detailType, resources: named } = properties["EventPattern"];
+        const isChange = detailType?.[0] === "Parameter Store Change";
+        expect(named).toEqual(isChange ? [clientId, clientSecret, refreshToken].map((leaf) => ({ suffix: `/${leaf}` })) : undefined);
+      }
+    });
   });
 
   describe("schedules", () => {

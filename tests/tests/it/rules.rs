@@ -152,23 +152,26 @@ fn a_plain_string_with_an_asterisk_matches_no_event_at_all() {
 }
 
 #[test]
-fn every_policy_action_and_change_below_the_prefix_is_matched_by_exactly_one_rule() {
-    let rules = RuleSet::deployed(&layout("/my-erp")).unwrap();
+fn policy_actions_below_the_prefix_and_changes_of_credentials_are_matched_by_exactly_one_rule() {
+    let layout = layout("/my-erp");
+    let rules = RuleSet::deployed(&layout).unwrap();
     let mut seen = 0;
     for (name, event) in events() {
-        let detail = &event["detail"];
-        let parameter = match event["detail-type"].as_str() {
-            Some("Parameter Store Policy Action") => &detail["parameter-name"],
-            Some("Parameter Store Change") => &detail["name"],
+        let (field, is_policy_action) = match event["detail-type"].as_str() {
+            Some("Parameter Store Policy Action") => ("parameter-name", true),
+            Some("Parameter Store Change") => ("name", false),
             _ => continue,
         };
-        let below = parameter
-            .as_str()
-            .is_some_and(|name| name.starts_with("/my-erp/"));
-        if below {
-            seen += 1;
-            assert_eq!(rules.matching(&event).len(), 1, "{name}");
-        }
+        let Some(parameter) = event["detail"][field].as_str() else {
+            continue;
+        };
+        let is_news = if is_policy_action {
+            parameter.starts_with("/my-erp/")
+        } else {
+            layout.locate(parameter).is_some()
+        };
+        seen += 1;
+        assert_eq!(rules.matching(&event).len(), usize::from(is_news), "{name}");
     }
     assert!(seen > 30, "only {seen} events");
 }
@@ -195,6 +198,48 @@ fn the_rule_of_test_messages_matches_them_alone() {
         let event = json!({"source": source, "detail-type": detail_type, "detail": {}});
         assert!(rules.matching(&event).is_empty(), "{event}");
     }
+}
+
+#[test]
+fn a_change_is_news_if_the_name_is_that_of_a_credential_and_of_nothing_else() {
+    const NAMES: [(&str, bool); 15] = [
+        ("/my-erp/lwa/clientidentifier", true),
+        ("/my-erp/lwa/clientsecret", true),
+        ("/my-erp/refreshToken", true),
+        ("/my-erp/sellers/A2EXAMPLE/refreshToken", true),
+        ("/my-erp/eu/lwa/clientsecret", true),
+        ("/my-erp/eu/sellers/A2EXAMPLE/refreshToken", true),
+        ("/shop/eu/lwa/clientsecret", true),
+        ("/my-erp/database/password", false),
+        ("/my-erp/xlwa/clientsecret", false),
+        ("/my-erp/lwa/clientsecret/old", false),
+        ("/my-erp/lwa/clientsecret2", false),
+        ("/my-erp/oldrefreshToken", false),
+        ("/my-erp2/lwa/clientsecret", false),
+        ("/shop/lwa/clientsecret", false),
+        ("/lwa/clientsecret", false),
+    ];
+    let layout = layout("/my-erp,/shop/eu");
+    let rules = RuleSet::deployed(&layout).unwrap();
+    let events = NAMES.map(|(name, _)| change(name));
+    let patterns: Vec<Value> = rules.rules().iter().map(|r| r.pattern.clone()).collect();
+    let theirs = moto(&patterns, &events.each_ref());
+    for (((name, is_news), event), theirs) in NAMES.iter().zip(&events).zip(theirs) {
+        assert_eq!(!rules.matching(event).is_empty(), *is_news, "{name}");
+        assert_eq!(theirs.contains(&true), *is_news, "moto: {name}");
+        // The function would call it a credential in the same cases.
+        assert_eq!(layout.locate(name).is_some(), *is_news, "{name}");
+    }
+}
+
+/// A change of a parameter, as EventBridge delivers it.
+fn change(name: &str) -> Value {
+    json!({
+        "source": "aws.ssm",
+        "detail-type": "Parameter Store Change",
+        "resources": [format!("arn:aws:ssm:us-east-2:111122223333:parameter{name}")],
+        "detail": {"operation": "Update", "name": name, "type": "SecureString"},
+    })
 }
 
 #[test]

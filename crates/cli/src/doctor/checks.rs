@@ -185,22 +185,31 @@ pub(super) fn rule(
     })
 }
 
-/// One event of each kind that is watched, about the client secret of an application.
-fn samples(layout: &Layout, application: &ApplicationName) -> [Value; 4] {
-    let parameter = layout.parameter(application, &Role::ClientSecret);
+/// The events that are watched: a policy's about the client secret of an application, a change of
+/// each credential, a rotation, and a test.
+fn samples(layout: &Layout, application: &ApplicationName) -> Vec<Value> {
+    let event = |detail_type: &str, parameter: &str, detail: Value| {
+        json!({
+            "source": "aws.ssm",
+            "detail-type": detail_type,
+            "resources": [format!("arn:aws:ssm:us-east-1:111122223333:parameter{parameter}")],
+            "detail": detail,
+        })
+    };
+    let change = |role: Role| {
+        let parameter = layout.parameter(application, &role);
+        let detail = json!({"name": parameter, "operation": "Update"});
+        event("Parameter Store Change", &parameter, detail)
+    };
     let secret =
         format!("arn:aws:secretsmanager:us-east-1:111122223333:secret:{application}-Ab1Cd2");
-    [
-        json!({
-            "source": "aws.ssm",
-            "detail-type": "Parameter Store Policy Action",
-            "detail": {"parameter-name": parameter, "policy-type": "NoChangeNotification"},
-        }),
-        json!({
-            "source": "aws.ssm",
-            "detail-type": "Parameter Store Change",
-            "detail": {"name": parameter, "operation": "Update"},
-        }),
+    let parameter = layout.parameter(application, &Role::ClientSecret);
+    let detail = json!({"parameter-name": parameter, "policy-type": "NoChangeNotification"});
+    vec![
+        event("Parameter Store Policy Action", &parameter, detail),
+        change(Role::ClientSecret),
+        change(Role::ClientId),
+        change(Role::RefreshToken { seller: None }),
         json!({
             "source": "aws.secretsmanager",
             "detail-type": "AWS Service Event via CloudTrail",
