@@ -8,7 +8,7 @@ use lwa_core::ports::{Clock, Metrics, Notifier};
 use lwa_core::rotation::notices;
 use lwa_core::rotation::ports::MessageQueue;
 use lwa_core::rotation::receive::{Delivery, Destination, Judgement, is_spreading, keep_stored};
-use lwa_core::tags::NewSecretPending;
+use lwa_core::tags::{self, NewSecretPending, Provenance};
 use lwa_core::vault::ports::{ReadMetadata, ReadValues, WriteTags, WriteValues};
 
 use crate::receiver::SecretReceiver;
@@ -109,11 +109,16 @@ where
         let notice = notices::secret_contested(context, &names, new, place.since, older_ends);
         self.shared.publish(&notice).await?;
         let pending = NewSecretPending::new(now, &delivery.id, Some(older_ends));
-        self.shared
-            .vault
-            .write_tags(name, &[pending.to_tag()])
-            .await?;
-        Ok(())
+        let mut written = vec![pending.to_tag()];
+        // If the stored one is the older, its date was true only before the new one was made.
+        if let Some(version) = &place.record.version {
+            let date = place.record.tags.date();
+            let since = place.since.or(place.record.written_at);
+            let mut provenance = Provenance::new(version, since, date);
+            provenance.is_doubtful = date.is_some();
+            written.push((tags::SECRET_VERSION, provenance.to_text()));
+        }
+        Ok(self.shared.vault.write_tags(name, &written).await?)
     }
 
     /// Notifies people, daily, that a secret still waits, and keeps others from being requested.

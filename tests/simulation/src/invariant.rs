@@ -22,8 +22,10 @@ pub enum Invariant {
     RotationsAreRequestedOnce,
     /// Every reminder is sent on its day.
     EveryReminderIsSent,
-    /// No reminder is sent twice on one day.
+    /// Of one deadline people hear once a day, and more only when it has become graver.
     NoReminderIsRepeated,
+    /// Nobody is asked to rotate what the system rotates in time, or has asked Amazon for.
+    NobodyIsAskedInVain,
     /// One event leads to one message.
     NoMessageIsRepeated,
     /// An audit covers every application, reports what it could not see, or raises an alarm.
@@ -50,6 +52,7 @@ impl Invariant {
             Self::RotationsAreRequestedOnce => "rotations are requested once",
             Self::EveryReminderIsSent => "every reminder is sent",
             Self::NoReminderIsRepeated => "no reminder is repeated",
+            Self::NobodyIsAskedInVain => "nobody is asked to do what the system does",
             Self::NoMessageIsRepeated => "no message is repeated",
             Self::EveryApplicationIsAudited => "every application is audited",
             Self::DeadlinesAreRight => "deadlines are right",

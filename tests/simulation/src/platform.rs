@@ -86,6 +86,7 @@ impl Platform {
                 "AWS_REGION" => "eu-west-1",
                 "LWA_VAULT" if kind == VaultKind::SecretsManager => "secrets-manager",
                 "AUTO_ROTATE" if !auto_rotate => "false",
+                "SYSTEM_WRITER_ARN" => RECEIVER,
                 _ => return None,
             };
             Some(value.to_owned())

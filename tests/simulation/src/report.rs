@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::outcome::Outcome;
 
@@ -30,6 +30,14 @@ pub fn summary(outcome: &Outcome) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{number:>10}  {what}");
     }
+    for (kind, by_severity) in &outcome.heard {
+        let all: u64 = by_severity.iter().sum();
+        let urgent = all - by_severity[0];
+        let _ = writeln!(
+            text,
+            "{all:>10}  {kind} to everyone, {urgent} of them urgent"
+        );
+    }
     text
 }
 
@@ -45,6 +53,9 @@ pub fn to_json(outcome: &Outcome) -> Value {
         "tokens": counts.tokens,
         "reminders": counts.reminders,
         "messages": counts.messages,
+        "messages_by_kind": outcome.heard.iter().map(|(kind, [info, warning, critical])| {
+            ((*kind).to_owned(), json!({"info": info, "warning": warning, "critical": critical}))
+        }).collect::<Map<_, _>>(),
         "invocations": counts.invocations,
         "deaths": counts.deaths,
         "calls": counts.calls,

@@ -15,7 +15,7 @@ mod secrets;
 mod services;
 mod state;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
 use fastrand::Rng;
@@ -49,6 +49,7 @@ pub(crate) fn run(settings: &Settings, recording: bool) -> Outcome {
             Err(error) => Outcome {
                 settings: settings.clone(),
                 counts: Counts::default(),
+                heard: BTreeMap::new(),
                 violation: Some(Violation {
                     invariant: Invariant::EveryApplicationIsAudited,
                     at: instant(START),
@@ -98,7 +99,8 @@ impl Year {
             ids: 0,
             audit: AuditDay::default(),
             requests: HashMap::new(),
-            rotation_reminders: HashMap::new(),
+            told: HashMap::new(),
+            heard: BTreeMap::new(),
             formatted: HashMap::new(),
             counts: Counts::default(),
             story: Story::default(),
@@ -143,6 +145,7 @@ impl Year {
         Outcome {
             settings: self.settings.clone(),
             counts: self.counts,
+            heard: mem::take(&mut self.heard),
             violation: self.violation.take(),
             story: mem::take(&mut self.story),
         }

@@ -54,7 +54,7 @@ pub struct ApplicationDeadline {
     pub days_left: Option<i64>,
     /// The worst of its client secret's findings that are not muted.
     pub severity: Option<Severity>,
-    /// What happens next; none where not even its tags could be read.
+    /// What happens next; none where nothing is known of it.
     pub outlook: Option<Outlook>,
     /// The exemption that holds today.
     pub exemption: Option<Exemption>,
@@ -75,7 +75,7 @@ pub fn client_secret(
         written_at: metadata.last_modified,
         tags: tags.map(SecretTags::from_map).unwrap_or_default(),
     };
-    let known = Known::new(record, tags.is_some(), rules, now);
+    let known = Known::new(record, tags.is_some(), tags.is_some(), rules, now);
     let mut problems = checks::deadline(&known, rules, now);
     let (role, deadline) = (&place.role, known.deadline);
     problems.extend(checks::parameter(role, metadata, deadline, rules, now));
@@ -118,7 +118,7 @@ pub fn secret(
         written_at: current.and_then(|version| version.created_at),
         tags: SecretTags::from_map(&metadata.tags),
     };
-    let known = Known::new(record, is_complete, rules, now);
+    let known = Known::new(record, true, is_complete, rules, now);
     let tags = Some(&metadata.tags);
     let mut problems = checks::deadline(&known, rules, now);
     problems.extend(checks::secret_key(metadata.key_id.as_deref()));

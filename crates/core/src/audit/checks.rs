@@ -37,13 +37,19 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn new(
         record: SecretRecord,
+        are_tags_known: bool,
         is_complete: bool,
         rules: &Rules,
         now: Timestamp,
     ) -> Self {
+        let deadline = record.deadline(rules.policy.secret_lifetime_days);
         Self {
-            deadline: record.deadline(rules.policy.secret_lifetime_days),
-            outlook: Outlook::new(std::slice::from_ref(&record), &rules.policy, now),
+            deadline,
+            outlook: if are_tags_known {
+                Outlook::new(std::slice::from_ref(&record), &rules.policy, now)
+            } else {
+                Outlook::unknown(deadline, now)
+            },
             record,
             is_complete,
         }

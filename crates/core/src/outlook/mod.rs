@@ -73,6 +73,8 @@ pub enum Next {
         /// When the stored one may end: with the overlap, if a new one was made.
         by: Timestamp,
     },
+    /// Its tags could not be read, so whether a rotation is under way is not known.
+    Unknown,
     /// No date is known, so people have to enter it.
     SetDeadline,
     /// The place has the client id of an application and not its secret: people decide what it is.
@@ -91,6 +93,15 @@ impl Outlook {
             next,
             deadline,
             severity,
+        }
+    }
+
+    /// What can be said of a secret whose tags could not be read.
+    pub fn unknown(deadline: Option<Deadline>, now: Timestamp) -> Self {
+        Self {
+            next: Next::Unknown,
+            deadline,
+            severity: deadline.map_or(Warning, |known| deadline_severity(&known, now)),
         }
     }
 
@@ -113,6 +124,7 @@ impl Next {
             Self::Rotate { .. } => "rotate",
             Self::RotateLate { .. } => "rotate-late",
             Self::FindSecret { .. } => "find-secret",
+            Self::Unknown => "unknown",
             Self::SetDeadline => "set-deadline",
             Self::Identify { .. } => "identify",
         }
@@ -128,7 +140,7 @@ impl Next {
             | Self::RotateLate { by: at, .. }
             | Self::FindSecret { by: at, .. }
             | Self::Identify { since: at } => Some(at),
-            Self::SetDeadline => None,
+            Self::Unknown | Self::SetDeadline => None,
         }
     }
 }
@@ -147,15 +159,11 @@ fn judge(
         return (Next::SetDeadline, Warning);
     };
     let (by, severity) = (known.at, deadline_severity(&known, now));
-    if known.has_passed(now) {
-        return (Next::Rotate { by }, Critical);
-    }
     // What the system waits for worries nobody before the last week.
     let lifetime_days = policy.secret_lifetime_days;
     let stored = records.iter().filter_map(|it| it.deadline(lifetime_days));
-    let is_last_week = stored
-        .into_iter()
-        .any(|it| deadline_severity(&it, now) == Critical);
+    let stored = stored.min_by_key(|it| it.at).unwrap_or(known);
+    let is_last_week = deadline_severity(&stored, now) == Critical;
     let calm = if is_last_week { Critical } else { Info };
     let asked = records
         .iter()
@@ -170,6 +178,7 @@ fn judge(
         (_, Some(since)) if now.duration_since(since) <= QUIET_AFTER_REQUEST => {
             (Next::AwaitsSecret { since }, calm)
         }
+        _ if known.has_passed(now) => (Next::Rotate { by }, Critical),
         (_, Some(requested)) => {
             // The end of the overlap is among the possible deadlines: it is near in any case.
             let is_last_chance = by.duration_since(now) <= LAST_CHANCE;
@@ -181,8 +190,15 @@ fn judge(
             (Next::FindSecret { requested, by }, severity)
         }
         _ if !policy.auto_rotate => (Next::Rotate { by }, severity),
-        _ if policy.overdue_for(&known, now) > LATE_AFTER => {
-            let due = policy.due(&known);
+        // A secret that was made within the overlap is rotated again before that ends at the
+        // earliest.
+        (Decision::AlreadyRequested { .. }, None) => {
+            let last_chance = by.saturating_sub(LAST_CHANCE).unwrap_or(now);
+            let on = last_chance.max(now);
+            (Next::Rotates { on }, Info)
+        }
+        _ if policy.overdue_for(&stored, now) > LATE_AFTER => {
+            let due = policy.due(&stored);
             (Next::RotateLate { due, by }, severity.max(Warning))
         }
         _ => {
@@ -273,6 +289,7 @@ mod tests {
             let asked = (ROTATION_REQUESTED_AT, "2026-05-31T06:00:01Z");
             check(&policy, 40, &[asked], ("awaits-secret", Info));
             check(&policy, 6, &[asked], ("awaits-secret", Critical));
+            check(&policy, -1, &[asked], ("awaits-secret", Critical));
             let waits = (NEW_SECRET_PENDING, "2026-06-01T00:00:00Z n-1");
             check(&policy, 40, &[asked, waits], ("awaits-acceptance", Info));
         }

@@ -30,7 +30,10 @@ impl Outlook {
         let is_calm = matches!(self.severity, Severity::Info);
         match self.next {
             Next::SetDeadline | Next::Identify { .. } => None,
-            Next::Rotates { .. } | Next::AwaitsSecret { .. } | Next::AwaitsAcceptance { .. }
+            Next::Rotates { .. }
+            | Next::AwaitsSecret { .. }
+            | Next::AwaitsAcceptance { .. }
+            | Next::Unknown
                 if is_calm =>
             {
                 None

@@ -29,6 +29,7 @@ impl Outlook {
                 minute(requested),
                 date(by)
             ),
+            Next::Unknown => "whether it is being rotated is not known".to_owned(),
             Next::SetDeadline => "set its deadline".to_owned(),
             Next::Identify { .. } => "find out whose secret it is".to_owned(),
         }
@@ -43,6 +44,7 @@ impl Outlook {
             Next::Rotate { by } => format!("rotate by {}", date(by)),
             Next::RotateLate { by, .. } => format!("late: by {}", date(by)),
             Next::FindSecret { .. } => "find new secret".to_owned(),
+            Next::Unknown => "unknown".to_owned(),
             Next::SetDeadline => "set its deadline".to_owned(),
             Next::Identify { .. } => "identify it".to_owned(),
         }
@@ -69,6 +71,7 @@ impl Outlook {
                 "No new one has come since the request of {}: find out why.",
                 minute(requested)
             ),
+            Next::Unknown => "Whether it is being rotated is not known.".to_owned(),
             Next::SetDeadline => "Set its deadline.".to_owned(),
             Next::Identify { .. } => "Find out whose secret it is.".to_owned(),
         }

@@ -55,6 +55,7 @@ pub(super) struct Parameter<'a> {
     /// Whether it was looked for and does not exist.
     is_gone: bool,
     pub(super) tags: SecretTags,
+    are_tags_known: bool,
     /// What is stored of the client secret; none for other parameters.
     record: Option<SecretRecord>,
     /// What could not be looked up, and why.
@@ -82,6 +83,7 @@ impl<'a> Parameter<'a> {
         }
         let metadata = metadata.and_then(|found| found.ok()?.as_ref());
         let tags = tags.and_then(Result::ok);
+        let are_tags_known = tags.is_some();
         let tags = tags.map(SecretTags::from_map).unwrap_or_default();
         let why = "because it is not an RFC 3339 instant";
         let unreadable = tags.unreadable.iter();
@@ -102,6 +104,7 @@ impl<'a> Parameter<'a> {
             metadata,
             is_gone,
             tags,
+            are_tags_known,
             record,
             missing,
         }
@@ -127,7 +130,12 @@ impl<'a> Parameter<'a> {
     /// What happens next with the client secret; none for other parameters.
     pub(super) fn outlook(&self) -> Option<Outlook> {
         let record = slice::from_ref(self.record.as_ref()?);
-        Some(Outlook::new(record, &self.context.policy, self.context.now))
+        let now = self.context.now;
+        Some(if self.are_tags_known {
+            Outlook::new(record, &self.context.policy, now)
+        } else {
+            Outlook::unknown(self.deadline(), now)
+        })
     }
 
     /// Whether everything that is stored of it was found.

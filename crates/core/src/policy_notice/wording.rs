@@ -41,6 +41,16 @@ pub(super) fn secret_unchanged(parameter: &Parameter<'_>, action: &PolicyAction)
         Some(outlook) if matches!(outlook.next, Next::RotateLate { .. }) => {
             (outlook.sentence(now), parameter.steps_to_rotate())
         }
+        Some(outlook) if outlook.next == Next::Unknown => {
+            let look = format!(
+                "See what the system does about it: lwa rotate --application {name} --dry-run"
+            );
+            let steps = vec![Step::new(look)];
+            (
+                outlook.sentence(now),
+                steps.into_iter().chain(parameter.runbook()).collect(),
+            )
+        }
         _ => {
             let to_do = wording::rotate(is_dead).to_owned();
             (to_do, parameter.steps_to_rotate())

@@ -1,9 +1,10 @@
 //! Checks the invariants against what the model knows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 
 use jiff::{SignedDuration, Timestamp};
+use lwa_core::Severity;
 use lwa_core::deadline::{OVERLAP_DAYS, SECRET_LIFETIME_DAYS};
 use lwa_core::message::Message;
 use lwa_core::tags;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::application::{Application, Issued};
 use super::event_queue::Event;
-use super::state::Year;
+use super::state::{Told, Year};
 use crate::amazon::About;
 use crate::fault_model::Function;
 use crate::faulty_ports::RotationRequest;
@@ -23,6 +24,15 @@ use crate::time::{DAY, HOUR, MINUTE, START, span};
 
 /// Days before a deadline on which the audit reminds, as it is configured unless set otherwise.
 const REMINDER_DAYS: [i64; 7] = [90, 60, 30, 14, 7, 3, 1];
+
+/// Messages about one deadline, from whichever function.
+const OF_A_DEADLINE: [&str; 5] = [
+    "secret-unchanged",
+    "rotation-due",
+    "rotation-refused",
+    "rotation-postponed",
+    "rotation-requested-again",
+];
 
 /// How long the system may take to look at secrets that were stored before it was deployed.
 const FIRST_LOOK: i64 = 3 * DAY;
@@ -57,7 +67,6 @@ impl Year {
     pub(super) fn check_message(
         &mut self,
         function: Function,
-        serial: u64,
         message: &Message,
         is_certain: bool,
     ) {
@@ -77,59 +86,117 @@ impl Year {
             .as_ref()
             .and_then(|name| self.by_name.get(name))
             .copied();
-        let kind = if message.attributes.kind == "rotation-due" {
+        let (kind, severity) = (message.attributes.kind, message.attributes.severity);
+        self.heard.entry(kind).or_default()[severity as usize] += 1;
+        let shown = if kind == "rotation-due" {
             Kind::Reminder
         } else {
             Kind::Message
         };
-        self.record(number, kind, || format!("message: {}", message.subject));
-        match (function, message.attributes.kind) {
-            (Function::Auditor, _) => {
-                let body = |text: &str| {
-                    text.rsplit_once("\nAudit of")
-                        .map_or_else(String::new, |(body, _)| body.to_owned())
-                };
-                let same = self
-                    .audit
-                    .digests
-                    .iter()
-                    .any(|earlier| body(earlier) == body(&message.email));
-                if same && !self.audit.is_uncertain {
-                    self.violate(Invariant::NoReminderIsRepeated, None, || {
-                        format!("a second digest on one day: {}", message.subject)
-                    });
-                }
-                self.audit.digests.push(message.email.clone());
-            }
-            (Function::RotationRequester, "rotation-due") => {
-                let Some(number) = number else { return };
-                // A date that Amazon reports for the first time is reported at once, besides the
-                // schedule's own reminder.
-                let origin = if message.email.contains("upon a notification") {
-                    "notice"
-                } else {
-                    "schedule"
-                };
-                let day = self.now.div_euclid(DAY);
-                let before = self
-                    .rotation_reminders
-                    .insert((number, origin), (day, serial, is_certain));
-                if before == Some((day, serial, true)) && is_certain {
-                    self.violate(Invariant::NoReminderIsRepeated, Some(number), || {
-                        format!("a second time on one day: {}", message.subject)
-                    });
+        self.record(number, shown, || format!("message: {}", message.subject));
+        match (function, number) {
+            (Function::Auditor, _) => self.check_digest(message, is_certain),
+            (_, Some(number)) if OF_A_DEADLINE.contains(&kind) => {
+                self.hear(number, severity, is_certain);
+                let asks = message.email.contains("Ask for a new one: lwa rotate");
+                // A refusal is news, however much time there is.
+                if asks && kind != "rotation-refused" {
+                    self.check_asked(number);
                 }
             }
             _ => {}
         }
     }
 
-    /// A message of an invocation that failed may be sent again.
+    fn check_digest(&mut self, message: &Message, is_certain: bool) {
+        let body = |text: &str| {
+            text.rsplit_once("\nAudit of")
+                .map_or_else(String::new, |(body, _)| body.to_owned())
+        };
+        let mut earlier = self.audit.digests.iter();
+        let same = earlier.any(|earlier| body(earlier) == body(&message.email));
+        if same && !self.audit.is_uncertain {
+            self.violate(Invariant::NoReminderIsRepeated, None, || {
+                format!("a second digest on one day: {}", message.subject)
+            });
+        }
+        self.audit.digests.push(message.email.clone());
+        for (name, row) in reminders(&message.email) {
+            if let Some(&number) = self.by_name.get(&name) {
+                self.hear(number, message.attributes.severity, is_certain);
+                if row.contains("rotate it") {
+                    self.check_asked(number);
+                }
+            }
+        }
+    }
+
+    /// People hear of a deadline.
+    fn hear(&mut self, number: usize, severity: Severity, is_certain: bool) {
+        let day = self.now.div_euclid(DAY);
+        let told = Told {
+            at: self.now,
+            severity,
+            is_certain,
+        };
+        let before = self.told.insert(number, told);
+        let is_repeated = before.is_some_and(|before| {
+            let is_today = before.at.div_euclid(DAY) == day;
+            is_today && before.is_certain && before.severity >= severity
+        });
+        // The functions' clocks may be on different days.
+        let is_near_midnight = (self.now - day * DAY).min((day + 1) * DAY - self.now) < 5 * MINUTE;
+        if is_repeated && is_certain && !is_near_midnight {
+            self.violate(Invariant::NoReminderIsRepeated, Some(number), || {
+                "people hear of its deadline twice on one day".to_owned()
+            });
+        }
+    }
+
+    /// People are asked to rotate a secret: only because they chose to, or because the system is
+    /// late, and never while a new one is on its way.
+    fn check_asked(&mut self, number: usize) {
+        let (deadline, _) = self.expected_deadlines()[number];
+        let requested = self.tag_instant(number, tags::ROTATION_REQUESTED_AT);
+        let ends = requested.map_or(deadline, |at| deadline.min(at + 7 * DAY));
+        let is_late = self.now > ends - (60 - 3) * DAY - 5 * MINUTE;
+        // The audit reads tags minutes before it publishes.
+        let is_under_way =
+            requested.is_some_and(|at| (30 * MINUTE..DAY - 30 * MINUTE).contains(&(self.now - at)));
+        if (self.settings.auto_rotate && !is_late) || is_under_way {
+            self.violate(Invariant::NobodyIsAskedInVain, Some(number), || {
+                "people are asked to rotate what the system rotates in time".to_owned()
+            });
+        }
+    }
+
+    fn tag_instant(&self, number: usize, name: &str) -> Option<i64> {
+        let read = |tags: &mut BTreeMap<String, String>| tags.get(name)?.parse().ok();
+        let name = &self.applications[number].name;
+        let at: Option<Timestamp> = self.vault.tags(name, read)?;
+        at.map(Timestamp::as_millisecond)
+    }
+
+    /// What was done in an invocation that failed may be done again.
     pub(super) fn mark_uncertain(&mut self) {
         let day = self.now.div_euclid(DAY);
-        for (told, _, is_certain) in self.rotation_reminders.values_mut() {
-            *is_certain &= *told != day;
+        for told in self.told.values_mut() {
+            told.is_certain &= told.at.div_euclid(DAY) != day;
         }
+    }
+
+    /// Whether people have to hear of a deadline today, if nobody has heard of it yet.
+    fn is_reminder_due(&self, number: usize, left: i64) -> bool {
+        if left <= 7 {
+            return true;
+        }
+        let name = &self.applications[number].name;
+        let is_rotating = self.vault.tags(name, |tags| {
+            tags.contains_key(tags::ROTATION_REQUESTED_AT)
+                || tags.contains_key(tags::NEW_SECRET_PENDING)
+        });
+        let is_for_people = !self.settings.auto_rotate || left < 57;
+        REMINDER_DAYS.contains(&left) && is_for_people && is_rotating == Some(false)
     }
 
     /// A rotation was requested.
@@ -293,15 +360,13 @@ impl Year {
             .and_then(|text| text.parse().ok());
         let now = started.map_or(self.now, Timestamp::as_millisecond);
         let days_left = mem::take(&mut self.audit.days_left);
-        let listed = self
+        let listed: HashSet<String> = self
             .audit
             .digests
             .iter()
-            .filter_map(|digest| {
-                let (_, list) = digest.split_once("Client secrets to rotate\n")?;
-                Some(list.split("\n\n").next().unwrap_or(list).to_owned())
-            })
-            .collect::<Vec<_>>();
+            .flat_map(|digest| reminders(digest))
+            .map(|(name, _)| name)
+            .collect();
         // The rows of the answer say whether their date was reported.
         let said_to_be_reported: HashMap<&str, bool> = response["next_deadlines"]
             .as_array()
@@ -320,19 +385,20 @@ impl Year {
                 }),
                 Some(&said) => self.check_deadline(number, said, reported, partial),
             }
-            let is_due = REMINDER_DAYS.contains(&left) || now >= belief;
-            if !is_due || self.violation.is_some() {
+            if !self.is_reminder_due(number, left) || self.violation.is_some() {
                 continue;
             }
-            let entry = format!("  - {name}: ");
-            if listed.iter().any(|list| list.contains(&entry)) {
+            // A function whose clock is ahead may have spoken just before midnight.
+            let today = now - now.rem_euclid(DAY) - 5 * MINUTE;
+            let is_told = self.told.get(&number).is_some_and(|told| told.at >= today);
+            if listed.contains(&name) || is_told {
                 self.counts.reminders += 1;
                 self.record(Some(number), Kind::Reminder, || {
-                    format!("the digest reminds of {left} days")
+                    format!("people are reminded of {left} days")
                 });
             } else if !partial {
                 self.violate(Invariant::EveryReminderIsSent, Some(number), || {
-                    format!("{left} days before the deadline the digest does not name it")
+                    format!("{left} days before the deadline nobody hears of it")
                 });
             }
         }
@@ -384,4 +450,26 @@ impl Year {
             });
         }
     }
+}
+
+/// The applications among the reminders of a digest, each with the rest of its row.
+fn reminders(email: &str) -> Vec<(String, String)> {
+    let titled = email
+        .split_once("Client secrets that need you\n")
+        .map(|(_, list)| list.split("\n\n").next().unwrap_or(list).to_owned());
+    let mut rows: Vec<String> = Vec::new();
+    for line in titled.unwrap_or_default().lines() {
+        match line.strip_prefix("  - ") {
+            Some(row) => rows.push(row.to_owned()),
+            None => {
+                if let Some(row) = rows.last_mut() {
+                    row.push(' ');
+                    row.push_str(line.trim());
+                }
+            }
+        }
+    }
+    let rows = rows.iter().filter_map(|row| row.split_once(": "));
+    rows.map(|(name, row)| (name.to_owned(), row.to_owned()))
+        .collect()
 }

@@ -70,8 +70,8 @@ impl Year {
     pub(super) fn inspect(&mut self, invocation: &Invocation<Value>) -> bool {
         let &Invocation {
             function,
-            serial,
             output: ref answer,
+            ..
         } = invocation;
         let (is_faulted, last) = {
             let mut fault_model = self.fault_model.lock();
@@ -125,7 +125,7 @@ impl Year {
             }
         }
         for message in published {
-            self.check_message(function, serial, &message, is_certain);
+            self.check_message(function, &message, is_certain);
         }
         if function == Function::Auditor {
             for set in metrics {

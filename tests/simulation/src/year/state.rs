@@ -1,9 +1,10 @@
 //! The state of a simulation, and how the other files change it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fastrand::Rng;
 use jiff::Timestamp;
+use lwa_core::Severity;
 use lwa_core::ports::Clock;
 use lwa_local::World;
 
@@ -49,13 +50,23 @@ pub(super) struct Year {
     pub(super) audit: AuditDay,
     /// The last request of each client that may have made a secret.
     pub(super) requests: HashMap<String, Timestamp>,
-    /// The last reminder to rotate of each application and origin, and whether it was certainly sent.
-    pub(super) rotation_reminders: HashMap<(usize, &'static str), (i64, u64, bool)>,
+    /// What people heard of each deadline last.
+    pub(super) told: HashMap<usize, Told>,
+    /// How many messages people got, by kind and severity.
+    pub(super) heard: BTreeMap<&'static str, [u64; 3]>,
     pub(super) formatted: HashMap<String, (u64, bool)>,
     pub(super) counts: Counts,
     pub(super) story: Story,
     pub(super) recording: bool,
     pub(super) violation: Option<Violation>,
+}
+
+/// What people heard of a deadline last.
+pub(super) struct Told {
+    pub(super) at: i64,
+    pub(super) severity: Severity,
+    /// Whether the function certainly noted it.
+    pub(super) is_certain: bool,
 }
 
 /// The audit of one day.
