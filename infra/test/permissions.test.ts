@@ -63,10 +63,13 @@ const NEEDED: Readonly<Record<FunctionName, Readonly<Record<string, readonly str
   "policy-formatter": {
     // An event may be about any parameter below the prefix. Tags hold no value.
     "ssm:ListTagsForResource": ["client ids", "client secrets", "refresh tokens", "other parameters"],
+    "ssm:AddTagsToResource": ["client secrets"],
   },
   auditor: {
     "ssm:ListTagsForResource": ["client secrets"],
+    "ssm:AddTagsToResource": ["client secrets"],
     "secretsmanager:ListSecretVersionIds": ["secrets"],
+    "secretsmanager:TagResource": ["secrets"],
   },
   "rotation-requester": {
     "ssm:ListTagsForResource": ["client secrets"],
@@ -126,6 +129,14 @@ describe.each([
 
   const needed = (name: FunctionName) =>
     permissions()[name].filter(({ vault }) => vault === undefined || vaults[name].includes(vault));
+
+  test.each(["auditor", "policy-formatter"] as const)("%s writes the tag of what it said, and no other", (name) => {
+    const writes = calls(name).filter(({ actions }) => actions.some((action) => /:(AddTags|Tag|RemoveTags|Untag)/.test(action)));
+    expect(writes.length).toBeGreaterThan(0);
+    for (const { condition } of writes) {
+      expect(condition).toEqual({ "ForAllValues:StringEquals": { "aws:TagKeys": ["lwa:reminded"] } });
+    }
+  });
 
   test.each(FUNCTIONS)("%s may make the calls of permissions.json: no more, no less", (name) => {
     const found = calls(name).flatMap(({ actions, resources }) =>

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jiff::Timestamp;
 use lwa_core::ApplicationName;
+use lwa_core::audit::absence::Below;
 use lwa_core::audit::roster::{Parts, Roster};
 use lwa_core::audit::tally::{Limits, Tally};
 use lwa_core::lwa::safe_words;
@@ -53,6 +54,7 @@ pub struct Continuation {
     pending: BTreeMap<ApplicationName, Parts>,
     /// Eight bytes for each settled application, in Base64.
     settled: String,
+    below: BTreeMap<String, Below>,
 }
 
 /// Why a continuation cannot be used.
@@ -75,6 +77,7 @@ impl Continuation {
             tally: state.tally,
             pending: state.roster.pending,
             settled: STANDARD_NO_PAD.encode(settled),
+            below: state.below,
         };
         let mut limit = Limits::FUNCTION.findings;
         while limit > 0 && !continuation.fits() {
@@ -132,6 +135,7 @@ impl Continuation {
                 pending: found.pending,
                 settled: settled.map(|bytes| u64::from_be_bytes(*bytes)).collect(),
             },
+            below: found.below,
         })
     }
 }
@@ -225,6 +229,7 @@ mod tests {
                 pending: pending.collect(),
                 settled: (0..50_000).collect(),
             },
+            below: BTreeMap::new(),
         }
     }
 

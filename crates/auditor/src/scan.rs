@@ -8,7 +8,7 @@
 //! has no call that returns the tags of several. They cost a daily audit of 5,000 applications
 //! some minutes and no money.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -92,7 +92,30 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
                 Err(OutOfTime) => self.give_up(&position),
             }
         }
+        self.look_for_empty_prefixes();
         self.state.tally.sort();
+    }
+
+    /// Finds prefixes below which there is no application. What could not be seen may be there.
+    fn look_for_empty_prefixes(&mut self) {
+        if self.state.tally.is_partial() {
+            return;
+        }
+        let (rules, layout) = (&self.settings.rules, &self.settings.deployment.layout);
+        let vault = self.settings.vaults[0];
+        let prefixes: BTreeSet<_> = self.settings.targets().into_iter().map(|it| it.1).collect();
+        for prefix in prefixes {
+            let below = self.state.below.get(prefix).copied().unwrap_or_default();
+            if let Some(finding) = below.finding(prefix, vault, layout) {
+                self.state.tally.add_finding(finding, rules);
+            }
+        }
+    }
+
+    fn saw(&mut self, prefix: &str, client_secrets: usize, others: usize) {
+        let below = self.state.below.entry(prefix.to_owned()).or_default();
+        below.client_secrets += client_secrets as u64;
+        below.others += others as u64;
     }
 
     async fn step(&mut self, position: &Position) -> Result<(), OutOfTime> {
@@ -167,7 +190,13 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
         else {
             return Ok(Some(Stage::Settle));
         };
+        let all = items.len();
         let (located, tags) = self.located(items).await?;
+        let secrets = located
+            .iter()
+            .filter(|(place, _)| place.role == Role::ClientSecret);
+        let secrets = secrets.count();
+        self.saw(prefix, secrets, all - secrets);
         // Only from here on is anything counted: a step that runs out of time is done again.
         for (place, metadata) in located {
             self.parameter(&place, &metadata, tags.get(&metadata.name));
@@ -236,6 +265,7 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
             name.strip_prefix(name_prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
+        let all = items.len();
         let applications: Vec<(ApplicationName, SecretMetadata)> = items
             .into_iter()
             .filter(|secret| is_below(&secret.name))
@@ -252,6 +282,7 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
                 (name, versions)
             })
             .await?;
+        self.saw(prefix, applications.len(), all - applications.len());
         for (application, metadata) in &applications {
             self.secret(application, metadata, versions.get(&metadata.name));
         }

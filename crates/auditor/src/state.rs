@@ -1,6 +1,9 @@
 //! An audit under way, and where it goes on.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use lwa_core::audit::absence::Below;
 use lwa_core::audit::roster::Roster;
 use lwa_core::audit::tally::{Limits, Tally};
 use lwa_core::vault::VaultKind;
@@ -23,6 +26,8 @@ pub struct State {
     pub tally: Tally,
     /// Which applications are complete.
     pub roster: Roster,
+    /// What was seen below each prefix.
+    pub below: BTreeMap<String, Below>,
 }
 
 /// Where an audit goes on.
@@ -57,6 +62,7 @@ impl State {
             position: Position::nth(settings, 0),
             tally: Tally::new(limits),
             roster: Roster::default(),
+            below: BTreeMap::new(),
         }
     }
 

@@ -1111,3 +1111,25 @@ async fn the_metrics_are_those_that_the_alarms_are_made_from() {
     expected.sort();
     assert_eq!(found, expected);
 }
+
+#[tokio::test]
+async fn a_prefix_without_an_application_is_told_and_never_well() {
+    let world = World::new(at(NOW));
+    put_application(&world, "/my-erp");
+    world.seed_parameter("/shop/clientSecret", "amzn1.oa2-cs.v1.planted", at(ISSUED));
+    let prefixes = ("LWA_PARAMETER_PREFIX", "/my-erp,/shop");
+    let response = harness(&world, &[prefixes]).audit().await;
+    assert_eq!(findings(&response), ["LWA013 warning /shop"]);
+    let email = world.published().pop().unwrap().email;
+    let email = email.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        email.contains("none ends in /lwa/clientsecret, and there is 1 other name"),
+        "{email}"
+    );
+
+    let nothing = World::new(at(NOW));
+    harness(&nothing, &[]).audit().await;
+    let told = nothing.published().pop().unwrap();
+    assert_eq!(told.subject, "[WARNING] The audit found no application");
+    assert!(told.email.contains("LWA013"), "{}", told.email);
+}

@@ -42,11 +42,15 @@ pub enum Breakage {
     KeepsCredentialsForever,
     /// The dead-letter queues have no alarm.
     IgnoresDeadLetters,
+    /// No function notes what people were reminded of.
+    ForgetsWhatItSaid,
+    /// The auditor does not see that a rotation was requested.
+    OverlooksTheRequest,
 }
 
 impl Breakage {
     /// Every defect.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::SkipsTheIntent,
         Self::RepeatsUnansweredRequests,
         Self::AcknowledgesBeforeStoring,
@@ -65,6 +69,8 @@ impl Breakage {
         Self::OmitsTheVersionTag,
         Self::KeepsCredentialsForever,
         Self::IgnoresDeadLetters,
+        Self::ForgetsWhatItSaid,
+        Self::OverlooksTheRequest,
     ];
 
     /// Its name.
@@ -88,6 +94,8 @@ impl Breakage {
             Self::OmitsTheVersionTag => "omits-the-version-tag",
             Self::KeepsCredentialsForever => "keeps-credentials-forever",
             Self::IgnoresDeadLetters => "ignores-dead-letters",
+            Self::ForgetsWhatItSaid => "forgets-what-it-said",
+            Self::OverlooksTheRequest => "overlooks-the-request",
         }
     }
 }

@@ -278,6 +278,9 @@ impl FaultyPorts {
         if self.is(Function::SecretReceiver, Breakage::ForgetsTheStoredDeadline) {
             tags.remove(tags::SECRET_EXPIRES_AT);
         }
+        if self.is(Function::Auditor, Breakage::OverlooksTheRequest) {
+            tags.remove(tags::ROTATION_REQUESTED_AT);
+        }
     }
 
     fn current_version(&self, parameter: &str) -> Option<i64> {
@@ -298,6 +301,7 @@ impl FaultyPorts {
             (Function::SecretReceiver, Some(Breakage::ForgetsTheDates)) => {
                 &[tags::SECRET_EXPIRES_AT, tags::SECRET_ISSUED_AT]
             }
+            (_, Some(Breakage::ForgetsWhatItSaid)) => &[tags::REMINDED],
             _ => &[],
         };
         let kept = tags.iter().filter(|(name, _)| !dropped.contains(name));

@@ -50,6 +50,39 @@ fn every_invariant_holds_under_all_kinds_of_faults() {
     assert!(counts.rotations > 200 && counts.deaths > 200 && counts.dead_letters > 10);
 }
 
+/// A simulation in which nothing goes wrong.
+fn quiet_year(applications: usize, vault: VaultKind, seed: u64) -> Outcome {
+    let outcome = simulate(&Settings {
+        applications,
+        vault,
+        faults: Faults::NONE,
+        ..with_seed(seed, true)
+    });
+    assert_eq!(outcome.violation, None);
+    outcome
+}
+
+#[test]
+fn in_a_quiet_year_each_rotation_is_one_message_and_the_rest_is_the_heartbeat() {
+    for vault in [VaultKind::ParameterStore, VaultKind::SecretsManager] {
+        for seed in 7..=9 {
+            let Outcome { heard, counts, .. } = quiet_year(1, vault, seed);
+            let mondays = 57;
+            let expected = [
+                ("audit-heartbeat", [mondays, 0, 0]),
+                ("secret-stored", [counts.rotations, 0, 0]),
+            ];
+            assert_eq!(heard, expected.into(), "{vault:?} {seed}");
+        }
+        let heard = quiet_year(40, vault, 3).heard;
+        assert!(
+            heard
+                .values()
+                .all(|[_, warning, critical]| warning + critical == 0)
+        );
+    }
+}
+
 #[test]
 fn each_kind_of_fault_alone_changes_the_story_and_breaks_nothing() {
     let quiet = Settings {
@@ -248,6 +281,11 @@ fn every_defect_violates_the_expected_invariant() {
         (
             Breakage::IgnoresDeadLetters,
             Invariant::DeadLettersRaiseAlarms,
+        ),
+        (Breakage::ForgetsWhatItSaid, Invariant::NoReminderIsRepeated),
+        (
+            Breakage::OverlooksTheRequest,
+            Invariant::NobodyIsAskedInVain,
         ),
     ] {
         noticed(breakage, expected);

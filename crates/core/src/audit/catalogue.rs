@@ -138,6 +138,13 @@ codes! {
               by a principal you do not know is an incident.",
         remedy: "Look the change up in CloudTrail. If it was legitimate, write the credential \
                  again with the expected principal; if not, rotate the secret.";
+    Lwa013 "LWA013" "Prefix without applications", "warning",
+        meaning: "No client secret is stored below a configured prefix.",
+        why: "Nothing watches what is stored under another name or in another region, and an \
+              audit that sees nothing would otherwise look like one that finds nothing wrong.",
+        remedy: "Compare LWA_PARAMETER_PREFIX, LWA_VAULT and the leaf names with what is stored, \
+                 and look whether it is in another region. Store an application with \
+                 `lwa store`, or take the prefix out of the settings.";
     Lwa016 "LWA016" "Unproven look-alike", "warning",
         meaning: "The credential has the client id of another application, and Login with \
                   Amazon does not accept its secret with it. rotation-requester, which may \
@@ -226,7 +233,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(EXPLANATIONS.len(), 13);
+        assert_eq!(EXPLANATIONS.len(), 14);
         assert!(EXPLANATIONS.is_sorted_by_key(|explanation| explanation.code.as_str()));
     }
 
@@ -234,6 +241,6 @@ mod tests {
     fn an_unknown_code_is_answered_with_what_there_is() {
         let error = "LWA099".parse::<Code>().unwrap_err().to_string();
         assert!(error.starts_with("`LWA099` is not a finding; there are LWA001, LWA002, "));
-        assert!(error.ends_with(", LWA012, LWA016"), "{error}");
+        assert!(error.ends_with(", LWA013, LWA016"), "{error}");
     }
 }

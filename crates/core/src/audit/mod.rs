@@ -8,6 +8,7 @@
 //! An audit may take several invocations. What it keeps from one to the next derives serde's
 //! traits; the auditor gives that form a version. Programs and people read other forms.
 
+pub mod absence;
 pub mod assessment;
 mod catalogue;
 mod checks;

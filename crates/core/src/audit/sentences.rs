@@ -128,6 +128,15 @@ pub(super) fn only_refresh_token(client_secret: &str) -> String {
     format!("It has a refresh token, but neither a client id nor a client secret {client_secret}.")
 }
 
+pub(super) fn no_application(prefix: &str, leaf: &str, others: u64) -> String {
+    let found = match others {
+        0 => "there is nothing at all".to_owned(),
+        1 => "there is 1 other name".to_owned(),
+        others => format!("there are {others} other names"),
+    };
+    format!("No client secret is stored below {prefix}: none ends in /{leaf}, and {found}.")
+}
+
 pub(super) fn unreadable_tag(name: &str, credential: &str) -> String {
     format!(
         "tag {name} of {credential} was not used, because it is not an instant such as \

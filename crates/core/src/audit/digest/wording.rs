@@ -50,6 +50,9 @@ pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
         let after = format!(": client secret {verb}{left}{others}");
         return Headline::new(partial, row.application.as_str(), after);
     }
+    if tally.applications == 0 && !tally.is_partial() {
+        return Headline::new("The audit found no application", "", "");
+    }
     if tally.worst() > Some(Severity::Info) {
         let after = format!(" in {}", count(tally.applications, "application"));
         return Headline::new(partial, counts(tally), after);
@@ -62,7 +65,6 @@ pub(super) fn headline(tally: &Tally, now: Timestamp) -> Headline {
         return Headline::new("Audit incomplete; not seen: ", missed, "");
     }
     let well = match tally.applications {
-        0 => return Headline::new("The audit found no application", "", ""),
         1 => "The one application is well".to_owned(),
         applications => format!("All {applications} applications are well"),
     };
