@@ -342,7 +342,10 @@ impl<A: ReadMetadata, C: Clock> Scan<'_, A, C> {
             let (located, tags) = self.located(found).await?;
             for (place, metadata) in &located {
                 match place.role {
-                    Role::ClientSecret => self.parameter(place, metadata, tags.get(&metadata.name)),
+                    Role::ClientSecret => {
+                        self.saw(prefix, 1, 0);
+                        self.parameter(place, metadata, tags.get(&metadata.name));
+                    }
                     _ => {
                         self.state.roster.note(&place.application, &place.role);
                     }

@@ -40,7 +40,12 @@ async fn what_is_called_is_exactly_what_the_role_allows_and_returns_no_value() {
         })
         .collect();
     called.sort();
-    assert_eq!(called, allowed());
+    // Nobody is reminded here, so nothing is noted.
+    let mut expected = allowed();
+    expected.retain(|action| {
+        !action.ends_with(":AddTagsToResource") && !action.ends_with(":TagResource")
+    });
+    assert_eq!(called, expected);
     for action in called {
         let operation = action.split(':').nth(1).unwrap();
         assert!(!operation.starts_with("Get"), "{action}");

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use crate::invariant::{Invariant, Violation};
 use crate::outcome::Outcome;
 use crate::run::{simulate, simulate_with_story};
-use crate::settings::{FaultKind, Settings};
+use crate::settings::{FaultKind, Faults, Settings};
 
 /// How many other seeds are tried where the same one no longer fails: with fewer applications
 /// or faults, the random numbers are used differently.
@@ -46,6 +46,13 @@ fn candidates(settings: &Settings, days: u32) -> Vec<Settings> {
             sellers: 0,
             ..settings.clone()
         });
+    }
+    let kinds: Vec<_> = settings.faults.kinds().collect();
+    if kinds.len() > 1 {
+        candidates.extend(kinds.iter().map(|kind| Settings {
+            faults: Faults::NONE.with(*kind),
+            ..settings.clone()
+        }));
     }
     for kind in FaultKind::ALL {
         if settings.faults.contains(kind) {

@@ -189,8 +189,8 @@ async fn the_binary_hands_over_when_its_time_runs_low_and_the_digest_comes_once(
             assert_eq!(findings(&answer)[0], "LWA001 /my-erp/lwa/clientsecret");
             assert_eq!(answer["summary"]["credentials"], 2);
             assert_eq!(sns.requests().len(), 1);
-            // Nothing was asked twice.
-            assert_eq!(ssm.requests().len(), 4);
+            // Nothing was asked twice, and it is noted that people were reminded.
+            assert_eq!(ssm.requests().len(), 5);
             return;
         }
         assert!(sns.requests().is_empty());

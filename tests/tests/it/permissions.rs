@@ -129,7 +129,14 @@ async fn prove(function: &'static str) {
         for action in &allowed {
             let stage = Stage::set(function, vault, Some(action)).await;
             let outcome = stage.play().await;
-            assert!(outcome.is_err(), "{case}: nothing fails without {action}");
+            // What cannot be noted is told twice, which is no failure.
+            let is_note = ["ssm:AddTagsToResource", "secretsmanager:TagResource"]
+                .contains(&action.as_str())
+                && ["auditor", "policy-formatter"].contains(&function);
+            assert!(
+                outcome.is_err() || is_note,
+                "{case}: nothing fails without {action}"
+            );
             let calls = stage.recorder.calls();
             assert!(
                 calls
@@ -288,6 +295,10 @@ impl Stage {
             PARAMETER_STORE => "parameter-store/client-secret-unchanged-150-days",
             _ => "secrets-manager/rotation-succeeded",
         };
+        // Near enough that there is something to do.
+        if self.vault == PARAMETER_STORE {
+            self.tag("lwa:secret-expires-at", &in_days(20)).await;
+        }
         let event = sample(case).to_string().replace("my-erp", &self.pass.root);
         self.invoke(&serde_json::from_str(&event).unwrap()).await?;
         let told = self.told().await;
@@ -334,7 +345,9 @@ impl Stage {
                 tags.contains_key("lwa:rotation-requested-at") == requested,
                 "{tags:?}"
             );
-            require!(self.told().await.len() == 1, "people were not told once");
+            // Of a refusal people hear, and of a request when its secret is stored.
+            let told = self.told().await.len();
+            require!(told == usize::from(!requested), "{told} messages");
         }
         // Written again, so that only the versions tell since when the value is stored.
         self.store_secret(OLD).await;

@@ -191,7 +191,10 @@ async fn a_refusal_says_what_to_do() {
     let output = estate.lwa(&["rotate", "--yes"]).await;
     assert_eq!(output.status.code(), Some(1));
     insta::assert_snapshot!("rotate_refused", stable(&estate.shown(&output)));
-    assert_eq!(tags(&estate).await, ["lwa:secret-expires-at"]);
+    assert_eq!(
+        tags(&estate).await,
+        ["lwa:secret-expires-at", "lwa:reminded"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

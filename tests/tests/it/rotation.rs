@@ -474,10 +474,7 @@ async fn the_receiver_stores_what_lwa_accepts_and_says_nothing_of_it() {
         let looked_at = tags.remove(tags::SECRET_VERSION).unwrap();
         assert!(looked_at.ends_with(EXPIRES), "{looked_at}");
         assert_eq!(tags, BTreeMap::from(expected));
-        assert_eq!(
-            told(&function),
-            ["secret-waiting", "message-unusable", "secret-stored"]
-        );
+        assert_eq!(told(&function), ["message-unusable", "secret-stored"]);
         let form = stub.requests()[0].form();
         assert_eq!(form["client_secret"], NEW);
         assert_eq!(
@@ -580,7 +577,7 @@ async fn the_requester_keeps_the_deadline_and_asks_once() {
         let tags = estate.tags().await;
         assert_eq!(tags[tags::SECRET_EXPIRES_AT], expires);
         assert!(tags.contains_key(tags::ROTATION_REQUESTED_AT));
-        assert_eq!(told(&function), ["rotation-requested", "message-unusable"]);
+        assert_eq!(told(&function), ["message-unusable"]);
         let output = function.stop().await;
         leak::assert_none(&output, &planted());
         assert!(!output.contains("planted-poison"));

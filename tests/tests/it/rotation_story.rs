@@ -227,7 +227,7 @@ async fn live(kind: VaultKind, propagation: Duration) -> Stage {
 async fn nobody_who_asks_for_tokens_notices_a_rotation() {
     for kind in KINDS {
         let stage = live(kind, Duration::ZERO).await;
-        assert_eq!(stage.kinds(), ["rotation-requested", "secret-stored"]);
+        assert_eq!(stage.kinds(), ["secret-stored"]);
     }
 }
 
@@ -235,15 +235,7 @@ async fn nobody_who_asks_for_tokens_notices_a_rotation() {
 async fn nobody_who_asks_for_tokens_notices_that_a_secret_takes_two_days_to_spread() {
     for kind in KINDS {
         let stage = live(kind, Duration::from_hours(47)).await;
-        assert_eq!(
-            stage.kinds(),
-            [
-                "rotation-requested",
-                "secret-waiting",
-                "secret-waiting",
-                "secret-stored"
-            ]
-        );
+        assert_eq!(stage.kinds(), ["secret-waiting", "secret-stored"]);
     }
 }
 
@@ -254,7 +246,7 @@ async fn nobody_who_asks_for_tokens_notices_that_a_secret_spreads_on_the_last_da
         // works, and stays. People get a critical message when its last day begins.
         let stage = live(kind, Duration::from_hours(156)).await;
         let kinds = stage.kinds();
-        assert_eq!(kinds.first(), Some(&"rotation-requested"));
+        assert_eq!(kinds.first(), Some(&"secret-waiting"));
         assert_eq!(kinds.last(), Some(&"secret-stored"));
         let is_critical = |message: &Message| message.attributes.severity == Severity::Critical;
         assert_eq!(

@@ -264,10 +264,7 @@ fn every_defect_violates_the_expected_invariant() {
             Invariant::NoOlderSecretIsStored,
         ),
         // Without its dates a secret of today looks as old as the one before.
-        (
-            Breakage::ForgetsTheDates,
-            Invariant::RotationsAreRequestedOnce,
-        ),
+        (Breakage::ForgetsTheDates, Invariant::DeadlinesAreRight),
         (Breakage::PretendsToStore, Invariant::NoSecretIsLost),
         (Breakage::ForgetsDuplicates, Invariant::NoMessageIsRepeated),
         (Breakage::ForgetsTheDigest, Invariant::NoReminderIsRepeated),
