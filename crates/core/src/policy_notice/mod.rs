@@ -93,24 +93,18 @@ pub fn withheld(
     if !parameter.is_known() || !parameter.is_client_secret() {
         return None;
     }
-    match &event.kind {
-        EventKind::ParameterChange { operation, .. } => {
-            let is_own = operation == "Update" && parameter.is_own_write();
-            is_own.then_some(Withheld::OwnWrite)
-        }
-        _ => {
-            let outlook = reminder(event, lookups, context)?;
-            let basis = outlook.deadline.map(|deadline| deadline.basis);
-            match outlook.need() {
-                Some(need) => {
-                    let reminded = parameter.tags.reminded.as_ref();
-                    let is_told = need.is_told_today(reminded, context.now);
-                    is_told.then_some(Withheld::ToldToday)
-                }
-                None => (basis == Some(Basis::Reported)).then_some(Withheld::OnSchedule),
-            }
-        }
+    if let EventKind::ParameterChange { operation, .. } = &event.kind {
+        let is_own = operation == "Update" && parameter.is_own_write();
+        return is_own.then_some(Withheld::OwnWrite);
     }
+    let outlook = reminder(event, lookups, context)?;
+    let Some(need) = outlook.need() else {
+        let basis = outlook.deadline.map(|deadline| deadline.basis);
+        return (basis == Some(Basis::Reported)).then_some(Withheld::OnSchedule);
+    };
+    let reminded = parameter.tags.reminded.as_ref();
+    let is_told = need.is_told_today(reminded, context.now);
+    is_told.then_some(Withheld::ToldToday)
 }
 
 fn policy_action(mut parameter: Parameter<'_>, action: &PolicyAction) -> Notice {

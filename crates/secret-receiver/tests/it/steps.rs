@@ -51,9 +51,8 @@ async fn without_any_failure_every_story_ends_well_and_people_hear_each_thing_on
             let expected: &[&str] = match story {
                 // When the old one is about to end, and when it is stored.
                 Story::Dying => &["secret-waiting", "secret-stored-unverified"],
-                Story::Plain | Story::TwoRoots => &["secret-stored"],
                 // That it waits for a while is no news.
-                Story::LatePropagation => &["secret-stored"],
+                Story::Plain | Story::TwoRoots | Story::LatePropagation => &["secret-stored"],
                 // Daily, when the old one is about to end, and when it is stored.
                 Story::NeverAccepted => &[
                     "secret-waiting",
