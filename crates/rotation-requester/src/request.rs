@@ -31,7 +31,7 @@ const ROTATION_TIMEOUT: Duration = Duration::from_secs(20);
 const EXCHANGE_FOR: Duration = Duration::from_secs(10);
 
 /// How often a notice is given back without a notification when nothing could be requested for a
-/// passing reason. Then people hear of it, and the schedule takes over.
+/// passing reason. Then the schedule takes over, and people hear of it if the rotation is late.
 const SILENT_TRIES: u32 = 2;
 
 /// The last line of a notification that a message of the queue has caused.

@@ -48,7 +48,7 @@ pub struct SimulateOptions {
     sellers: u16,
 
     /// Random seed
-    #[arg(long, default_value_t = 7, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 7, value_name = "NUMBER", value_parser = seed)]
     seed: u64,
 
     /// Where the credentials live
@@ -86,6 +86,12 @@ enum SimulatedVault {
 enum Switch {
     On,
     Off,
+}
+
+/// Reads a seed.
+fn seed(text: &str) -> Result<u64, String> {
+    let allowed = format!("it is not a whole number from 0 to {}, such as 7", u64::MAX);
+    text.parse().map_err(|_| allowed)
 }
 
 impl SimulateOptions {
@@ -155,5 +161,20 @@ impl SimulateOptions {
         let explanation = shrink::explain(&shortest).unwrap_or_default();
         write!(out, "\n{explanation}")?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_is_no_number_is_answered_with_what_is_allowed() {
+        assert_eq!(seed("8"), Ok(8));
+        let problem = seed("x").unwrap_err();
+        assert!(
+            problem.ends_with("0 to 18446744073709551615, such as 7"),
+            "{problem}"
+        );
     }
 }

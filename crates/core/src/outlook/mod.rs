@@ -213,8 +213,8 @@ mod tests {
     use super::*;
     use crate::application::ApplicationName;
     use crate::tags::{
-        NEW_SECRET_PENDING, REMINDED, ROTATION_REQUESTED_AT, SECRET_EXPIRES_AT, SecretTags,
-        UNPROVEN_SINCE,
+        NEW_SECRET_PENDING, REMINDED, ROTATION_REQUESTED_AT, SECRET_EXPIRES_AT, SECRET_ISSUED_AT,
+        SecretTags, UNPROVEN_SINCE,
     };
     use crate::vault::ports::Tags;
 
@@ -298,6 +298,18 @@ mod tests {
         // The stored one may end with the overlap.
         let nearly_over = (ROTATION_REQUESTED_AT, "2026-05-28T18:00:00Z");
         check(&AUTO, 40, &[nearly_over], ("find-secret", Critical));
+    }
+
+    #[test]
+    fn a_secret_of_this_week_that_is_contested_is_rotated_again_when_the_overlap_is_nearly_over() {
+        let made = (SECRET_ISSUED_AT, "2026-05-30T06:00:00Z");
+        let contested = (
+            NEW_SECRET_PENDING,
+            "2026-06-01T00:00:00Z n-1 2026-06-06T06:00:00Z",
+        );
+        let found = outlook(&record(178, &[made, contested]), &AUTO);
+        let on = at("2026-06-02T18:00:00Z");
+        assert_eq!((found.next, found.severity), (Next::Rotates { on }, Info));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::deadline::utc_date;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// A reminder day of at least one application, or its deadline has passed.
+    /// People are reminded of at least one application's deadline.
     ReminderDay,
     /// A finding at or above the configured severity.
     Finding,
