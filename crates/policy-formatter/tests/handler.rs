@@ -202,8 +202,12 @@ async fn a_secret_that_the_system_rotates_in_time_needs_no_message_and_any_doubt
     tag(&world, "lwa:secret-expires-at", "2026-09-01T12:00:00Z");
     let response = formatter(&world).handle(reminder("1")).await.unwrap();
     assert_eq!(response.withheld, Some(Withheld::OnSchedule));
-    // Nothing tells that the system is on time.
+    // Whether another version is stored is not known.
     let denied = Fault::Before(CallFailure::Denied);
+    world.state().faults = vec![fault("DescribeParameters", denied, Some(1))];
+    let response = formatter(&world).handle(reminder("0")).await.unwrap();
+    assert_eq!(response.withheld, None);
+    // Nothing tells that the system is on time.
     world.state().faults = vec![fault("ListTagsForResource", denied, Some(1))];
     let response = formatter(&world).handle(reminder("2")).await.unwrap();
     assert_eq!((response.withheld, response.severity), (None, "warning"));
